@@ -1,0 +1,3 @@
+//! Serves the Charter reference server.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The `mapek` binary.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Turns violations into a diagnosis.

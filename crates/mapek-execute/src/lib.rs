@@ -1,0 +1,1 @@
+//! Runs a plan as a saga: do, log, undo.

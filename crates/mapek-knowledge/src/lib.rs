@@ -1,0 +1,1 @@
+//! Stores outcomes and answers with experience.

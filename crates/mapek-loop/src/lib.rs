@@ -1,0 +1,1 @@
+//! The MAPE-K loop: order, cadence, wake-ups and shutdown.

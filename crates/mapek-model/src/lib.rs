@@ -1,0 +1,1 @@
+//! The nouns of a MAPE-K loop: ids, units, statuses.

@@ -1,0 +1,1 @@
+//! Metrics and alerts in, an observation out.

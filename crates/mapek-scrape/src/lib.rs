@@ -1,0 +1,1 @@
+//! An embedded metric source: scrapes targets into an in-process store and answers PromQL.

@@ -1,0 +1,1 @@
+//! REST API and metrics endpoint of the loop, as a mountable router.

@@ -1,0 +1,1 @@
+//! Numbers over time: baselines, anomaly scores, change points, robust statistics.

@@ -1,0 +1,1 @@
+//! Durable files: a writer thread, group commit, migrations, a file lock and an epoch.

@@ -1,0 +1,1 @@
+//! Fakes, fixtures and real services for the tests of the workspace.

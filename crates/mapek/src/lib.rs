@@ -1,0 +1,1 @@
+//! A MAPE-K control loop for systems watched by Prometheus and Alertmanager.

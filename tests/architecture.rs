@@ -1,0 +1,1 @@
+//! The direction of dependencies, as `cargo metadata` sees it.
