@@ -1,1 +1,43 @@
 //! The HTTP API of Charter, typed.
+//!
+//! [`CharterApi`] is the seam: what Charter does, however it is reached. The wire types are what its document
+//! (`docs/charter-api.md`) writes; a server can be built on them too.
+//!
+//! ```
+//! use charter_client::{PolicyConfig, PolicyKind, PolicyStatus, Applied};
+//!
+//! let applied: Applied =
+//!     serde_json::from_str(r#"{"policy_id": "p-1", "version": 3, "status": "active"}"#)?;
+//! assert_eq!(applied.status, PolicyStatus::Active);
+//!
+//! let config = PolicyConfig::from(PolicyKind::Throttle { rate_limit: 200.0, node: None });
+//! assert_eq!(config.kind_name(), Some("throttle"));
+//! # Ok::<(), serde_json::Error>(())
+//! ```
+//!
+//! # Feature flags
+//!
+//! - **`http`** (default): the client over HTTP. Without it this crate needs neither tokio nor hyper.
+//! - **`mock`**: `MockCharterApi`, for tests with mockall.
+mod api;
+mod call;
+mod error;
+pub mod headers;
+mod ids;
+mod options;
+mod wire;
+
+pub use api::CharterApi;
+#[cfg(any(test, feature = "mock"))]
+pub use api::MockCharterApi;
+pub use call::Call;
+pub use error::{BoxError, Error, Outcome};
+pub use ids::{ETag, Epoch, IdempotencyKey, InvalidId, PolicyId};
+pub use options::{CallOptions, Tagged, Violations};
+pub use wire::{
+    ActionRequest, Applied, ApplyRequest, CommitteeState, CommitteeStatus, EnforcementRule,
+    Extension, Health, InvalidConfig, InvalidSeconds, NodeState, Policy, PolicyConfig, PolicyKind,
+    PolicySpec, PolicyStatus, PolicyVersion, Problem, ProblemKind, Reason, RebalanceStrategy,
+    RestartAccepted, RestartRequest, RolledBack, RuleEffect, ScaleRequest, Seconds,
+    ValidateRequest, Validation, ViolationRecord, ViolationSeverity, ViolationStatus,
+};
