@@ -1,0 +1,169 @@
+//! What Monitor hands on.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    Generation, MetricName, Quality, Ratio, Series, SourceName, TargetId, Timestamp, Violation,
+};
+
+/// Which way a value is going.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+pub enum Direction {
+    /// It grows.
+    Rising,
+    /// It stays, within its noise.
+    Steady,
+    /// It shrinks.
+    Falling,
+}
+
+/// Where a value is going.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+pub struct Trend {
+    /// The watched value, as the configuration names it.
+    pub name: String,
+    /// Which way.
+    pub direction: Direction,
+    /// Units of the metric per second.
+    #[serde(with = "crate::number")]
+    #[cfg_attr(feature = "schemars", schemars(with = "f64"))]
+    pub slope: f64,
+    /// The newest value.
+    #[serde(with = "crate::number")]
+    #[cfg_attr(feature = "schemars", schemars(with = "f64"))]
+    pub value: f64,
+    /// How many robust standard deviations (from its learned baseline) the newest value lies off; 0 without a baseline.
+    #[serde(with = "crate::number")]
+    #[cfg_attr(feature = "schemars", schemars(with = "f64"))]
+    pub deviation: f64,
+}
+
+/// How many sensors there are, and how many of them are bad at this moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+pub struct SensorCensus {
+    /// Scrape targets and expected series.
+    pub total: u32,
+    /// Those that are down or absent.
+    pub bad: u32,
+}
+
+impl SensorCensus {
+    /// Below this number of sensors a share says nothing.
+    pub const TOTAL_MIN: u32 = 5;
+
+    /// The share that is bad; `None` where there are too few to tell.
+    #[must_use]
+    pub fn bad_share(self) -> Option<Ratio> {
+        (self.total >= Self::TOTAL_MIN)
+            .then(|| Ratio::saturating(f64::from(self.bad) / f64::from(self.total)))
+    }
+}
+
+/// Something inside the managed system that plans can change: its committee, a policy, a node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+pub struct Resource {
+    /// What sort of thing (`committee`, `policy`, `node`).
+    pub kind: String,
+    /// Which one.
+    pub id: String,
+    /// Its state in one word of the managed system (`active`, `degraded`).
+    pub status: String,
+    /// Its state's number, where the managed system counts.
+    pub generation: Option<Generation>,
+    /// When it last changed, where the managed system says so.
+    pub changed: Option<Timestamp>,
+    /// The rest, by name (`replicas`, `version`, `versions`).
+    pub attributes: BTreeMap<String, Value>,
+}
+
+impl Resource {
+    /// An attribute as a whole number.
+    #[must_use]
+    pub fn count(&self, name: &str) -> Option<u64> {
+        self.attributes.get(name).and_then(Value::as_u64)
+    }
+
+    /// An attribute as text.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.attributes.get(name).and_then(Value::as_str)
+    }
+}
+
+/// What one cycle sees of one managed system.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+pub struct Observation {
+    /// The managed system.
+    pub target: TargetId,
+    /// The moment that all queries were evaluated at.
+    pub at: Timestamp,
+    /// Episodes that are going on, by key.
+    pub open: Vec<Violation>,
+    /// Episodes that were found to be over in this cycle, by key.
+    pub closed: Vec<Violation>,
+    /// The series that Analyze needs, by the name of the watched value.
+    pub series: BTreeMap<String, Vec<Series>>,
+    /// Where the watched values are going, by name.
+    pub trends: Vec<Trend>,
+    /// How far each source can be trusted.
+    pub quality: BTreeMap<SourceName, Quality>,
+    /// How many sensors are bad.
+    pub sensors: SensorCensus,
+    /// What the managed system consists of, by kind and id; empty where it cannot be read.
+    pub resources: Vec<Resource>,
+}
+
+impl Observation {
+    /// An observation of nothing at all, which knows of no doubt and no violation.
+    #[must_use]
+    pub fn empty(target: TargetId, at: Timestamp) -> Self {
+        Self {
+            target,
+            at,
+            open: Vec::new(),
+            closed: Vec::new(),
+            series: BTreeMap::new(),
+            trends: Vec::new(),
+            quality: BTreeMap::new(),
+            sensors: SensorCensus::default(),
+            resources: Vec::new(),
+        }
+    }
+
+    /// The doubts of all sources together: the worst wins.
+    #[must_use]
+    pub fn overall_quality(&self) -> Quality {
+        let mut all = Quality::fresh();
+        self.quality.values().cloned().for_each(|quality| all.merge(quality));
+        all
+    }
+
+    /// The resources of one kind.
+    pub fn resources_of(&self, kind: &str) -> impl Iterator<Item = &Resource> {
+        self.resources.iter().filter(move |resource| resource.kind == kind)
+    }
+
+    /// The newest value of a watched value: of its first series that has one.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<f64> {
+        self.series.get(name)?.iter().find_map(|series| series.last()).map(|sample| sample.value)
+    }
+
+    /// The newest values of all watched values that have one, for an outcome's *before* and *after*.
+    #[must_use]
+    pub fn values(&self) -> BTreeMap<MetricName, f64> {
+        self.series
+            .keys()
+            .filter_map(|name| Some((MetricName::try_new(name).ok()?, self.value(name)?)))
+            .collect()
+    }
+}
