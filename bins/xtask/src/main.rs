@@ -1,3 +1,48 @@
-//! Chores of the workspace.
+//! Chores of the workspace: `cargo xtask help` lists them.
+//!
+//! Everything here shells out to tools that a developer could call by hand, and says how when one fails. There is no
+//! argument parser and no async runtime, because this is compiled before anything else can happen.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to the terminal")]
 
-fn main() {}
+mod bench;
+mod ci;
+mod cli;
+mod coverage;
+mod criterion;
+mod error;
+mod examples;
+mod release;
+mod setup;
+mod shell;
+mod steps;
+mod workspace;
+
+use std::process::ExitCode;
+
+use cli::Chore;
+use error::Error;
+use workspace::Workspace;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match cli::parse(&args).and_then(run) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nxtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(chore: Chore) -> Result<(), Error> {
+    let workspace = Workspace::find()?;
+    match chore {
+        Chore::Help => println!("{}", cli::HELP),
+        Chore::Setup => setup::for_ci(&workspace)?,
+        Chore::Ci { keep_going } => ci::run(&workspace, keep_going)?,
+        Chore::Coverage => coverage::run(&workspace)?,
+        Chore::Bench(options) => bench::run(&workspace, &options)?,
+        Chore::ReleaseCheck { keep_going } => release::run(&workspace, keep_going)?,
+    }
+    Ok(())
+}

@@ -1,0 +1,111 @@
+//! What CI runs, which is what the README tells everybody to run.
+//!
+//! The order is from what fails fast to what takes long. Everything is built in the debug profile, in one target
+//! directory, and as far as possible with the same features, so that nothing is compiled twice without need.
+
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::steps::Steps;
+use crate::workspace::{Package, Workspace};
+use crate::{examples, setup};
+
+/// The first command of the README ends by itself within two minutes; a busy machine gets some more.
+const DEMO_LIMIT: Duration = Duration::from_secs(180);
+
+pub(crate) fn run(workspace: &Workspace, keep_going: bool) -> Result<(), Error> {
+    let cmd = |line: &str| workspace.cmd(line);
+    let all = "--locked --workspace --all-features";
+    let mut steps = Steps::new("cargo xtask ci", keep_going);
+    steps.step("setup", || setup::for_ci(workspace))?;
+    steps.step("format", || cmd("cargo fmt --all --check").run())?;
+    steps.step("dependencies", || dependencies(workspace))?;
+    steps
+        .step("lint", || cmd(&format!("cargo clippy {all} --all-targets -- -D warnings")).run())?;
+    steps.step("test", || test(workspace, all))?;
+    steps.step("doc tests", || cmd(&format!("cargo test {all} --doc --quiet")).run())?;
+    steps.step("docs", || {
+        let doc = cmd(&format!("cargo doc {all} --no-deps --lib"));
+        doc.env("RUSTDOCFLAGS", "-D warnings").run()
+    })?;
+    steps.step("examples", || examples::run(workspace, all))?;
+    steps.step("features", || features(workspace))?;
+    steps.step("readme", || {
+        cmd("cargo build --bin mapek").run()?;
+        cmd("cargo run --bin mapek -- demo --once").run_within(DEMO_LIMIT)
+    })?;
+    steps.finish()
+}
+
+/// Tests, with their report for machines.
+fn test(workspace: &Workspace, all: &str) -> Result<(), Error> {
+    let line = format!("cargo nextest run {all} --profile ci --status-level slow --no-tests warn");
+    let tested = workspace.cmd(&line).run();
+    // The report matters most when a test has failed.
+    let (from, to) =
+        (workspace.target.join("nextest/ci/junit.xml"), workspace.report("junit.xml")?);
+    let copied = std::fs::copy(&from, &to);
+    tested?;
+    copied
+        .map(drop)
+        .map_err(|error| Error::other(format!("no report at {}: {error}", from.display())))
+}
+
+fn dependencies(workspace: &Workspace) -> Result<(), Error> {
+    println!(
+        "Advisories are left out, as their database is cloned from the network: `cargo deny check advisories`."
+    );
+    workspace.cmd("cargo deny --offline check licenses bans sources").run()
+}
+
+/// Features only add, so each library has to compile without any, and with each alone.
+fn features(workspace: &Workspace) -> Result<(), Error> {
+    for package in &workspace.packages {
+        for line in feature_checks(package) {
+            workspace.cmd(&line).run()?;
+        }
+    }
+    Ok(())
+}
+
+fn feature_checks(package: &Package) -> Vec<String> {
+    let name = &package.name;
+    if !package.is_library || package.features.is_empty() {
+        return vec![];
+    }
+    let bare = format!("cargo check --quiet --package {name} --no-default-features");
+    // Mocks are for tests, which build with all features.
+    let alone = package.features.iter().filter(|feature| *feature != "mock");
+    let alone: Vec<_> = alone.map(|feature| format!("{bare} --features {feature}")).collect();
+    std::iter::once(bare).chain(alone).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn package(features: &[&str], is_library: bool) -> Package {
+        let features = features.iter().map(ToString::to_string).collect();
+        Package { name: "p".into(), features, is_library, examples: vec![], benches: vec![] }
+    }
+
+    #[test]
+    fn each_feature_is_checked_alone() {
+        let bare = "cargo check --quiet --package p --no-default-features";
+        let checks = feature_checks(&package(&["http", "mock", "sqlite"], true));
+        assert_eq!(
+            checks,
+            [
+                bare.to_owned(),
+                format!("{bare} --features http"),
+                format!("{bare} --features sqlite")
+            ]
+        );
+    }
+
+    #[test]
+    fn what_has_no_features_was_checked_before() {
+        assert!(feature_checks(&package(&[], true)).is_empty());
+        assert!(feature_checks(&package(&["a"], false)).is_empty());
+    }
+}

@@ -1,0 +1,117 @@
+//! What can be asked for.
+
+use crate::bench::{Options, RATIO_MAX};
+use crate::error::Error;
+
+pub(crate) const HELP: &str = "\
+Chores of the workspace. Call them as `cargo xtask CHORE`.
+
+  ci [--keep-going]   all that CI checks, with the time of each step; stops at the first failure unless told to go on
+  setup               install what the tests need and the machine lacks: Prometheus, Alertmanager, nextest, cargo-deny
+  coverage            line coverage by the tests, in target/reports; fails below 85 %
+  bench [--compare [--max-ratio N]] [--save]
+                      run the benchmarks; compare with docs/benchmarks.json (a benchmark fails above N = 1.5 times
+                      the reference), or make these results the reference
+  release-check [--keep-going]
+                      what takes too long for CI: coverage, benchmarks against the reference, unused dependencies
+  help                this text";
+
+/// A chore with its options.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Chore {
+    Help,
+    Setup,
+    Ci { keep_going: bool },
+    Coverage,
+    Bench(Options),
+    ReleaseCheck { keep_going: bool },
+}
+
+/// Reads the arguments after the program's name.
+pub(crate) fn parse(args: &[String]) -> Result<Chore, Error> {
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let Some((chore, options)) = args.split_first() else { return Ok(Chore::Help) };
+    match (*chore, options) {
+        ("help" | "--help" | "-h", _) => Ok(Chore::Help),
+        ("setup", []) => Ok(Chore::Setup),
+        ("ci", options) => Ok(Chore::Ci { keep_going: keep_going(options)? }),
+        ("coverage", []) => Ok(Chore::Coverage),
+        ("bench", options) => bench(options).map(Chore::Bench),
+        ("release-check", options) => Ok(Chore::ReleaseCheck { keep_going: keep_going(options)? }),
+        ("setup" | "coverage", [option, ..]) => Err(unknown(option)),
+        (other, _) => Err(Error::other(format!("no chore is called `{other}`\n\n{HELP}"))),
+    }
+}
+
+fn keep_going(options: &[&str]) -> Result<bool, Error> {
+    match options {
+        [] => Ok(false),
+        ["--keep-going"] => Ok(true),
+        ["--keep-going", option, ..] | [option, ..] => Err(unknown(option)),
+    }
+}
+
+fn bench(options: &[&str]) -> Result<Options, Error> {
+    let mut parsed = Options { compare: false, save: false, ratio_max: RATIO_MAX };
+    let mut options = options.iter();
+    while let Some(option) = options.next() {
+        match *option {
+            "--compare" => parsed.compare = true,
+            "--save" => parsed.save = true,
+            "--max-ratio" => {
+                let ratio = options.next().and_then(|text| text.parse().ok());
+                let ratio = ratio.filter(|ratio: &f64| ratio.is_finite() && *ratio > 0.0);
+                parsed.ratio_max =
+                    ratio.ok_or_else(|| Error::other("--max-ratio wants a number above 0"))?;
+            }
+            other => return Err(unknown(other)),
+        }
+    }
+    Ok(parsed)
+}
+
+fn unknown(option: &str) -> Error {
+    Error::other(format!("unknown option `{option}`; see `cargo xtask help`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Chore, Error> {
+        parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn chores_and_options_are_read() {
+        assert_eq!(parsed(""), Ok(Chore::Help));
+        assert_eq!(parsed("ci"), Ok(Chore::Ci { keep_going: false }));
+        assert_eq!(parsed("ci --keep-going"), Ok(Chore::Ci { keep_going: true }));
+        assert_eq!(
+            parsed("release-check --keep-going"),
+            Ok(Chore::ReleaseCheck { keep_going: true })
+        );
+        let plain = Options { compare: false, save: false, ratio_max: RATIO_MAX };
+        assert_eq!(parsed("bench"), Ok(Chore::Bench(plain)));
+        let all = Options { compare: true, save: true, ratio_max: 3.0 };
+        assert_eq!(parsed("bench --save --compare --max-ratio 3"), Ok(Chore::Bench(all)));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_named() {
+        for (line, named) in [
+            ("deploy", "`deploy`"),
+            ("ci --fast", "`--fast`"),
+            ("ci --keep-going --fast", "`--fast`"),
+            ("setup now", "`now`"),
+            ("coverage --html", "`--html`"),
+            ("bench --fast", "`--fast`"),
+            ("bench --max-ratio", "--max-ratio wants"),
+            ("bench --max-ratio 0", "--max-ratio wants"),
+            ("bench --max-ratio NaN", "--max-ratio wants"),
+        ] {
+            let error = parsed(line).unwrap_err().to_string();
+            assert!(error.contains(named), "{line}: {error}");
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! What takes too long for every change, and must hold before a release.
+
+use crate::bench::{self, Options, RATIO_MAX};
+use crate::error::Error;
+use crate::steps::Steps;
+use crate::workspace::Workspace;
+use crate::{coverage, setup};
+
+pub(crate) fn run(workspace: &Workspace, keep_going: bool) -> Result<(), Error> {
+    let mut steps = Steps::new("cargo xtask release-check", keep_going);
+    steps.step("coverage", || coverage::run(workspace))?;
+    let options = Options { compare: true, save: false, ratio_max: RATIO_MAX };
+    steps.step("benchmarks", || bench::run(workspace, &options))?;
+    steps.step("unused dependencies", || unused(workspace))?;
+    steps.finish()
+}
+
+fn unused(workspace: &Workspace) -> Result<(), Error> {
+    if setup::has_cargo_tool("machete") {
+        return workspace.cmd("cargo machete").run();
+    }
+    println!("left out: cargo-machete is not installed (cargo install cargo-machete --locked)");
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! Installs what is missing, and touches nothing that is there.
+
+use crate::error::Error;
+use crate::shell::Cmd;
+use crate::workspace::Workspace;
+
+/// Programs of Debian packages, with the package that brings each.
+type Programs = [(&'static str, &'static str)];
+
+const SERVICES: &Programs = &[
+    ("prometheus", "prometheus"),
+    ("promtool", "prometheus"),
+    ("prometheus-alertmanager", "prometheus-alertmanager"),
+];
+
+/// All that `cargo xtask ci` calls.
+pub(crate) fn for_ci(workspace: &Workspace) -> Result<(), Error> {
+    component("fmt", "rustfmt")?;
+    component("clippy", "clippy")?;
+    debian(workspace, SERVICES)?;
+    cargo_tool(workspace, "nextest")?;
+    cargo_tool(workspace, "deny")?;
+    // Later steps may then be told to stay offline.
+    workspace.cmd("cargo fetch --locked --quiet").run()
+}
+
+/// What coverage calls beyond that. Debian's LLVM reads the profiles of the compiler where rustup's tools are absent.
+pub(crate) fn for_coverage(workspace: &Workspace) -> Result<(), Error> {
+    for_ci(workspace)?;
+    if !crate::coverage::has_own_llvm_tools() {
+        debian(workspace, &[("llvm-cov-19", "llvm-19"), ("llvm-profdata-19", "llvm-19")])?;
+    }
+    cargo_tool(workspace, "llvm-cov")
+}
+
+/// A subcommand of cargo, built without optimisation: it is here in a third of the time and fast enough.
+fn cargo_tool(workspace: &Workspace, name: &str) -> Result<(), Error> {
+    if has_cargo_tool(name) {
+        return present(&format!("cargo {name}"));
+    }
+    workspace.cmd(&format!("cargo install cargo-{name} --locked --debug")).run()
+}
+
+/// Whether `cargo NAME` can be called.
+pub(crate) fn has_cargo_tool(name: &str) -> bool {
+    // Most subcommands know `--version` behind their name only; some know it without.
+    Cmd::new(&format!("cargo-{name} {name} --version")).works()
+        || Cmd::new(&format!("cargo-{name} --version")).works()
+}
+
+fn component(subcommand: &str, component: &str) -> Result<(), Error> {
+    if Cmd::new(&format!("cargo {subcommand} --version")).works() {
+        return present(&format!("cargo {subcommand}"));
+    }
+    let text = format!("`cargo {subcommand}` is missing: run `rustup component add {component}`");
+    Err(Error::other(text))
+}
+
+fn debian(workspace: &Workspace, programs: &Programs) -> Result<(), Error> {
+    let packages =
+        missing_packages(programs, |program| Cmd::new(&format!("{program} --version")).works());
+    if packages.is_empty() {
+        let programs: Vec<_> = programs.iter().map(|(program, _)| *program).collect();
+        return present(&programs.join(", "));
+    }
+    let packages = packages.join(" ");
+    if !Cmd::new("apt-get --version").works() {
+        let text = format!("please install by hand, as there is no apt-get here: {packages}");
+        return Err(Error::other(text));
+    }
+    let sudo = if is_root() || !Cmd::new("sudo --version").works() { "" } else { "sudo " };
+    // The lists may be absent, or older than the packages on the mirror.
+    workspace.cmd(&format!("{sudo}apt-get update -qq")).run()?;
+    let install =
+        "env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends";
+    workspace.cmd(&format!("{sudo}{install} {packages}")).run()
+}
+
+/// The packages of the programs that are absent, each once.
+fn missing_packages(programs: &Programs, is_there: impl Fn(&str) -> bool) -> Vec<&'static str> {
+    let missing = programs.iter().filter(|(program, _)| !is_there(program));
+    let mut packages: Vec<_> = missing.map(|(_, package)| *package).collect();
+    packages.dedup();
+    packages
+}
+
+fn is_root() -> bool {
+    Cmd::new("id -u").read().is_ok_and(|id| id.trim() == "0")
+}
+
+fn present(what: &str) -> Result<(), Error> {
+    println!("present: {what}");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_is_asked_for_once_and_only_if_a_program_is_missing() {
+        assert_eq!(
+            missing_packages(SERVICES, |_| false),
+            ["prometheus", "prometheus-alertmanager"]
+        );
+        assert_eq!(missing_packages(SERVICES, |program| program != "promtool"), ["prometheus"]);
+        assert!(missing_packages(SERVICES, |_| true).is_empty());
+    }
+
+    #[test]
+    fn tools_of_cargo_are_found_or_not() {
+        assert!(has_cargo_tool("nextest") || !Cmd::new("cargo-nextest --version").works());
+        assert!(!has_cargo_tool("no-such-tool"));
+    }
+}
