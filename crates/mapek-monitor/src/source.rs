@@ -1,0 +1,72 @@
+//! The seam to metrics.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use mapek_model::{Answer, Query, SourceName, Span, Timestamp};
+
+use crate::Error;
+
+/// Where metrics come from.
+///
+/// # Contract
+///
+/// *Repeating*: calling twice is safe. Sources read; they never change the managed system.
+/// *Cancelling*: a dropped future has no effect.
+/// *Ordering*: none between concurrent calls; many are made at once. Answers are sorted by labels, samples by time.
+/// *Time*: an evaluation is at the instant that was asked for, never at the source's own *now*.
+/// *Limits*: a source bounds how much it reads and how long it waits, and says so with an error.
+#[cfg_attr(any(test, feature = "mock"), mockall::automock)]
+#[async_trait]
+pub trait MetricSource: fmt::Debug + Send + Sync {
+    /// What the configuration calls it.
+    fn name(&self) -> SourceName;
+
+    /// Evaluates `query` at `at`: series of one sample each, and how far the answer can be trusted.
+    ///
+    /// The samples carry the time of evaluation; how old the data is must be asked with PromQL's `timestamp(…)`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] if the source cannot be reached, refuses the query, or answers outside its protocol. Data that is there
+    /// but doubtful is no error: see [`Answer::quality`].
+    async fn instant(&self, query: &Query, at: Timestamp) -> Result<Answer, Error>;
+
+    /// Evaluates `query` at the beginning of `span` and every `step` after it, to its end.
+    ///
+    /// # Errors
+    ///
+    /// As [`instant`](Self::instant); and if `step` is zero or too small for the span.
+    async fn range(&self, query: &Query, span: Span, step: Duration) -> Result<Answer, Error>;
+
+    /// The expression of the alerting rule of that name, where the source evaluates rules and has such a one. It is how an
+    /// alert that came by webhook alone is confirmed.
+    ///
+    /// # Errors
+    ///
+    /// As [`instant`](Self::instant).
+    async fn rule_expression(&self, _alert: &str) -> Result<Option<Query>, Error> {
+        Ok(None)
+    }
+}
+
+const _: Option<&dyn MetricSource> = None; // stays usable as a trait object
+
+#[async_trait]
+impl<T: MetricSource + ?Sized> MetricSource for Arc<T> {
+    fn name(&self) -> SourceName {
+        (**self).name()
+    }
+
+    async fn instant(&self, query: &Query, at: Timestamp) -> Result<Answer, Error> {
+        (**self).instant(query, at).await
+    }
+
+    async fn range(&self, query: &Query, span: Span, step: Duration) -> Result<Answer, Error> {
+        (**self).range(query, span, step).await
+    }
+
+    async fn rule_expression(&self, alert: &str) -> Result<Option<Query>, Error> {
+        (**self).rule_expression(alert).await
+    }
+}
