@@ -1,7 +1,8 @@
 //! The HTTP API of Charter, typed.
 //!
 //! [`CharterApi`] is the seam: what Charter does, however it is reached. The wire types are what its document
-//! (`docs/charter-api.md`) writes; a server can be built on them too.
+//! (`docs/charter-api.md`) writes; a server can be built on them too. `HttpCharter` is the client, made from a
+//! `Config`.
 //!
 //! ```
 //! use charter_client::{PolicyConfig, PolicyKind, PolicyStatus, Applied};
@@ -23,6 +24,8 @@ mod api;
 mod call;
 mod error;
 pub mod headers;
+#[cfg(feature = "http")]
+mod http;
 mod ids;
 mod options;
 mod wire;
@@ -32,6 +35,8 @@ pub use api::CharterApi;
 pub use api::MockCharterApi;
 pub use call::Call;
 pub use error::{BoxError, Error, Outcome};
+#[cfg(feature = "http")]
+pub use http::{Config, ConfigError, HttpCharter, RetryConfig};
 pub use ids::{ETag, Epoch, IdempotencyKey, InvalidId, PolicyId};
 pub use options::{CallOptions, Tagged, Violations};
 pub use wire::{

@@ -1,0 +1,5 @@
+//! Client, fixtures and OpenAPI document say the same.
+
+mod fixture;
+mod openapi;
+mod payloads;
