@@ -192,3 +192,24 @@ impl<T: CharterApi + ?Sized> CharterApi for Arc<T> {
         (**self).violations().await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Call, Outcome, Problem, ProblemKind};
+
+    #[tokio::test]
+    async fn the_seam_can_be_mocked_shared_and_boxed() {
+        let mut mock = MockCharterApi::new();
+        mock.expect_scale()
+            .withf(|request, options| request.replicas == 5 && options.epoch.is_none())
+            .returning(|_, _| {
+                Err(Error::refused(Call::Scale, Problem::new(ProblemKind::CommitteeBusy)))
+            });
+        let shared: Arc<dyn CharterApi> = Arc::new(mock);
+        let again: Box<dyn CharterApi> = Box::new(Arc::clone(&shared));
+        let request = ScaleRequest { replicas: 5 };
+        let error = again.scale(&request, &CallOptions::new()).await.unwrap_err();
+        assert_eq!(error.outcome(), Outcome::NotApplied);
+    }
+}

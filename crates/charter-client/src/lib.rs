@@ -39,6 +39,9 @@ pub use error::{BoxError, Error, Outcome};
 pub use http::{Config, ConfigError, HttpCharter, RetryConfig};
 pub use ids::{ETag, Epoch, IdempotencyKey, InvalidId, PolicyId};
 pub use options::{CallOptions, Tagged, Violations};
+/// The type of [`Config::api_key`].
+#[cfg(feature = "http")]
+pub use secrecy::SecretString;
 pub use wire::{
     ActionRequest, Applied, ApplyRequest, CommitteeState, CommitteeStatus, EnforcementRule,
     Extension, Health, InvalidConfig, InvalidSeconds, NodeState, Policy, PolicyConfig, PolicyKind,

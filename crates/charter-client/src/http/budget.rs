@@ -54,7 +54,7 @@ impl Budget {
         let mut state = self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let passed = state.at.map_or(0.0, |at| now.saturating_duration_since(at).as_secs_f64());
         state.at = Some(now);
-        state.tokens += passed * self.per_second;
+        state.tokens = (state.tokens + passed * self.per_second).min(self.max);
         let result = change(&mut state.tokens);
         state.tokens = state.tokens.min(self.max);
         result
