@@ -1,0 +1,22 @@
+//! Files in SQLite.
+
+mod database;
+mod lock;
+mod log;
+mod schema;
+mod writer;
+
+pub use database::{Database, Durability, WorkError};
+pub use log::SqliteStore;
+pub use schema::Schema;
+
+use crate::Error;
+
+/// Sorts what SQLite says: no room is no room, the rest is a failing backend.
+pub(crate) fn failed(doing: impl Into<String>, error: rusqlite::Error) -> Error {
+    if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull) {
+        Error::full(doing)
+    } else {
+        Error::backend(doing, error)
+    }
+}
