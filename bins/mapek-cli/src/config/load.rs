@@ -1,0 +1,244 @@
+//! From a file and the environment to a checked configuration.
+
+use std::path::{Path, PathBuf};
+
+use garde::Validate;
+
+use super::{
+    env,
+    nearest::nearest,
+    sections::{Config, Database, ExecutionMode, Mode, Secret},
+};
+
+/// Largest file that is read, in bytes: a configuration of a thousand rules is a tenth of it.
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// A configuration that can be used.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    /// The values.
+    pub(crate) config: Config,
+    /// What people should know about it: overrides that took effect, keys that have none.
+    pub(crate) notices: Vec<String>,
+}
+
+/// The configuration cannot be used.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub(crate) enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration {path}")]
+    #[diagnostic(help("check the path, or start without --config to use the defaults"))]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is too large to be a configuration.
+    #[error("the configuration {path} has {bytes} bytes; at most {FILE_BYTES_MAX} are read")]
+    TooLarge {
+        /// Which file.
+        path: PathBuf,
+        /// How large.
+        bytes: u64,
+    },
+    /// The file does not say what it should; the report shows where.
+    #[error("{rendered}")]
+    Invalid {
+        /// File, line, column, snippet and remedy.
+        rendered: String,
+    },
+    /// A variable of the environment does not fit.
+    #[error("the environment variable {name} cannot be used: {why}")]
+    Environment {
+        /// Which one.
+        name: String,
+        /// Why.
+        why: String,
+    },
+    /// The values are fine one by one, and refused together.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Reads `path` (or the defaults) and the environment, as pairs of name and value.
+///
+/// # Errors
+///
+/// [`ConfigError`] says where and what to do.
+pub(crate) fn load(
+    path: Option<&Path>,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Loaded, ConfigError> {
+    let config = path.map_or_else(|| Ok(Config::default()), read)?;
+    let (mut config, mut notices) = env::overridden(config, environment)?;
+    config.validate().map_err(|report| ConfigError::Refused(format!("after overrides: {report}")))?;
+    read_key(&mut config)?;
+    refuse_in_production(&config)?;
+    notices.extend(without_effect(&config));
+    Ok(Loaded { config, notices })
+}
+
+fn read(path: &Path) -> Result<Config, ConfigError> {
+    let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
+    let bytes = std::fs::metadata(path).map_err(unreadable)?.len();
+    if bytes > FILE_BYTES_MAX {
+        return Err(ConfigError::TooLarge { path: path.to_owned(), bytes });
+    }
+    let text = std::fs::read_to_string(path).map_err(unreadable)?;
+    parse(&text, &path.display().to_string())
+}
+
+/// Parses `text`, which errors call `name`.
+pub(super) fn parse(text: &str, name: &str) -> Result<Config, ConfigError> {
+    if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
+        return Ok(Config::default());
+    }
+    let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
+    serde_saphyr::from_str_with_options_valid(text, options)
+        .map_err(|error| ConfigError::Invalid { rendered: render(&error, text, name) })
+}
+
+fn render(error: &serde_saphyr::Error, text: &str, name: &str) -> String {
+    let position = error
+        .location()
+        .map_or_else(String::new, |at| format!(":{}:{}", at.line(), at.column()));
+    let line = error
+        .location()
+        .and_then(|at| text.lines().nth(usize::try_from(at.line()).ok()?.checked_sub(1)?))
+        .map_or_else(String::new, |line| format!("\n  | {}", line.trim_end()));
+    let formatter = serde_saphyr::UserMessageFormatter;
+    let what = serde_saphyr::MessageFormatter::format_message(&formatter, error);
+    let remedy = remedy(error).map_or_else(String::new, |remedy| format!("\n  = help: {remedy}"));
+    format!("{name}{position}: {what}{line}{remedy}")
+}
+
+fn remedy(error: &serde_saphyr::Error) -> Option<String> {
+    let (what, word, expected) = match error {
+        serde_saphyr::Error::SerdeUnknownField { field, expected, .. } => ("key", field, expected),
+        serde_saphyr::Error::SerdeUnknownVariant { variant, expected, .. } => {
+            ("value", variant, expected)
+        }
+        serde_saphyr::Error::WithSnippet { error, .. } => return remedy(error),
+        _ => return None,
+    };
+    Some(nearest(word, expected.iter().copied()).map_or_else(
+        || format!("valid {what}s here are {}", expected.join(", ")),
+        |near| format!("the nearest valid {what} is {near}"),
+    ))
+}
+
+fn read_key(config: &mut Config) -> Result<(), ConfigError> {
+    if let (None, Some(path)) =
+        (&config.execute.charter_api_key, &config.execute.charter_api_key_file)
+    {
+        let key = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?;
+        config.execute.charter_api_key = Some(Secret::new(key.trim()));
+    }
+    Ok(())
+}
+
+fn refuse_in_production(config: &Config) -> Result<(), ConfigError> {
+    if config.orchestrator.mode != Mode::Production {
+        return Ok(());
+    }
+    let refused = [
+        (config.staging.use_mock_charter, "staging.use_mock_charter: true"),
+        (config.staging.simulate_failures, "staging.simulate_failures: true"),
+        (config.api.debug, "api.debug: true"),
+        (
+            config.execute.execution_mode == ExecutionMode::BestEffort,
+            "execute.execution_mode: best_effort",
+        ),
+        (!config.execute.rollback_enabled, "execute.rollback_enabled: false"),
+        (config.knowledge.database == Database::Memory, "knowledge.database: memory"),
+    ];
+    let refused: Vec<_> =
+        refused.into_iter().filter(|(set, _)| *set).map(|(_, text)| text).collect();
+    if refused.is_empty() {
+        Ok(())
+    } else {
+        Err(ConfigError::Refused(format!(
+            "orchestrator.mode: production refuses {}; remove them, or use mode: staging",
+            refused.join(", ")
+        )))
+    }
+}
+
+/// Keys that are accepted because users know them, and do nothing here.
+fn without_effect(config: &Config) -> Vec<String> {
+    let default = Config::default();
+    let mut notices = Vec::new();
+    if config.performance.async_executor != default.performance.async_executor {
+        notices.push("performance.async_executor has no effect: the loop is always asynchronous".to_owned());
+    }
+    notices
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> String {
+        parse(text, "mapek.yaml").unwrap_err().to_string()
+    }
+
+    #[test]
+    fn an_empty_file_is_the_defaults() {
+        for text in ["", "# nothing\n", "\n\n"] {
+            let config = parse(text, "x").unwrap();
+            assert_eq!(config.plan.min_violations, 3);
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_names_file_line_column_and_the_nearest_key() {
+        let text = error("orchestrator:\n  mode: staging\n  loop_intervall: 30\n");
+        assert!(text.starts_with("mapek.yaml:3:3: "), "{text}");
+        assert!(text.contains("loop_intervall: 30"), "{text}");
+        assert!(text.contains("the nearest valid key is loop_interval"), "{text}");
+    }
+
+    #[test]
+    fn a_value_out_of_range_names_its_place() {
+        let text = error("plan:\n  min_confidence: 1.5\n");
+        assert!(text.starts_with("mapek.yaml:2:"), "{text}");
+        assert!(text.contains("min_confidence"), "{text}");
+    }
+
+    #[test]
+    fn wrong_types_duplicates_and_hostile_texts_are_errors() {
+        for text in [
+            "plan: 7",
+            "plan: {min_confidence: high}",
+            "api: {port: 70000}",
+            "api: {debug: no}",
+            "monitor: {prometheus_url: 'ftp://x'}",
+            "monitor: {prometheus_url: 'http://user:secret@x'}",
+            "orchestrator: {loop_interval: 0}",
+            "orchestrator: {loop_interval: -5s}",
+            "plan: {}\nplan: {}",
+            "a: &a [*a]",
+            "\u{0}",
+            &format!("monitor: {}", "[".repeat(10_000)),
+        ] {
+            let message = error(text);
+            assert!(message.starts_with("mapek.yaml"), "{text:.40}: {message:.200}");
+        }
+    }
+
+    #[test]
+    fn production_refuses_what_could_hide_harm() {
+        let loaded = load(
+            None,
+            [
+                ("MAPEK__ORCHESTRATOR__MODE".to_owned(), "production".to_owned()),
+                ("MAPEK__EXECUTE__ROLLBACK_ENABLED".to_owned(), "false".to_owned()),
+            ],
+        );
+        let message = loaded.unwrap_err().to_string();
+        assert!(message.contains("execute.rollback_enabled: false"), "{message}");
+    }
+}

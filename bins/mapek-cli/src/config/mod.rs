@@ -1,0 +1,18 @@
+//! The configuration: one YAML file of eleven sections, overridden by the environment.
+//!
+//! Each section is plain data with defaults; nothing here starts anything. Names and meanings are the ones that users of
+//! the loop already know. Unknown keys are refused with file, line, column and the nearest valid name.
+mod env;
+mod load;
+mod nearest;
+mod render;
+mod sections;
+
+pub(crate) use load::{ConfigError, Loaded, load};
+pub(crate) use render::effective_yaml;
+pub(crate) use sections::{
+    AlertmanagerSection, AnalyzeSection, ApiSection, Config, ExecuteSection, ExecutionMode,
+    KnowledgeSection, LogFormat, LogLevel, LoggingSection, Mode, MonitorSection,
+    OrchestratorSection, PerformanceSection, PlanSection, QueryEntry, RailsProfile, Secret,
+    StagingSection, ThresholdDirection,
+};

@@ -1,0 +1,24 @@
+//! The effective configuration, as people read it.
+
+use super::sections::Config;
+
+/// The configuration as YAML, secrets masked.
+pub(crate) fn effective_yaml(config: &Config) -> String {
+    serde_saphyr::to_string(config).unwrap_or_else(|error| format!("# cannot be shown: {error}\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Secret, load::parse};
+
+    #[test]
+    fn what_is_shown_can_be_read_back_and_hides_secrets() {
+        let mut config = Config::default();
+        config.execute.charter_api_key = Some(Secret::new("hunter2"));
+        let text = effective_yaml(&config);
+        assert!(!text.contains("hunter2"), "{text}");
+        let back = parse(&text, "effective").unwrap();
+        assert_eq!(effective_yaml(&back), text);
+    }
+}
