@@ -1,0 +1,10 @@
+//! The webhook: a tower service for those who have a server, and a server for those who have none.
+
+mod answer;
+mod body;
+mod connection;
+mod server;
+mod service;
+
+pub use server::{ServerConfig, ServerError, WebhookServer};
+pub use service::{WebhookConfig, WebhookCounts, WebhookService};
