@@ -2,9 +2,11 @@
 
 mod answer;
 mod body;
+mod config;
 mod connection;
 mod server;
 mod service;
 
+pub use config::{WebhookConfig, WebhookCounts};
 pub use server::{ServerConfig, ServerError, WebhookServer};
-pub use service::{WebhookConfig, WebhookCounts, WebhookService};
+pub use service::WebhookService;

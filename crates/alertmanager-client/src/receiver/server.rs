@@ -8,8 +8,9 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
+    config::WebhookConfig,
     connection::{Timing, serve_connection},
-    service::{WebhookConfig, WebhookService},
+    service::WebhookService,
 };
 use crate::Intake;
 
