@@ -192,6 +192,13 @@ pub enum ExecutionEvent {
         /// Why it is not known.
         reason: String,
     },
+    /// A step that did not take effect is given up and the plan goes on without it: only in best effort.
+    Skipped {
+        /// Which step.
+        step: StepIndex,
+        /// Why.
+        reason: String,
+    },
     /// All steps are applied; now fresh metrics must show what they did.
     VerificationBegan,
     /// Fresh metrics showed what the steps did.
@@ -247,6 +254,7 @@ impl ExecutionEvent {
             Self::Applied { .. } => "applied",
             Self::Refused { .. } => "refused",
             Self::Unclear { .. } => "unclear",
+            Self::Skipped { .. } => "skipped",
             Self::VerificationBegan => "verification_began",
             Self::Judged { .. } => "judged",
             Self::Held { .. } => "held",

@@ -66,6 +66,8 @@ pub struct Execution {
     pub started: Timestamp,
     /// When its last event happened.
     pub updated: Timestamp,
+    /// When its first step took effect; absent before that.
+    pub first_applied: Option<Timestamp>,
     /// When its newest step took effect; absent before the first.
     pub last_applied: Option<Timestamp>,
     /// Where it stands.
@@ -76,6 +78,8 @@ pub struct Execution {
     pub receipts: BTreeMap<StepIndex, Value>,
     /// How often the step at hand was tried, this way.
     pub attempts: u16,
+    /// Whether trying again can help after the newest refusal; true before the first.
+    pub retryable: bool,
     /// What was measured before it.
     pub before: Measured,
     /// What it achieved; absent until it is judged.
@@ -119,10 +123,12 @@ impl Execution {
             chosen_with: *chosen_with,
             started: record.at,
             updated: record.at,
+            first_applied: None,
             last_applied: None,
             captured: BTreeMap::new(),
             receipts: BTreeMap::new(),
             attempts: 0,
+            retryable: true,
             before: before.clone(),
             judgement: None,
             reason: None,
@@ -220,6 +226,7 @@ impl Execution {
             E::Applied { step, way, receipt } => {
                 self.attempts = 0;
                 if *way == Way::Do {
+                    self.first_applied = self.first_applied.or(Some(record.at));
                     self.last_applied = Some(record.at);
                     self.receipts.insert(*step, receipt.clone());
                 }
@@ -233,14 +240,17 @@ impl Execution {
                     at: record.at,
                 });
             }
-            E::UndoBegan { reason, .. } => {
+            E::UndoBegan { reason, .. } | E::Skipped { reason, .. } => {
                 self.attempts = 0;
                 self.reason = Some(reason.clone());
             }
-            E::Refused { reason, .. }
-            | E::Unclear { reason, .. }
-            | E::Ended { reason, .. }
-            | E::Closed { reason, .. } => self.reason = Some(reason.clone()),
+            E::Refused { reason, transient, .. } => {
+                self.retryable = *transient;
+                self.reason = Some(reason.clone());
+            }
+            E::Unclear { reason, .. } | E::Ended { reason, .. } | E::Closed { reason, .. } => {
+                self.reason = Some(reason.clone())
+            }
         }
     }
 }

@@ -21,6 +21,8 @@ pub enum StepStatus {
     Unclear,
     /// It did not take effect.
     Refused,
+    /// It did not take effect, and the plan goes on without it.
+    Skipped,
     /// It took effect.
     Applied,
     /// Its undo may have been sent.
@@ -37,7 +39,13 @@ impl StepStatus {
     /// Whether its effect may be there now.
     #[must_use]
     pub const fn may_have_run(self) -> bool {
-        !matches!(self, Self::Waiting | Self::Refused | Self::Undone)
+        !matches!(self, Self::Waiting | Self::Refused | Self::Skipped | Self::Undone)
+    }
+
+    /// Whether the plan has gone past it.
+    #[must_use]
+    pub const fn is_past(self) -> bool {
+        matches!(self, Self::Applied | Self::Skipped)
     }
 
     /// Whether it was sent, this way or that, and no answer is known.
@@ -147,7 +155,7 @@ impl ExecutionStatus {
     pub fn next_step(&self) -> Option<(StepIndex, Way)> {
         match &self.phase {
             Phase::Running => indexed(&self.steps)
-                .find(|(_, status)| *status != StepStatus::Applied)
+                .find(|(_, status)| !status.is_past())
                 .map(|(index, _)| (index, Way::Do)),
             Phase::Undoing { todo, .. } => todo.first().map(|index| (*index, Way::Undo)),
             _ => None,
@@ -167,9 +175,8 @@ impl ExecutionStatus {
             E::Applied { step, way, .. } => self.step_to(*step, *way, StepTo::Applied),
             E::Refused { step, way, .. } => self.step_to(*step, *way, StepTo::Refused),
             E::Unclear { step, way, .. } => self.step_to(*step, *way, StepTo::Unclear),
-            E::VerificationBegan => (self.phase == Phase::Running
-                && self.steps.iter().all(|status| *status == StepStatus::Applied))
-            .then(|| self.at(Phase::Verifying)),
+            E::Skipped { step, .. } => self.step_to(*step, Way::Do, StepTo::Skipped),
+            E::VerificationBegan => self.may_verify().then(|| self.at(Phase::Verifying)),
             E::Judged { verdict, .. } => (self.phase == Phase::Verifying)
                 .then(|| self.at(Phase::Judged { verdict: *verdict })),
             E::Held { until } => matches!(self.phase, Phase::Judged { .. })
@@ -225,6 +232,13 @@ impl ExecutionStatus {
         allowed.then(|| self.at(Phase::Undoing { why, todo: steps.to_vec() }))
     }
 
+    /// Where nothing took effect there is nothing to verify.
+    fn may_verify(&self) -> bool {
+        self.phase == Phase::Running
+            && self.steps.iter().all(|status| status.is_past())
+            && self.steps.contains(&StepStatus::Applied)
+    }
+
     fn may_end(&self, ending: Ending) -> bool {
         match ending {
             Ending::Completed => match &self.phase {
@@ -267,6 +281,7 @@ enum StepTo {
     Applied,
     Refused,
     Unclear,
+    Skipped,
 }
 
 impl StepTo {
@@ -280,6 +295,8 @@ impl StepTo {
             (Way::Do, Self::Applied, S::Intended | S::Unclear) => Some(S::Applied),
             (Way::Do, Self::Refused, S::Intended | S::Unclear) => Some(S::Refused),
             (Way::Do, Self::Unclear, S::Intended | S::Unclear) => Some(S::Unclear),
+            // Before it was sent, too: a precondition may not hold.
+            (Way::Do, Self::Skipped, S::Waiting | S::Refused) => Some(S::Skipped),
             (
                 Way::Undo,
                 Self::Intended,

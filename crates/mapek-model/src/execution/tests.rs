@@ -160,3 +160,28 @@ fn only_a_person_closes_what_needs_an_operator() {
     assert!(!execution.status.needs_operator());
     assert!(execution.apply(&closed).is_err());
 }
+
+#[test]
+fn a_skipped_step_is_past_and_is_never_undone() {
+    let runner = &mut proptest::test_runner::TestRunner::deterministic();
+    let mut plan = proptest1::plan().new_tree(runner).unwrap().current();
+    plan.steps.truncate(1);
+    plan.steps.push(plan.steps[0].clone());
+    let (zero, one) = (StepIndex(0), StepIndex(1));
+    let skipped = |step| record(ExecutionEvent::Skipped { step, reason: "refused".to_owned() });
+    let mut execution = Execution::begin(&started(&plan)).unwrap();
+    execution.apply(&skipped(zero)).unwrap();
+    assert_eq!(execution.status.next_step(), Some((one, Way::Do)));
+    execution.apply(&record(intended(one, Way::Do))).unwrap();
+    assert!(execution.apply(&skipped(one)).is_err(), "it may have been sent");
+    execution.apply(&record(applied(one, Way::Do))).unwrap();
+    assert_eq!(execution.status.may_have_run(), [one]);
+    execution.apply(&record(ExecutionEvent::VerificationBegan)).unwrap();
+
+    let mut nothing = Execution::begin(&started(&plan)).unwrap();
+    nothing.apply(&skipped(zero)).unwrap();
+    nothing.apply(&skipped(one)).unwrap();
+    assert!(nothing.apply(&record(ExecutionEvent::VerificationBegan)).is_err());
+    let (ending, reason) = (Ending::FailedClean, "nothing ran".to_owned());
+    nothing.apply(&record(ExecutionEvent::Ended { ending, reason })).unwrap();
+}

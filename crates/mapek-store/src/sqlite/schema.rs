@@ -42,7 +42,8 @@ impl Schema {
     fn application_id(&self) -> i32 {
         let [a, b, c, d, ..] = *ContentHash::of(self.name.as_bytes()).as_bytes();
         // 0 means that nobody has marked the file.
-        i32::from_be_bytes([a, b, c, d]).max(1)
+        // The sign would read differently in tools that show it as unsigned.
+        (i32::from_be_bytes([a, b, c, d]) & i32::MAX).max(1)
     }
 
     /// Brings the file to the newest version.

@@ -1,0 +1,221 @@
+//! The file with one writer: lock, schema, shared commits.
+
+use std::{
+    path::Path,
+    sync::{Arc, mpsc::sync_channel},
+    thread,
+};
+
+use mapek_store::{Database, Durability, Error, Schema, SqliteStore, Store, rusqlite};
+
+const NOTES: Schema = Schema::new("notes", &["CREATE TABLE notes (text TEXT NOT NULL) STRICT;"]);
+
+fn open(path: &Path) -> Database {
+    Database::open(path, NOTES, Durability::Full).unwrap()
+}
+
+fn count(database: &Database) -> i64 {
+    database
+        .call(|connection| connection.query_row("SELECT count(*) FROM notes", (), |row| row.get(0)))
+        .unwrap()
+}
+
+fn insert(connection: &rusqlite::Connection) -> rusqlite::Result<usize> {
+    connection.execute("INSERT INTO notes VALUES ('x')", ())
+}
+
+#[test]
+fn a_second_opener_is_told_which_file_is_in_use() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("journal.db");
+    let first = SqliteStore::open(&path).unwrap();
+    let error = SqliteStore::open(&path).unwrap_err();
+    assert!(matches!(error, Error::Locked { .. }), "{error}");
+    assert!(error.to_string().contains("journal.db"), "{error}");
+    drop(first);
+    SqliteStore::open(&path).unwrap();
+}
+
+#[test]
+fn a_file_of_a_newer_version_is_left_alone() {
+    const NEWER: Schema = Schema::new(
+        "notes",
+        &["CREATE TABLE notes (text TEXT NOT NULL) STRICT;", "CREATE TABLE more (n INTEGER);"],
+    );
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("notes.db");
+    drop(open(&path));
+    drop(Database::open(&path, NEWER, Durability::Full).unwrap());
+    let error = Database::open(&path, NOTES, Durability::Full).unwrap_err();
+    assert!(matches!(error, Error::NewerSchema { found: 2, known: 1, .. }), "{error}");
+    assert!(error.to_string().contains("notes.db has schema version 2"), "{error}");
+}
+
+#[test]
+fn a_file_of_somebody_else_is_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("notes.db");
+    drop(open(&path));
+    let error = SqliteStore::open(&path).unwrap_err();
+    assert!(error.to_string().contains("not a file of the mapek journal"), "{error}");
+
+    let text = directory.path().join("text.db");
+    std::fs::write(&text, "this is no database, and long enough to be read as one".repeat(40))
+        .unwrap();
+    let error = SqliteStore::open(&text).unwrap_err();
+    assert!(matches!(error, Error::Unusable { .. }), "{error}");
+    assert!(error.to_string().contains("text.db"), "{error}");
+}
+
+#[test]
+fn a_log_that_lost_its_tail_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("journal.db");
+    let store = SqliteStore::open(&path).unwrap();
+    let epoch = store.raise_epoch().unwrap();
+    store.append(epoch, store.head().unwrap(), &[vec![1], vec![2]]).unwrap();
+    store
+        .database()
+        .call(|connection| connection.execute("DELETE FROM records WHERE sequence = 2", ()))
+        .unwrap();
+    drop(store);
+    let error = SqliteStore::open(&path).unwrap_err();
+    assert!(error.to_string().contains("counted 2 records, the newest is Some(1)"), "{error}");
+}
+
+/// Holds the writer until the returned sender is dropped.
+fn hold(database: &Arc<Database>) -> (std::sync::mpsc::SyncSender<()>, thread::JoinHandle<()>) {
+    let (release, held) = sync_channel::<()>(0);
+    let (reached, wait) = sync_channel(0);
+    let database = Arc::clone(database);
+    let thread = thread::spawn(move || {
+        let done: Result<(), Error> = database.call(move |_| {
+            reached.send(()).unwrap();
+            held.recv().unwrap_err();
+            Ok::<(), rusqlite::Error>(())
+        });
+        done.unwrap();
+    });
+    wait.recv().unwrap();
+    (release, thread)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closures_that_wait_together_share_one_commit() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = Arc::new(open(&directory.path().join("notes.db")));
+    let (release, holder) = hold(&database);
+    let before = database.commits();
+    let mut waiting = Vec::new();
+    for _ in 0..100 {
+        let mut submitted = Box::pin({
+            let database = Arc::clone(&database);
+            async move { database.submit(insert).await }
+        });
+        // The first poll puts it into the queue.
+        assert!(futures_poll_once(&mut submitted).await.is_none());
+        waiting.push(submitted);
+    }
+    drop(release);
+    for submitted in waiting {
+        assert_eq!(submitted.await.unwrap(), 1);
+    }
+    holder.join().unwrap();
+    assert_eq!(count(&database), 100);
+    // One for the held group with all that waited, one for the count.
+    assert!(database.commits() - before <= 3, "{} commits", database.commits() - before);
+}
+
+async fn futures_poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+    std::future::poll_fn(|context| {
+        std::task::Poll::Ready(match std::pin::Pin::new(&mut *future).poll(context) {
+            std::task::Poll::Ready(value) => Some(value),
+            std::task::Poll::Pending => None,
+        })
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_queue_refuses_instead_of_growing() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = Arc::new(open(&directory.path().join("notes.db")));
+    let (release, holder) = hold(&database);
+    let mut waiting = Vec::new();
+    let refused = loop {
+        let mut submitted = Box::pin(database.submit(insert));
+        match futures_poll_once(&mut submitted).await {
+            None => waiting.push(submitted),
+            Some(result) => break result.unwrap_err(),
+        }
+        assert!(waiting.len() <= 1024, "the queue has no limit");
+    };
+    assert!(matches!(refused, Error::Busy { .. }), "{refused}");
+    assert!(refused.is_transient());
+    drop(release);
+    let accepted = waiting.len();
+    for submitted in waiting {
+        submitted.await.unwrap();
+    }
+    holder.join().unwrap();
+    assert_eq!(count(&database), i64::try_from(accepted).unwrap());
+}
+
+#[test]
+fn a_closure_that_fails_is_rolled_back_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = Arc::new(open(&directory.path().join("notes.db")));
+    let (release, holder) = hold(&database);
+    let threads: Vec<_> = (0..8)
+        .map(|i| {
+            let database = Arc::clone(&database);
+            thread::spawn(move || {
+                let result = database.call(move |connection| {
+                    insert(connection)?;
+                    if i % 2 == 0 {
+                        Ok(())
+                    } else {
+                        connection.execute_batch("INSERT INTO nowhere VALUES (1)")
+                    }
+                });
+                assert_eq!(result.is_ok(), i % 2 == 0);
+            })
+        })
+        .collect();
+    drop(release);
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    holder.join().unwrap();
+    assert_eq!(count(&database), 4);
+}
+
+#[test]
+fn a_panic_on_the_writer_stops_it_and_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = open(&directory.path().join("notes.db"));
+    let result: Result<(), Error> =
+        database.call(|_| -> rusqlite::Result<()> { panic!("a defect in a closure") });
+    assert!(matches!(result, Err(Error::Stopped { .. })));
+    assert!(matches!(database.call(insert), Err(Error::Stopped { .. })));
+    drop(database);
+    assert_eq!(count(&open(&directory.path().join("notes.db"))), 0);
+}
+
+#[test]
+fn no_room_is_told_apart_and_leaves_the_log_as_it_was() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(directory.path().join("journal.db")).unwrap();
+    let epoch = store.raise_epoch().unwrap();
+    let head = store.append(epoch, store.head().unwrap(), &[vec![1]]).unwrap();
+    store
+        .database()
+        .call(|connection| {
+            let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
+            connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
+        })
+        .unwrap();
+    let error = store.append(epoch, head, &[vec![0; 1024 * 1024]]).unwrap_err();
+    assert!(matches!(error, Error::Full { .. }), "{error}");
+    assert!(error.is_transient());
+    assert_eq!(store.head().unwrap(), head);
+    assert_eq!(store.append(epoch, head, &[vec![2]]).unwrap(), head.next());
+}
