@@ -50,7 +50,7 @@ impl Planner {
         }
         let context = Context { diagnosis, observation, experience, now };
         let episodes = Episodes::of(observation);
-        let mut sieve = Sieve::new(&self.config, violations(diagnosis));
+        let mut sieve = Sieve::new(&self.config, violations(diagnosis, self.config.min_violations));
         for cause in &diagnosis.causes {
             self.propose(cause, &context, &episodes, &mut sieve);
         }
@@ -176,16 +176,18 @@ fn listed(rejected: Vec<(Confidence, RejectedPlan)>) -> (Vec<RejectedPlan>, u32)
     (listed, u32::try_from(more).unwrap_or(u32::MAX))
 }
 
-/// How many episodes the diagnosis is about. Causes may share some.
-fn violations(diagnosis: &Diagnosis) -> u32 {
-    let keys: BTreeSet<_> = match diagnosis.causes.as_slice() {
-        [only] if diagnosis.unexplained.is_empty() => {
-            return u32::try_from(only.explains.len()).unwrap_or(u32::MAX);
+/// How many episodes the diagnosis is about. Causes may share some. Nobody asks for more than `enough`, and there may be
+/// 100 000.
+fn violations(diagnosis: &Diagnosis, enough: u32) -> u32 {
+    let explained = diagnosis.causes.iter().flat_map(|cause| &cause.explains);
+    let mut keys = BTreeSet::new();
+    for key in explained.chain(&diagnosis.unexplained) {
+        if keys.len() >= enough as usize {
+            break;
         }
-        causes => causes.iter().flat_map(|cause| &cause.explains).collect(),
-    };
-    let unexplained = diagnosis.unexplained.iter().filter(|key| !keys.contains(key)).count();
-    u32::try_from(keys.len() + unexplained).unwrap_or(u32::MAX)
+        keys.insert(key);
+    }
+    u32::try_from(keys.len()).unwrap_or(u32::MAX)
 }
 
 fn mismatch(diagnosis: &Diagnosis, observation: &Observation) -> Planning {

@@ -45,12 +45,14 @@ impl<'a> Episodes<'a> {
         Self { by_key }
     }
 
-    /// What the episodes of `keys` say together. Those that are no longer open say nothing.
+    /// What the episodes of `keys` say together, as far as it takes to know the priority. Those that are no longer open say
+    /// nothing.
     pub(crate) fn extent(&self, keys: &[EpisodeKey]) -> Extent {
         let mut extent = Extent::default();
         let mut components = BTreeSet::new();
+        let mut from = 0;
         for key in keys {
-            let Some((severity, component)) = self.find(key) else { continue };
+            let Some((severity, component)) = self.find(key, &mut from) else { continue };
             match severity {
                 Severity::Critical => extent.critical += 1,
                 Severity::Warning => extent.warning += 1,
@@ -60,22 +62,48 @@ impl<'a> Episodes<'a> {
             if components.len() < 2 {
                 components.extend(component);
             }
+            // No priority is higher.
+            if extent.critical > 1 {
+                break;
+            }
         }
         extent.has_spread = components.len() > 1;
         extent
     }
 
-    fn find(&self, key: &EpisodeKey) -> Option<(Severity, Option<&'a Component>)> {
+    /// Finds `key`, looking from `from` on if it can be there: keys are sorted as a rule, and then all of them are found in
+    /// one pass.
+    fn find(
+        &self,
+        key: &EpisodeKey,
+        from: &mut usize,
+    ) -> Option<(Severity, Option<&'a Component>)> {
         let wanted = (key.fingerprint, key.onset);
-        let i =
-            self.by_key.partition_point(|&(fingerprint, onset, ..)| (fingerprint, onset) < wanted);
-        let &(fingerprint, onset, severity, component) = self.by_key.get(i)?;
+        let before = |&(fingerprint, onset, ..): &(Fingerprint, Timestamp, _, _)| {
+            (fingerprint, onset) < wanted
+        };
+        if from
+            .checked_sub(1)
+            .and_then(|last| self.by_key.get(last))
+            .is_some_and(|last| !before(last))
+        {
+            *from = 0;
+        }
+        let ahead = &self.by_key[*from..];
+        let mut reach = 1;
+        while ahead.get(reach - 1).is_some_and(before) {
+            reach *= 2;
+        }
+        *from += ahead[..reach.min(ahead.len())].partition_point(before);
+        let &(fingerprint, onset, severity, component) = self.by_key.get(*from)?;
         ((fingerprint, onset) == wanted).then_some((severity, component))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use mapek_model::proptest1;
+    use proptest::prelude::*;
     use rstest::rstest;
 
     use super::*;
@@ -94,5 +122,32 @@ mod tests {
         #[case] expected: Priority,
     ) {
         assert_eq!(Extent { critical, warning, has_spread }.priority(), expected);
+    }
+
+    proptest! {
+        #[test]
+        fn episodes_are_found_in_any_order(
+            open in proptest1::violations(40),
+            picks in proptest::collection::vec(0..60_usize, 0..40),
+        ) {
+            let mut observation = Observation::empty(Default::default(), Timestamp::UNIX_EPOCH);
+            observation.open = open;
+            let mut gone = observation.clone();
+            gone.open.iter_mut().for_each(|it| it.onset = Timestamp::UNIX_EPOCH);
+            let all: Vec<_> = observation.open.iter().chain(&gone.open).collect();
+            let picked: Vec<_> = picks.iter().filter_map(|i| all.get(*i)).collect();
+            let keys: Vec<_> = picked.iter().map(|it| it.key()).collect();
+            let extent = Episodes::of(&observation).extent(&keys);
+
+            let found: Vec<_> = picked.iter().filter(|it| it.onset > Timestamp::UNIX_EPOCH).collect();
+            let criticals = found.iter().filter(|it| it.severity == Severity::Critical).count();
+            prop_assert_eq!(extent.critical, criticals.min(2));
+            if criticals < 2 {
+                let warnings = found.iter().filter(|it| it.severity == Severity::Warning).count();
+                prop_assert_eq!(extent.warning, warnings);
+                let places: BTreeSet<_> = found.iter().filter_map(|it| it.component.as_ref()).collect();
+                prop_assert_eq!(extent.has_spread, places.len() > 1);
+            }
+        }
     }
 }
