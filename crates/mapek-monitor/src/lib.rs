@@ -1,7 +1,26 @@
 //! Metrics and alerts in, an observation out.
 //!
-//! The seams come first: a [`MetricSource`] answers PromQL, an [`AlertFeed`] lists the alerts that fire, an [`AlertInbox`]
-//! keeps what webhooks brought, and a [`ManagedElement`] says what the managed system holds against itself.
+//! A [`Monitor`] reads all sources for one instant and says what is going on: which expectations are breached, since when, who
+//! sees it, and how far the evidence can be trusted. The seams are a [`MetricSource`], which answers PromQL, an [`AlertFeed`],
+//! which lists the alerts that fire, an [`AlertInbox`], which keeps what webhooks brought, and a [`ManagedElement`], which says
+//! what the managed system holds against itself.
+//!
+//! ```
+//! use mapek_monitor::{Monitor, MonitorConfig};
+//!
+//! // Nobody to ask, nothing to see.
+//! let monitor = Monitor::builder(MonitorConfig::default()).build()?;
+//! assert_eq!(monitor.target().as_str(), "default");
+//! # Ok::<(), mapek_monitor::Error>(())
+//! ```
+//!
+//! # Feature flags
+//!
+//! - **`prometheus`** (default): `PrometheusSource`, metrics from a Prometheus server.
+//! - **`alertmanager`** (default): `AlertmanagerFeed`, and the inboxes as receivers of its webhooks.
+//! - **`charter`**: `CharterElement`, violations and inventory from Charter, and the known rules on its metrics.
+//! - **`mock`**: mocks of the seams, for mockall.
+mod config;
 mod error;
 
 mod breach;
@@ -10,12 +29,37 @@ mod feed;
 mod inbox;
 mod source;
 
+mod alerts;
+mod episode;
+mod learned;
+mod monitor;
+mod read;
+
+#[cfg(feature = "alertmanager")]
+mod alertmanager;
+#[cfg(feature = "charter")]
+mod charter;
+#[cfg(feature = "prometheus")]
+mod prometheus;
+
+#[cfg(feature = "alertmanager")]
+pub use alertmanager::{AlertmanagerFeed, InboxIntake};
 pub use breach::Breach;
+#[cfg(feature = "charter")]
+pub use charter::{CharterElement, CharterElementConfig};
+pub use config::{AlertMapping, AnomalyConfig, Bound, MonitorConfig, RuleConfig, WatchConfig};
 pub use element::{ElementReading, ManagedElement};
 pub use error::{BoxError, Error};
 pub use feed::{AlertFeed, AlertStatus, FeedAlert, FeedAnswer};
-pub use inbox::{AlertBatch, AlertInbox, InboxPosition, PendingAlert, Stored};
+#[cfg(feature = "alertmanager")]
+pub use inbox::SqliteInbox;
+pub use inbox::{AlertBatch, AlertInbox, InboxPosition, MemoryInbox, PendingAlert, Stored};
+pub use monitor::{Monitor, MonitorBuilder, MonitorState};
+pub use read::ExpectedReset;
 pub use source::MetricSource;
+
+#[cfg(feature = "prometheus")]
+pub use prometheus::{PrometheusConfig, PrometheusSource};
 
 #[cfg(any(test, feature = "mock"))]
 pub use {

@@ -1,11 +1,23 @@
 //! The seam to what webhooks brought.
 
+mod keys;
+mod memory;
+#[cfg(feature = "alertmanager")]
+mod sqlite;
+
+#[cfg(test)]
+mod contract;
+
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, FeedAlert};
+
+pub use memory::MemoryInbox;
+#[cfg(feature = "alertmanager")]
+pub use sqlite::SqliteInbox;
 
 /// A place in an inbox: later ones are greater, none is used twice.
 #[derive(

@@ -1,0 +1,191 @@
+//! One open episode, and what each of its witnesses said.
+
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
+
+use mapek_model::{
+    Duration, Labels, Severity, SourceName, TargetId, Timestamp, Violation, ViolationSource,
+    Witness, later,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::Breach;
+
+/// An open episode.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Tracked {
+    pub(crate) violation: Violation,
+    /// Everybody who ever saw it, by identity.
+    seen: Vec<Seen>,
+    /// Who sees it in this cycle, by own looking.
+    #[serde(skip)]
+    pub(super) current: BTreeSet<Identity>,
+}
+
+/// A witness, whether or not it is confirmed.
+pub(super) type Identity = (ViolationSource, SourceName, String);
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Seen {
+    witness: Witness,
+    severity: Severity,
+    /// Since when, as the witness said last.
+    since: Timestamp,
+}
+
+pub(super) fn identity(witness: &Witness) -> Identity {
+    (witness.source, witness.by.clone(), witness.name.clone())
+}
+
+/// Rules and anomalies are looked at by us, cycle by cycle. Others know by themselves since when.
+const fn knows_since(source: ViolationSource) -> bool {
+    matches!(source, ViolationSource::Alert | ViolationSource::ManagedSystem)
+}
+
+/// The earliest onset that is told, but after `floor`, when the last episode of this breach ended.
+pub(super) fn onset(breaches: &[&Breach], floor: Option<Timestamp>, at: Timestamp) -> Timestamp {
+    let after = |onset: &Timestamp| floor.is_none_or(|floor| *onset > floor);
+    let told = breaches.iter().map(|it| it.onset.min(at)).filter(after).min();
+    told.unwrap_or_else(|| match floor {
+        // Two episodes must not have one key, even if everything happens within one instant.
+        Some(floor) if at <= floor => later(floor, Duration::from_nanos(1)),
+        _ => at,
+    })
+}
+
+impl Tracked {
+    pub(super) fn open(
+        target: &TargetId,
+        at: Timestamp,
+        onset: Timestamp,
+        breaches: &[&Breach],
+    ) -> Self {
+        let main = main(breaches);
+        let violation = Violation {
+            target: target.clone(),
+            expectation: main.expectation.clone(),
+            component: main.component.clone(),
+            severity: main.severity,
+            onset,
+            last_seen: at.max(onset),
+            closed: None,
+            witnesses: BTreeSet::new(),
+            metric: None,
+            value: None,
+            threshold: None,
+            labels: Labels::default(),
+            description: String::new(),
+        };
+        let mut tracked = Self { violation, seen: Vec::new(), current: BTreeSet::new() };
+        tracked.take_in(breaches);
+        tracked
+    }
+
+    /// Takes in what was seen of it at `at`. The onset moves to what a witness knows better, but not before `floor`.
+    pub(super) fn see(&mut self, at: Timestamp, floor: Option<Timestamp>, breaches: &[&Breach]) {
+        let told = onset(breaches, floor, at);
+        self.violation.onset = self.violation.onset.min(told);
+        self.violation.last_seen = self.violation.last_seen.max(at);
+        self.take_in(breaches);
+    }
+
+    /// Whether it ended and began anew since it was last seen. Alertmanager shows a flap within `group_interval` only as a
+    /// later start. If a rule of ours saw it all the time, it went on all the time.
+    pub(super) fn was_interrupted(&self, breaches: &[&Breach]) -> bool {
+        let all_know = self.seen.iter().all(|it| knows_since(it.witness.source))
+            && breaches.iter().all(|it| knows_since(it.witness.source));
+        all_know
+            && breaches.iter().all(|breach| {
+                let identity = identity(&breach.witness);
+                let before = self.seen.iter().find(|it| self::identity(&it.witness) == identity);
+                breach.onset > self.violation.last_seen
+                    && before.is_some_and(|before| breach.onset > before.since)
+            })
+    }
+
+    /// Keeps as witnesses those who may still see it; answers whether there are any.
+    pub(super) fn settle(&mut self, is_absent: impl Fn(&Violation, &Witness) -> bool) -> bool {
+        let current = std::mem::take(&mut self.current);
+        let remains = |it: &&Seen| {
+            current.contains(&identity(&it.witness)) || !is_absent(&self.violation, &it.witness)
+        };
+        let remaining: Vec<Seen> = self.seen.iter().filter(remains).cloned().collect();
+        let Some(worst) = remaining.iter().map(|it| it.severity).max() else { return false };
+        self.violation.severity = worst;
+        self.violation.witnesses = remaining.into_iter().map(|it| it.witness).collect();
+        true
+    }
+
+    /// The episode, over at `at`, with everybody who saw it.
+    pub(super) fn ended(mut self, at: Timestamp) -> Violation {
+        self.violation.witnesses = self.seen.into_iter().map(|it| it.witness).collect();
+        self.violation.closed = Some(at.max(self.violation.onset));
+        self.violation
+    }
+
+    pub(crate) fn witnesses(&self) -> impl Iterator<Item = &Witness> {
+        self.seen.iter().map(|it| &it.witness)
+    }
+
+    fn take_in(&mut self, breaches: &[&Breach]) {
+        for (id, report) in reports(breaches) {
+            match self.seen.binary_search_by(|it| identity(&it.witness).cmp(&id)) {
+                Ok(place) => self.seen[place].update(report),
+                Err(place) => self.seen.insert(place, report),
+            }
+        }
+        self.violation.witnesses = self.witnesses().cloned().collect();
+        let severities = self.seen.iter().map(|it| it.severity);
+        self.violation.severity = severities.fold(Severity::Info, Severity::max);
+        let main = main(breaches);
+        let known = &mut self.violation;
+        known.metric = main.metric.clone().or(known.metric.take());
+        known.value = main.value.or(known.value);
+        known.threshold = main.threshold.or(known.threshold);
+        known.description.clone_from(&main.description);
+        let mut others: Vec<&Labels> = breaches.iter().map(|it| &it.labels).collect();
+        others.sort();
+        known.labels = others.into_iter().chain([&main.labels]).flat_map(Labels::iter).collect();
+    }
+}
+
+impl Seen {
+    fn update(&mut self, report: Self) {
+        // What was confirmed once stays so for the rest of the episode.
+        self.witness.confirmed |= report.witness.confirmed;
+        self.witness.family = report.witness.family.or(self.witness.family.take());
+        self.severity = report.severity;
+        self.since = report.since;
+    }
+}
+
+/// What each witness says: of several breaches the worst, since the earliest.
+fn reports(breaches: &[&Breach]) -> BTreeMap<Identity, Seen> {
+    let mut reports: BTreeMap<Identity, Seen> = BTreeMap::new();
+    for breach in breaches {
+        let Breach { witness, severity, onset, .. } = breach;
+        match reports.entry(identity(witness)) {
+            Entry::Vacant(entry) => {
+                entry.insert(Seen { witness: witness.clone(), severity: *severity, since: *onset });
+            }
+            Entry::Occupied(mut entry) => {
+                let seen = entry.get_mut();
+                seen.witness.confirmed |= witness.confirmed;
+                seen.severity = seen.severity.max(*severity);
+                seen.since = seen.since.min(*onset);
+            }
+        }
+    }
+    reports
+}
+
+/// The report that says most: one with a value before one without, a rule before others, and the worst; the order of labels
+/// decides between equals.
+fn main<'a>(breaches: &[&'a Breach]) -> &'a Breach {
+    let rank = |breach: &&&'a Breach| {
+        let breach: &'a Breach = breach;
+        let worst = std::cmp::Reverse(breach.severity);
+        let Breach { value, witness, labels, description, .. } = breach;
+        (value.is_none(), witness.source, worst, witness, labels, description)
+    };
+    breaches.iter().min_by_key(rank).expect("an episode is seen by somebody")
+}
