@@ -50,6 +50,10 @@ impl Row {
         if body.len() > BYTES_MAX {
             return Err(Error::Invalid { why: format!("has more than {BYTES_MAX} bytes") });
         }
+        // A text that nobody can read back would get in the way of all others.
+        if let Err(error) = serde_json::from_str::<Outcome>(&body) {
+            return Err(Error::Invalid { why: format!("cannot be read back ({error})") });
+        }
         let time_to_effect =
             (outcome.verdict == Verdict::Success).then_some(outcome.time_to_effect).flatten();
         let count =
