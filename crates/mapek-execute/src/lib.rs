@@ -1,1 +1,77 @@
 //! Runs a plan as a saga: do, log, undo.
+//!
+//! [`Executor`] takes a plan that the [`Rails`] let pass, does its steps through an [`Effector`], checks on fresh metrics what they achieved,
+//! and undoes them if they made things worse. Whatever it is about to do is in the [`Journal`] first; after a crash it reads the managed
+//! system back and goes on. [`Control`] is for people and readers: pause, approve, roll back, resolve, look.
+//!
+//! ```
+//! use std::{collections::BTreeMap, sync::Arc};
+//!
+//! use mapek_execute::{Config, Executor, Rails};
+//! use mapek_store::MemoryStore;
+//!
+//! let config = Config { state_dir: None, ..Config::default() };
+//! let rails = Rails::new(&config.rails);
+//! let store = Arc::new(MemoryStore::new());
+//! let (executor, recovery) = Executor::open(config, rails, store, BTreeMap::new())?;
+//! assert!(recovery.resumed.is_empty());
+//!
+//! let control = executor.control();
+//! let now = "2026-01-01T03:00:00Z".parse()?;
+//! control.pause("ada", "3 a.m.", now)?;
+//! assert!(control.paused().is_some());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Guarantees
+//!
+//! - An intent is durable before the first byte leaves; if it cannot be written down, nothing is sent.
+//! - A retry, also after a crash, carries the key of the first attempt.
+//! - What was sent and not answered is read back before anything else; what cannot be repeated is never sent twice.
+//! - Undo runs in reverse over exactly what may have run. If it fails, a person is called and the target is frozen.
+//!
+//! # Feature flags
+//!
+//! - **`sqlite`** (default): `mapek_store::SqliteStore` below the journal.
+//! - **`charter`**: the effector for Charter.
+//! - **`mock`**: `MockEffector`, for tests with mockall.
+mod config;
+mod error;
+
+mod dry_run;
+mod effector;
+
+mod journal;
+mod ledger;
+mod proposals;
+
+mod judge;
+mod rails;
+
+mod control;
+mod executor;
+
+#[cfg(feature = "charter")]
+mod charter;
+
+#[cfg(test)]
+mod tests;
+
+#[cfg(feature = "charter")]
+pub use charter::CharterEffector;
+pub use config::{Config, ExecutionMode};
+pub use control::{Control, LOOP, OwnEffects};
+pub use dry_run::DryRun;
+#[cfg(any(test, feature = "mock"))]
+pub use effector::MockEffector;
+pub use effector::{EffectError, Effector, Presence, Repeat, Sending};
+pub use error::Error;
+pub use executor::{Advance, Executor, Order, Recovery};
+pub use journal::{BadRecord, Body, CycleInputs, Entry, Journal, Proposed, Record, scan};
+pub use judge::{Verification, Watch, judge};
+pub use ledger::Damaged;
+pub use proposals::Proposal;
+pub use rails::{
+    Autonomy, AutonomyConfig, BreakerConfig, BudgetConfig, Context, Decision, DoubtConfig,
+    PauseFile, Paused, Profile, Rail, Rails, RailsConfig, Refusal,
+};

@@ -1,0 +1,139 @@
+//! How the executor behaves.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use mapek_model::{ActionKind, Duration, Expectation};
+use serde::{Deserialize, Serialize};
+
+use crate::RailsConfig;
+
+/// What becomes of a plan when one of its steps fails.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExecutionMode {
+    /// All that ran is undone, in reverse.
+    #[default]
+    Transactional,
+    /// The step is skipped and the plan goes on. Not for production: what is left is half a plan.
+    BestEffort,
+}
+
+/// How the executor behaves.
+///
+/// ```
+/// use mapek_execute::Config;
+///
+/// let config: Config = serde_json::from_str(r#"{"max_retries": 5, "retry_backoff": "2s"}"#)?;
+/// assert_eq!(config.max_retries, 5);
+/// assert!(config.rollback_enabled);
+/// assert!(serde_json::from_str::<Config>(r#"{"max_retrys": 5}"#).is_err());
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where journal and pause file live; absent only where nothing shall be read from disk, as in simulation.
+    pub state_dir: Option<PathBuf>,
+    /// How often a step is sent again after the first time.
+    pub max_retries: u16,
+    /// Whether steps are undone at all, after a failure or a degradation.
+    pub rollback_enabled: bool,
+    /// What becomes of a plan when one of its steps fails.
+    pub execution_mode: ExecutionMode,
+    /// How long to wait before a step is sent again; doubles with each time.
+    #[serde(with = "mapek_model::duration")]
+    pub retry_backoff: Duration,
+    /// The longest of these waits.
+    #[serde(with = "mapek_model::duration")]
+    pub retry_backoff_max: Duration,
+    /// How long after the time to effect fresh evidence is waited for before the outcome is unknown.
+    #[serde(with = "mapek_model::duration")]
+    pub verification_patience: Duration,
+    /// How long the cause must have been absent before temporary steps are taken back.
+    #[serde(with = "mapek_model::duration")]
+    pub release_after: Duration,
+    /// How long temporary steps stay that do not say so themselves.
+    #[serde(with = "mapek_model::duration")]
+    pub lease: Duration,
+    /// How long a step that was sent may wait for a managed system that cannot be read, before a person is called.
+    #[serde(with = "mapek_model::duration")]
+    pub park_max: Duration,
+    /// How long an approval stands before it is used.
+    #[serde(with = "mapek_model::duration")]
+    pub approval_ttl: Duration,
+    /// How long after a rejection the same plan is not proposed again.
+    #[serde(with = "mapek_model::duration")]
+    pub rejection_ttl: Duration,
+    /// Expectations that our own actions are expected to breach while they last. They are not counted against them.
+    pub side_effects: BTreeMap<ActionKind, Vec<Expectation>>,
+    /// The rails.
+    pub rails: RailsConfig,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            state_dir: Some("data".into()),
+            // Three more attempts ride out a restart of a proxy; more only hide that something is broken.
+            max_retries: 3,
+            rollback_enabled: true,
+            execution_mode: ExecutionMode::default(),
+            // With three retries 5, 10 and 20 s: within one or two cycles.
+            retry_backoff: Duration::from_secs(5),
+            retry_backoff_max: Duration::from_secs(300),
+            // Ten cycles without fresh evidence are an outage of the metrics, not a hiccup.
+            verification_patience: Duration::from_secs(300),
+            // Longer than the `for` of most alert rules, so that the alert would have come back.
+            release_after: Duration::from_secs(300),
+            lease: Duration::from_secs(1800),
+            park_max: Duration::from_secs(3600),
+            approval_ttl: Duration::from_secs(3600),
+            rejection_ttl: Duration::from_secs(3600),
+            side_effects: side_effects(),
+            rails: RailsConfig::default(),
+        }
+    }
+}
+
+/// What the kinds themselves bring about: an override raises the alert on overrides, a throttle sheds requests, a restart
+/// takes nodes away.
+fn side_effects() -> BTreeMap<ActionKind, Vec<Expectation>> {
+    let of = |names: &[&str]| names.iter().map(|name| Expectation::normalise(name)).collect();
+    BTreeMap::from([
+        (
+            ActionKind::ActivateEmergencyOverride,
+            of(&["emergency-override-staying-active", "emergency-override-active"]),
+        ),
+        (ActionKind::RestartService, of(&["node-down", "committee-degraded"])),
+        (ActionKind::ThrottleRequests, of(&["low-throughput"])),
+    ])
+}
+
+impl Config {
+    /// How long to wait before the next attempt after so many.
+    #[must_use]
+    pub fn backoff(&self, attempts: u16) -> Duration {
+        let doublings = u32::from(attempts.saturating_sub(1)).min(31);
+        self.retry_backoff.saturating_mul(1 << doublings).min(self.retry_backoff_max)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_backoff_doubles_up_to_its_limit() {
+        let config = Config::default();
+        let seconds = |attempts| config.backoff(attempts).as_secs();
+        assert_eq!([1, 2, 3, 4].map(seconds), [5, 10, 20, 40]);
+        assert_eq!(seconds(u16::MAX), 300);
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let config = Config::default();
+        let text = serde_json::to_string(&config).unwrap();
+        assert_eq!(serde_json::from_str::<Config>(&text).unwrap(), config);
+    }
+}

@@ -1,0 +1,175 @@
+//! How often, and how often with harm.
+
+use std::collections::BTreeMap;
+
+use mapek_model::{
+    ActionKind, Duration, Execution, Judgement, Plan, StepStatus, Timestamp, Verdict, earlier,
+    since,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{Context, Rail, Refusal};
+use crate::judge::is_for_want_of_evidence;
+
+/// How often actions may be done on one target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BudgetConfig {
+    /// How many plans may begin on a target within an hour.
+    pub plans_per_hour: u32,
+    /// How many actions of a kind may be done on a target within an hour.
+    pub actions_per_hour: u32,
+    /// The same for single kinds.
+    pub kinds: BTreeMap<ActionKind, u32>,
+    /// How long after an action of a kind ended the next of that kind may begin.
+    #[serde(with = "mapek_model::duration")]
+    pub cooldown: Duration,
+}
+
+impl Default for BudgetConfig {
+    fn default() -> Self {
+        Self {
+            // A loop that acts every ten minutes for an hour does not understand what it treats.
+            plans_per_hour: 6,
+            actions_per_hour: 4,
+            kinds: BTreeMap::new(),
+            // Long enough for metrics over five minutes to show the action before.
+            cooldown: Duration::from_secs(120),
+        }
+    }
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+#[derive(Debug)]
+pub(super) struct Budget(BudgetConfig);
+
+impl Budget {
+    pub(super) const fn new(config: BudgetConfig) -> Self {
+        Self(config)
+    }
+
+    fn check_kind(&self, context: &Context<'_>, kind: &ActionKind) -> Result<(), Refusal> {
+        let past: Vec<_> =
+            context.others.iter().filter(|other| may_have_done(other, kind)).collect();
+        let from = earlier(context.now, HOUR);
+        let used = past.iter().filter(|other| other.started > from).count();
+        let limit = self.0.kinds.get(kind).copied().unwrap_or(self.0.actions_per_hour);
+        if used >= limit as usize {
+            let reason = format!("{kind} ran {used} times within an hour, {limit} are allowed");
+            return Err(Refusal::new("budget", reason));
+        }
+        let newest = past.iter().map(|other| other.updated).max();
+        let rest = newest
+            .and_then(|at| self.0.cooldown.checked_sub(since(context.now, at)))
+            .filter(|rest| !rest.is_zero());
+        rest.map_or(Ok(()), |rest| {
+            let reason = format!("{kind} ran lately, wait {}", mapek_model::duration::format(rest));
+            Err(Refusal::new("cooldown", reason))
+        })
+    }
+}
+
+impl Rail for Budget {
+    fn check(&self, context: &Context<'_>) -> Result<(), Refusal> {
+        if context.execution.is_some() {
+            return Ok(()); // paid for when it began
+        }
+        let from = earlier(context.now, HOUR);
+        let begun = context.others.iter().filter(|other| other.started > from).count();
+        let limit = self.0.plans_per_hour;
+        if begun >= limit as usize {
+            let reason = format!("{begun} plans began within an hour, {limit} are allowed");
+            return Err(Refusal::new("budget", reason));
+        }
+        kinds(context.plan).iter().try_for_each(|kind| self.check_kind(context, kind))
+    }
+}
+
+/// When a kind has done harm too often: it is disabled then until a person re-arms it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BreakerConfig {
+    /// How many degradations, or unknowns for want of evidence, disable a kind.
+    pub failures: u32,
+    /// Within which time.
+    #[serde(with = "mapek_model::duration")]
+    pub window: Duration,
+}
+
+impl Default for BreakerConfig {
+    fn default() -> Self {
+        Self { failures: 2, window: Duration::from_secs(24 * 3600) }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Breaker(BreakerConfig);
+
+impl Breaker {
+    pub(super) const fn new(config: BreakerConfig) -> Self {
+        Self(config)
+    }
+
+    /// When executions with this kind did harm, since a person last re-armed it, in order.
+    fn harm(&self, context: &Context<'_>, kind: &ActionKind) -> Vec<Timestamp> {
+        let rearmed = context.rearmed.get(kind).copied().unwrap_or(Timestamp::MIN);
+        let mut times: Vec<_> = context
+            .others
+            .iter()
+            .filter(|other| may_have_done(other, kind))
+            .filter_map(|other| other.judgement.as_ref())
+            .filter(|judgement| did_harm(judgement) && judgement.at > rearmed)
+            .map(|judgement| judgement.at)
+            .collect();
+        times.sort_unstable();
+        times
+    }
+
+    /// Whether so many of them lie within one window; how long ago does not matter, only a person re-arms it.
+    fn has_tripped(&self, times: &[Timestamp]) -> bool {
+        let failures = self.0.failures.max(1) as usize;
+        times.windows(failures).any(|run| match (run.first(), run.last()) {
+            (Some(first), Some(last)) => since(*last, *first) <= self.0.window,
+            _ => false,
+        })
+    }
+}
+
+fn did_harm(judgement: &Judgement) -> bool {
+    match judgement.verdict {
+        Verdict::Degradation => true,
+        Verdict::Unknown => is_for_want_of_evidence(judgement),
+        _ => false,
+    }
+}
+
+impl Rail for Breaker {
+    fn check(&self, context: &Context<'_>) -> Result<(), Refusal> {
+        if context.execution.is_some() {
+            return Ok(()); // it was armed when the plan began
+        }
+        let tripped = kinds(context.plan)
+            .into_iter()
+            .find(|kind| self.has_tripped(&self.harm(context, kind)));
+        tripped.map_or(Ok(()), |kind| {
+            let reason = format!("{kind} did harm too often; a person has to re-arm it");
+            Err(Refusal::new("breaker", reason))
+        })
+    }
+}
+
+fn kinds(plan: &Plan) -> Vec<ActionKind> {
+    let mut kinds: Vec<_> = plan.steps.iter().map(|step| step.action.kind()).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    kinds
+}
+
+/// Whether an action of this kind may have been done, undone or not.
+fn may_have_done(execution: &Execution, kind: &ActionKind) -> bool {
+    execution.plan.steps.iter().zip(execution.status.steps()).any(|(step, status)| {
+        step.action.kind() == *kind
+            && !matches!(status, StepStatus::Waiting | StepStatus::Refused | StepStatus::Skipped)
+    })
+}

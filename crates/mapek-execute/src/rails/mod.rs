@@ -1,0 +1,188 @@
+//! The rails: what no plan gets past, however it was scored and whatever was learned.
+//!
+//! They fail closed: what they cannot tell they refuse. They are read in one sitting: this file decides, the others each hold
+//! one rail. They are asked before a plan begins and again immediately before each of its steps is sent.
+
+mod autonomy;
+mod budget;
+mod config;
+mod doubt;
+mod pause;
+mod place;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use mapek_model::{ActionKind, Execution, Observation, Plan, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::Damaged;
+
+pub use autonomy::{Autonomy, AutonomyConfig, Profile};
+pub use budget::{BreakerConfig, BudgetConfig};
+pub use config::RailsConfig;
+pub use doubt::DoubtConfig;
+pub use pause::{PauseFile, Paused};
+
+/// Why a rail refuses.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Refusal {
+    /// Which rail, in the word that metrics use.
+    pub rail: String,
+    /// Why, for people.
+    pub reason: String,
+}
+
+impl Refusal {
+    /// The rail called `rail` refuses.
+    pub fn new(rail: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { rail: rail.into(), reason: reason.into() }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.rail, self.reason)
+    }
+}
+
+/// What the rails say to a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "decision", rename_all = "snake_case")]
+pub enum Decision {
+    /// It may run.
+    Run,
+    /// It may run once so many distinct people have approved it.
+    AwaitApproval {
+        /// How many.
+        needed: u8,
+    },
+    /// It is only recorded what would be done.
+    ObserveOnly,
+    /// It may not run.
+    Refused {
+        /// Why; all rails that refuse, in their order.
+        refusals: Vec<Refusal>,
+    },
+}
+
+impl Decision {
+    /// The word that metrics use.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::AwaitApproval { .. } => "await_approval",
+            Self::ObserveOnly => "observe_only",
+            Self::Refused { .. } => "refused",
+        }
+    }
+}
+
+impl fmt::Display for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Run => f.write_str("it may run"),
+            Self::AwaitApproval { needed } => write!(f, "it awaits the approval of {needed}"),
+            Self::ObserveOnly => f.write_str("its kinds are only observed"),
+            Self::Refused { refusals } => {
+                for (i, refusal) in refusals.iter().enumerate() {
+                    write!(f, "{}{refusal}", if i > 0 { "; " } else { "" })?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// All that a rail may look at.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// The execution whose next step it is about; absent before the plan begins.
+    pub execution: Option<&'a Execution>,
+    /// What was observed in this cycle.
+    pub observation: &'a Observation,
+    /// The time.
+    pub now: Timestamp,
+    /// Who has approved the plan.
+    pub approvals: &'a BTreeSet<String>,
+    /// The other executions on the same target that are remembered, by when they began: live, frozen and ended ones.
+    pub others: &'a [&'a Execution],
+    /// Executions whose log is damaged and that may be about this target.
+    pub damaged: &'a [&'a Damaged],
+    /// When a person last re-armed a kind on this target.
+    pub rearmed: &'a BTreeMap<ActionKind, Timestamp>,
+    /// Why the loop is paused, if it is.
+    pub paused: Option<&'a Paused>,
+}
+
+/// One rail. It is pure: all that it may look at is in the context.
+pub trait Rail: fmt::Debug + Send + Sync {
+    /// Refuses, or has nothing against it.
+    ///
+    /// # Errors
+    ///
+    /// A [`Refusal`] that says why. When in doubt, refuse.
+    fn check(&self, context: &Context<'_>) -> Result<(), Refusal>;
+}
+
+const _: Option<&dyn Rail> = None; // stays usable as a trait object
+
+/// All rails together.
+#[derive(Debug)]
+pub struct Rails {
+    autonomy: AutonomyConfig,
+    rails: Vec<Box<dyn Rail>>,
+}
+
+impl Rails {
+    /// The rails that are always there, as `config` sets them.
+    #[must_use]
+    pub fn new(config: &RailsConfig) -> Self {
+        let rails: Vec<Box<dyn Rail>> = vec![
+            Box::new(pause::Pause),
+            Box::new(place::Substance),
+            Box::new(place::Expiry),
+            Box::new(place::Frozen),
+            Box::new(place::FailureDomain),
+            Box::new(doubt::SensorDoubt::new(config.doubt.clone())),
+            Box::new(budget::Budget::new(config.budget.clone())),
+            Box::new(budget::Breaker::new(config.breaker.clone())),
+        ];
+        Self { autonomy: config.autonomy.clone(), rails }
+    }
+
+    /// One more rail. There is no way to take one out.
+    #[must_use]
+    pub fn with(mut self, rail: Box<dyn Rail>) -> Self {
+        self.rails.push(rail);
+        self
+    }
+
+    /// What all of them say: a refusal of one is a refusal; else the strictest action of the plan decides.
+    #[must_use]
+    pub fn decide(&self, context: &Context<'_>) -> Decision {
+        let autonomy = self.autonomy.of(context.plan);
+        if autonomy == Autonomy::Observe {
+            return Decision::ObserveOnly;
+        }
+        let refusals: Vec<_> =
+            self.rails.iter().filter_map(|rail| rail.check(context).err()).collect();
+        if !refusals.is_empty() {
+            return Decision::Refused { refusals };
+        }
+        let needed = self.autonomy.approvers(context.plan);
+        if context.approvals.len() >= usize::from(needed) {
+            Decision::Run
+        } else {
+            Decision::AwaitApproval { needed }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

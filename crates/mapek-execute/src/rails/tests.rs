@@ -1,0 +1,358 @@
+//! Each rail refuses what it is there for, and nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mapek_model::{
+    Action, ActionKind, Component, DoubtKind, Duration, Execution, ExecutionEvent, ExecutionId,
+    ExecutionRecord, IdempotencyKey, Measured, Observation, Plan, Quality, SensorCensus,
+    SourceName, Step, StepIndex, TargetId, Timestamp, Verdict, Way, Witness, earlier, later,
+    proptest1,
+};
+use proptest::{prelude::*, strategy::ValueTree as _};
+use uuid::Uuid;
+
+use super::*;
+
+fn now() -> Timestamp {
+    "2026-01-01T12:00:00Z".parse().unwrap()
+}
+
+fn seconds(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+fn node(name: &str) -> Action {
+    let node = Some(Component::try_new(name).unwrap());
+    Action::RestartService { graceful: true, timeout: seconds(1), node }
+}
+
+/// A plan of these actions with two confirmed episodes of two families, both open.
+fn scene(actions: &[Action]) -> (Plan, Observation) {
+    let runner = &mut proptest::test_runner::TestRunner::deterministic();
+    let mut plan = proptest1::plan().new_tree(runner).unwrap().current();
+    plan.steps = actions.iter().cloned().map(Step::of).collect();
+    plan.expires = later(now(), seconds(60));
+    plan.risk_if_wrong = mapek_model::Risk::Low;
+    let mut observation = Observation::empty(TargetId::default(), now());
+    let mut one = proptest1::violation().new_tree(runner).unwrap().current();
+    one.expectation = mapek_model::Expectation::try_new("slow").unwrap();
+    let mut other = one.clone();
+    other.expectation = mapek_model::Expectation::try_new("failing").unwrap();
+    let witness = one.witnesses.first().unwrap().clone();
+    let of = |family: &str| {
+        let family = Some(mapek_model::MetricName::try_new(family).unwrap());
+        BTreeSet::from([Witness { family, ..witness.clone() }])
+    };
+    (one.witnesses, other.witnesses) = (of("latency"), of("failures"));
+    plan.explains = vec![one.key(), other.key()];
+    observation.open = vec![one, other];
+    (plan, observation)
+}
+
+fn low_risk() -> Action {
+    Action::ScaleUp { replicas: 5 }
+}
+
+struct Ask<'a> {
+    config: RailsConfig,
+    others: Vec<&'a Execution>,
+    approvals: BTreeSet<String>,
+    rearmed: BTreeMap<ActionKind, Timestamp>,
+    paused: Option<Paused>,
+}
+
+impl Ask<'_> {
+    fn new() -> Self {
+        let mut config = RailsConfig::default();
+        config.autonomy.profile = Profile::Auto;
+        Ask {
+            config,
+            others: Vec::new(),
+            approvals: BTreeSet::new(),
+            rearmed: BTreeMap::new(),
+            paused: None,
+        }
+    }
+
+    fn decide(&self, plan: &Plan, observation: &Observation) -> Decision {
+        Rails::new(&self.config).decide(&Context {
+            plan,
+            execution: None,
+            observation,
+            now: now(),
+            approvals: &self.approvals,
+            others: &self.others,
+            damaged: &[],
+            rearmed: &self.rearmed,
+            paused: self.paused.as_ref(),
+        })
+    }
+}
+
+#[track_caller]
+fn refused_by(decision: &Decision, rail: &str) {
+    let Decision::Refused { refusals } = decision else { panic!("{rail}: {decision:?}") };
+    assert!(refusals.iter().any(|refusal| refusal.rail == rail), "{rail}: {decision}");
+}
+
+fn doubt(decision: &Decision) -> String {
+    refused_by(decision, "sensor_doubt");
+    decision.to_string()
+}
+
+#[test]
+fn without_a_reason_nothing_is_refused() {
+    let (plan, observation) = scene(&[low_risk(), node("a")]);
+    assert_eq!(Ask::new().decide(&plan, &observation), Decision::Run);
+}
+
+#[test]
+fn the_shipped_profile_does_little_alone() {
+    let config = AutonomyConfig::default();
+    for kind in ActionKind::KNOWN {
+        let alone =
+            matches!(kind, ActionKind::ScaleUp | ActionKind::ScaleDown | ActionKind::RebalanceLoad);
+        assert_eq!(config.of_kind(&kind) == Autonomy::Auto, alone, "{kind}");
+    }
+    let custom = ActionKind::Custom("x".to_owned());
+    assert_eq!(config.of_kind(&custom), Autonomy::Suggest);
+}
+
+#[test]
+fn a_plan_is_as_free_as_its_strictest_step() {
+    let (mixed, observation) = scene(&[low_risk(), node("a")]);
+    let mut ask = Ask::new();
+    ask.config.autonomy.profile = Profile::Shipped;
+    assert_eq!(ask.decide(&mixed, &observation), Decision::AwaitApproval { needed: 1 });
+    ask.approvals.insert("ada".to_owned());
+    assert_eq!(ask.decide(&mixed, &observation), Decision::Run);
+    ask.config.autonomy.kinds.insert(ActionKind::ScaleUp, Autonomy::Observe);
+    assert_eq!(ask.decide(&mixed, &observation), Decision::ObserveOnly);
+}
+
+#[test]
+fn nothing_lifts_the_quorum_of_what_suspends_checks() {
+    let override_ = Action::ActivateEmergencyOverride { duration: seconds(60) };
+    let (plan, observation) = scene(&[override_]);
+    let mut ask = Ask::new();
+    ask.config.autonomy.kinds.insert(ActionKind::ActivateEmergencyOverride, Autonomy::Auto);
+    ask.config.autonomy.approvers = 0;
+    assert_eq!(ask.decide(&plan, &observation), Decision::AwaitApproval { needed: 2 });
+    ask.approvals.insert("ada".to_owned());
+    assert_ne!(ask.decide(&plan, &observation), Decision::Run);
+    ask.approvals.insert("grace".to_owned());
+    assert_eq!(ask.decide(&plan, &observation), Decision::Run);
+}
+
+#[test]
+fn a_plan_without_steps_does_not_run() {
+    let (plan, observation) = scene(&[]);
+    assert_ne!(Ask::new().decide(&plan, &observation), Decision::Run);
+}
+
+#[test]
+fn an_expired_plan_does_not_run() {
+    let (mut plan, observation) = scene(&[low_risk()]);
+    plan.expires = now();
+    refused_by(&Ask::new().decide(&plan, &observation), "expiry");
+}
+
+#[test]
+fn a_pause_refuses() {
+    let (plan, observation) = scene(&[low_risk()]);
+    let paused = Paused::Latch { who: "ada".to_owned(), reason: "x".to_owned(), at: now() };
+    let ask = Ask { paused: Some(paused), ..Ask::new() };
+    refused_by(&ask.decide(&plan, &observation), "pause");
+}
+
+#[test]
+fn too_many_bad_sensors_refuse_from_five_up() {
+    let (plan, mut observation) = scene(&[low_risk()]);
+    for (total, bad, refused) in
+        [(5, 2, false), (5, 3, true), (10, 4, false), (10, 5, true), (4, 4, false)]
+    {
+        observation.sensors = SensorCensus { total, bad };
+        let decision = Ask::new().decide(&plan, &observation);
+        assert_eq!(decision != Decision::Run, refused, "{bad} of {total}: {decision}");
+    }
+}
+
+#[test]
+fn evidence_that_is_not_fresh_refuses() {
+    let (plan, observation) = scene(&[low_risk()]);
+    for kind in [DoubtKind::Warning, DoubtKind::StaleSample, DoubtKind::MissingSeries] {
+        let mut observation = observation.clone();
+        let source = SourceName::try_new("prometheus").unwrap();
+        observation.quality.insert(source, Quality::fresh().with(kind, "up", "seen"));
+        let text = doubt(&Ask::new().decide(&plan, &observation));
+        assert!(text.contains(kind.level().as_str()), "{text}");
+    }
+}
+
+#[test]
+fn what_nobody_confirms_refuses() {
+    let (plan, mut observation) = scene(&[low_risk()]);
+    for violation in &mut observation.open {
+        let unsure = violation.witnesses.iter().cloned();
+        violation.witnesses = unsure.map(|it| Witness { confirmed: false, ..it }).collect();
+    }
+    doubt(&Ask::new().decide(&plan, &observation));
+    observation.open.clear();
+    doubt(&Ask::new().decide(&plan, &observation));
+}
+
+#[test]
+fn medium_risk_needs_two_independent_sources() {
+    use mapek_model::ViolationSource::{Alert, ManagedSystem, Rule};
+    let (risky, observation) = scene(&[node("a")]);
+    let (harmless, _) = scene(&[low_risk()]);
+    let witness = |source, family: Option<&str>| Witness {
+        source,
+        by: SourceName::try_new("x").unwrap(),
+        name: "n".to_owned(),
+        family: family.map(|name| mapek_model::MetricName::try_new(name).unwrap()),
+        confirmed: true,
+    };
+    for (witnesses, enough) in [
+        (vec![witness(Rule, Some("latency")), witness(Alert, Some("latency"))], false),
+        (vec![witness(Rule, Some("latency")), witness(Alert, None)], false),
+        (vec![witness(Alert, None)], false),
+        (vec![witness(ManagedSystem, None)], false),
+        (vec![witness(Rule, Some("latency")), witness(Rule, Some("failures"))], true),
+        (vec![witness(Rule, Some("latency")), witness(ManagedSystem, None)], true),
+    ] {
+        let mut observation = observation.clone();
+        observation.open.truncate(1);
+        observation.open[0].witnesses = witnesses.into_iter().collect();
+        let decision = Ask::new().decide(&risky, &observation);
+        assert_eq!(decision == Decision::Run, enough, "{:?}", observation.open[0].witnesses);
+        assert_eq!(Ask::new().decide(&harmless, &observation), Decision::Run);
+    }
+}
+
+#[test]
+fn a_plan_cannot_talk_its_risk_down() {
+    let (mut plan, mut observation) = scene(&[node("a")]);
+    plan.risk_if_wrong = mapek_model::Risk::Low;
+    observation.open.truncate(1);
+    doubt(&Ask::new().decide(&plan, &observation));
+}
+
+/// An execution of these actions that has done the first of them.
+fn execution(n: u128, actions: &[Action], started: Timestamp) -> Execution {
+    let id = ExecutionId::from_uuid(Uuid::from_u128(n));
+    let (plan, _) = scene(actions);
+    let record = |event| ExecutionRecord { execution: id, at: started, event };
+    let (chosen_with, before) = (mapek_model::Confidence::MAX, Measured::default());
+    let begin = ExecutionEvent::Started { plan: Box::new(plan), chosen_with, before };
+    let mut execution = Execution::begin(&record(begin)).unwrap();
+    let (step, way) = (StepIndex(0), Way::Do);
+    let key = IdempotencyKey::of(id, step, way);
+    for event in [
+        ExecutionEvent::Intended { step, way, attempt: 1, key, captured: None },
+        ExecutionEvent::Applied { step, way, receipt: serde_json::Value::Null },
+    ] {
+        execution.apply(&record(event)).unwrap();
+    }
+    execution
+}
+
+fn end(mut execution: Execution, verdict: Verdict) -> Execution {
+    let (id, at) = (execution.id, execution.started);
+    let (after, time_to_effect) = (Measured::default(), None);
+    let ending = mapek_model::Ending::Completed;
+    for event in [
+        ExecutionEvent::VerificationBegan,
+        ExecutionEvent::Judged { verdict, reason: "measured".to_owned(), after, time_to_effect },
+        ExecutionEvent::Ended { ending, reason: "done".to_owned() },
+    ] {
+        execution.apply(&ExecutionRecord { execution: id, at, event }).unwrap();
+    }
+    execution
+}
+
+#[test]
+fn one_mutating_action_in_a_failure_domain() {
+    let long_ago = earlier(now(), seconds(7200));
+    let live = execution(1, &[node("a")], long_ago);
+    let whole = execution(2, &[low_risk()], long_ago);
+    for (other, action, refused) in [
+        (&live, node("a"), true),
+        (&live, node("b"), false),
+        (&live, low_risk(), true),
+        (&whole, node("b"), true),
+    ] {
+        let (plan, observation) = scene(&[action]);
+        let ask = Ask { others: vec![other], ..Ask::new() };
+        let decision = ask.decide(&plan, &observation);
+        if refused {
+            refused_by(&decision, "failure_domain");
+        }
+        assert_eq!(decision != Decision::Run, refused, "{decision}");
+        let ended = end(other.clone(), Verdict::Success);
+        let ask = Ask { others: vec![&ended], ..Ask::new() };
+        assert_eq!(ask.decide(&plan, &observation), Decision::Run);
+    }
+}
+
+#[test]
+fn budgets_and_cooldown_hold_back() {
+    let (plan, observation) = scene(&[low_risk()]);
+    let runs: Vec<_> = (0..4_u64)
+        .map(|n| {
+            let at = earlier(now(), seconds(600 * (n + 1)));
+            end(execution(u128::from(n), &[low_risk()], at), Verdict::Success)
+        })
+        .collect();
+    let ask = Ask { others: runs[..3].iter().collect(), ..Ask::new() };
+    assert_eq!(ask.decide(&plan, &observation), Decision::Run);
+    let ask = Ask { others: runs.iter().collect(), ..Ask::new() };
+    refused_by(&ask.decide(&plan, &observation), "budget");
+    let (different, observation) = scene(&[Action::ScaleDown { replicas: 1 }]);
+    assert_eq!(ask.decide(&different, &observation), Decision::Run);
+
+    let recent = end(execution(9, &[low_risk()], earlier(now(), seconds(119))), Verdict::Success);
+    let ask = Ask { others: vec![&recent], ..Ask::new() };
+    refused_by(&ask.decide(&plan, &observation), "cooldown");
+}
+
+#[test]
+fn two_degradations_disable_a_kind_until_a_person_rearms_it() {
+    let (plan, observation) = scene(&[low_risk()]);
+    let harm = |n: u64, hours: u64| {
+        let at = earlier(now(), seconds(3600 * hours));
+        end(execution(u128::from(n), &[low_risk()], at), Verdict::Degradation)
+    };
+    let (a, b, c) = (harm(1, 100), harm(2, 80), harm(3, 50));
+    let mut ask = Ask { others: vec![&a, &c], ..Ask::new() };
+    assert_eq!(ask.decide(&plan, &observation), Decision::Run, "too far apart");
+    ask.others = vec![&a, &b];
+    refused_by(&ask.decide(&plan, &observation), "breaker");
+    ask.rearmed.insert(ActionKind::ScaleUp, earlier(now(), seconds(3600 * 90)));
+    assert_eq!(ask.decide(&plan, &observation), Decision::Run);
+}
+
+#[test]
+fn a_rail_of_ones_own_counts_like_the_others() {
+    #[derive(Debug)]
+    struct Never;
+    impl Rail for Never {
+        fn check(&self, _: &Context<'_>) -> Result<(), Refusal> {
+            Err(Refusal::new("never", "not today"))
+        }
+    }
+    let (plan, observation) = scene(&[low_risk()]);
+    let ask = Ask::new();
+    let decision = Rails::new(&ask.config).with(Box::new(Never)).decide(&Context {
+        plan: &plan,
+        execution: None,
+        observation: &observation,
+        now: now(),
+        approvals: &ask.approvals,
+        others: &[],
+        damaged: &[],
+        rearmed: &ask.rearmed,
+        paused: None,
+    });
+    refused_by(&decision, "never");
+}

@@ -1,0 +1,267 @@
+//! Single paths through an execution.
+
+use mapek_model::{
+    Action, Ending, Generation, Precondition, Resource, Step, UndoClass, Verdict, Way, later,
+};
+use mapek_store::Fault as StoreFault;
+
+use super::world::{Fault, Scene, custom, id, plan, seconds, start_time};
+use crate::{Error, ExecutionMode};
+
+fn restart() -> Step {
+    Step::of(Action::RestartService { graceful: true, timeout: seconds(30), node: None })
+}
+
+#[tokio::test]
+async fn all_goes_well() {
+    let mut scene = Scene::new();
+    let mut waits = plan(vec![custom("alpha"), custom("beta")]);
+    waits.steps[0].wait = seconds(15);
+    scene.start(waits).unwrap();
+    scene.cycle().await;
+    assert_eq!(scene.world.effects(Way::Do), ["alpha"]);
+    scene.cycle().await;
+    assert_eq!(scene.world.effects(Way::Do), ["alpha"], "the wait is not over");
+    let execution = scene.finish().await;
+    assert_eq!(execution.status.ending(), Some(Ending::Completed));
+    let outcome = execution.outcome().unwrap();
+    assert_eq!((outcome.verdict, outcome.before.explained_open), (Verdict::Success, 2));
+    assert_eq!(scene.executor.control().next_due(), None);
+}
+
+#[tokio::test]
+async fn a_target_with_a_live_execution_gets_no_other() {
+    let mut scene = Scene::new();
+    scene.start(plan(vec![custom("alpha")])).unwrap();
+    let error = scene.start(plan(vec![custom("beta")])).unwrap_err();
+    assert!(matches!(error, Error::TargetBusy { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn retries_wait_and_end() {
+    let mut scene = Scene::new();
+    for nth in 1..=4 {
+        scene.world.fail("beta", Way::Do, nth, Fault::Transient);
+    }
+    scene.start(plan(vec![custom("alpha"), custom("beta")])).unwrap();
+    let execution = scene.finish().await;
+    assert_eq!(execution.status.ending(), Some(Ending::Undone));
+    assert_eq!(scene.world.state().keys.len(), 1 + 4 + 1);
+    assert_eq!(scene.world.effects(Way::Undo), ["alpha"]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_repeated_and_is_unclear_needs_an_operator() {
+    let mut scene = Scene::new();
+    scene.world.fail("restart_service", Way::Do, 1, Fault::AnswerLost);
+    scene.start(plan(vec![restart()])).unwrap();
+    scene.world.state().blind = true;
+    let execution = scene.finish().await;
+    assert_eq!(execution.status.ending(), Some(Ending::NeedsOperator));
+    assert_eq!(scene.world.effects(Way::Do).len(), 1);
+
+    // Its target is frozen until a person closes it, with a name and a reason.
+    let control = scene.executor.control();
+    let mut next = plan(vec![custom("alpha")]);
+    next.expires = later(scene.now, seconds(600));
+    let decision = control.decide(&next, &scene.observation(), scene.now);
+    assert!(decision.to_string().contains("needs an operator"), "{decision}");
+    assert!(control.resolve(id(1), " ", "looked", scene.now).is_err());
+    assert!(control.resolve(id(1), "ada", "", scene.now).is_err());
+    control.resolve(id(1), "ada", "it did restart", scene.now).unwrap();
+    assert!(control.resolve(id(1), "ada", "again", scene.now).is_err());
+    let decision = control.decide(&next, &scene.observation(), scene.now);
+    assert!(!decision.to_string().contains("needs an operator"), "{decision}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_repeated_is_not_sent_again_even_if_it_seems_absent() {
+    let mut scene = Scene::new();
+    scene.world.fail("restart_service", Way::Do, 1, Fault::RequestLost);
+    scene.start(plan(vec![custom("alpha"), restart()])).unwrap();
+    let execution = scene.finish().await;
+    assert_eq!(execution.status.ending(), Some(Ending::Undone));
+    assert_eq!(scene.world.state().keys.len(), 3, "alpha, restart, undo of alpha");
+}
+
+#[tokio::test]
+async fn an_irreversible_step_that_ran_stays_when_the_rest_is_undone() {
+    let mut scene = Scene::new();
+    scene.start(plan(vec![custom("alpha"), restart()])).unwrap();
+    scene.cycle().await;
+    scene.open.insert("worse".to_owned(), scene.now);
+    scene.cycles(10).await;
+    let execution = scene.execution();
+    assert_eq!(execution.status.ending(), Some(Ending::Undone));
+    assert!(execution.reason.unwrap().contains("what cannot be undone stays"));
+    assert_eq!(scene.world.effects(Way::Undo), ["alpha"]);
+}
+
+#[tokio::test]
+async fn an_undo_that_fails_needs_an_operator() {
+    let mut scene = Scene::new();
+    scene.world.fail("beta", Way::Do, 1, Fault::Refused);
+    scene.world.fail("alpha", Way::Undo, 1, Fault::Refused);
+    scene.start(plan(vec![custom("alpha"), custom("beta")])).unwrap();
+    let execution = scene.finish().await;
+    assert_eq!(execution.status.ending(), Some(Ending::NeedsOperator));
+    assert!(execution.reason.unwrap().contains("undoing step 0 failed"));
+}
+
+#[tokio::test]
+async fn a_managed_system_that_is_away_parks_the_work_without_using_up_attempts() {
+    let mut scene = Scene::new();
+    scene.world.fail("beta", Way::Do, 1, Fault::AnswerLost);
+    scene.start(plan(vec![custom("alpha"), custom("beta")])).unwrap();
+    scene.cycle().await;
+    scene.world.state().unreadable = true;
+    scene.cycles(60).await;
+    assert!(scene.execution().status.is_live());
+    scene.world.state().unreadable = false;
+    assert_eq!(scene.finish().await.status.ending(), Some(Ending::Completed));
+    assert_eq!(scene.world.effects(Way::Do), ["alpha", "beta"]);
+}
+
+#[tokio::test]
+async fn but_not_for_ever() {
+    let mut scene = Scene::new();
+    scene.world.fail("alpha", Way::Do, 1, Fault::AnswerLost);
+    scene.start(plan(vec![custom("alpha")])).unwrap();
+    scene.cycle().await;
+    scene.world.state().unreadable = true;
+    scene.cycles(400).await;
+    assert_eq!(scene.execution().status.ending(), Some(Ending::NeedsOperator));
+}
+
+#[tokio::test]
+async fn a_plan_that_expires_on_the_way_is_undone() {
+    let mut scene = Scene::new();
+    let mut short = plan(vec![custom("alpha"), custom("beta")]);
+    short.steps[0].wait = seconds(60);
+    short.expires = later(start_time(), seconds(30));
+    scene.start(short).unwrap();
+    let execution = scene.finish().await;
+    assert_eq!(execution.status.ending(), Some(Ending::Undone));
+    assert_eq!(scene.world.effects(Way::Do), ["alpha"]);
+}
+
+#[tokio::test]
+async fn preconditions_are_looked_at_when_a_step_is_sent() {
+    let size = Resource {
+        kind: "committee".to_owned(),
+        id: "main".to_owned(),
+        status: "normal".to_owned(),
+        generation: Some(Generation::new(7)),
+        changed: None,
+        attributes: [("replicas".to_owned(), 3.into())].into(),
+    };
+    let within = |min, max| Precondition::Within {
+        kind: "committee".to_owned(),
+        id: "main".to_owned(),
+        attribute: "replicas".to_owned(),
+        min,
+        max,
+    };
+    let unchanged = |n| Precondition::Unchanged {
+        kind: "committee".to_owned(),
+        id: "main".to_owned(),
+        generation: Generation::new(n),
+    };
+    for (condition, observed, holds) in [
+        (Precondition::CausePresent, true, true),
+        (within(1, 3), true, true),
+        (within(4, 9), true, false),
+        (within(1, 3), false, false),
+        (unchanged(7), true, true),
+        (unchanged(6), true, false),
+    ] {
+        let mut scene = Scene::new();
+        let mut conditional = plan(vec![custom("alpha")]);
+        conditional.steps[0].preconditions = vec![condition.clone()];
+        scene.start(conditional).unwrap();
+        let mut observation = scene.observation();
+        if observed {
+            observation.resources = vec![size.clone()];
+        }
+        let advances = scene.executor.advance(&observation, scene.now).await;
+        assert_eq!(scene.world.effects(Way::Do).len(), usize::from(holds), "{condition:?}");
+        let ending = advances[0].status.ending();
+        assert_eq!(ending, (!holds).then_some(Ending::FailedClean), "{condition:?}");
+    }
+}
+
+#[tokio::test]
+async fn best_effort_skips_what_fails_and_goes_on() {
+    let mut scene = Scene::new();
+    scene.config.execution_mode = ExecutionMode::BestEffort;
+    scene.crash();
+    scene.world.fail("alpha", Way::Do, 1, Fault::Refused);
+    scene.start(plan(vec![custom("alpha"), custom("beta")])).unwrap();
+    let execution = scene.finish().await;
+    assert_eq!(execution.status.ending(), Some(Ending::Completed));
+    assert_eq!(scene.world.effects(Way::Do), ["beta"]);
+}
+
+#[tokio::test]
+async fn without_rollback_half_a_plan_needs_an_operator() {
+    let mut scene = Scene::new();
+    scene.config.rollback_enabled = false;
+    scene.crash();
+    scene.world.fail("beta", Way::Do, 1, Fault::Refused);
+    scene.start(plan(vec![custom("alpha"), custom("beta")])).unwrap();
+    let execution = scene.finish().await;
+    assert_eq!(execution.status.ending(), Some(Ending::NeedsOperator));
+    assert!(scene.world.effects(Way::Undo).is_empty());
+}
+
+#[tokio::test]
+async fn outcomes_are_taken_by_cursor_again_and_again() {
+    let mut scene = Scene::new();
+    scene.start(plan(vec![custom("alpha")])).unwrap();
+    scene.finish().await;
+    let taken = scene.executor.control().outcomes_after(Default::default(), 10).unwrap();
+    assert_eq!(taken.len(), 1);
+    assert_eq!(taken[0].1.verdict, Verdict::Success);
+    scene.crash();
+    let control = scene.executor.control();
+    assert_eq!(control.outcomes_after(Default::default(), 10).unwrap(), taken);
+    assert!(control.outcomes_after(taken[0].0, 10).unwrap().is_empty());
+    assert!(control.outcomes_after(Default::default(), 0).unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_damaged_log_freezes_its_target_and_nothing_else_fails() {
+    let mut scene = Scene::new();
+    scene.start(plan(vec![custom("alpha")])).unwrap();
+    scene.cycle().await;
+    assert!(scene.store.corrupt(mapek_model::Sequence::new(1), |bytes| bytes[80] ^= 1));
+    scene.crash();
+    let control = scene.executor.control();
+    assert_eq!(control.bad_records().len(), 1);
+    assert_eq!(control.damaged().len(), 1);
+    let decision = control.decide(&plan(vec![custom("beta")]), &scene.observation(), scene.now);
+    assert!(decision.to_string().contains("needs an operator"), "{decision}");
+    scene.cycles(3).await;
+    assert_eq!(scene.world.effects(Way::Do), ["alpha"]);
+    control.resolve(id(1), "ada", "looked at it", scene.now).unwrap();
+    assert!(control.damaged().is_empty());
+    scene.crash();
+    assert!(scene.executor.control().damaged().is_empty());
+}
+
+#[tokio::test]
+async fn a_lost_record_of_something_unrepeatable_is_not_guessed_away() {
+    let mut scene = Scene::new();
+    let mut waits = plan(vec![custom("alpha"), restart()]);
+    waits.steps[0].wait = seconds(60);
+    assert_eq!(waits.steps[1].undo, UndoClass::Irreversible);
+    scene.start(waits).unwrap();
+    scene.cycle().await;
+    scene.store.fail_append(1, StoreFault::Torn);
+    let control = scene.executor.control();
+    assert!(control.pause("ada", "torn on purpose", scene.now).is_err());
+    scene.crash();
+    let execution = scene.finish().await;
+    assert_eq!(execution.status.ending(), Some(Ending::NeedsOperator));
+    assert_eq!(scene.world.effects(Way::Do), ["alpha"], "the restart was never sent");
+}

@@ -1,0 +1,173 @@
+//! What people do.
+
+use mapek_model::{Action, Approval, Ending, Plan, PlanId, Step, Way, later};
+use uuid::Uuid;
+
+use super::world::{Scene, config, custom, id, plan, seconds};
+use crate::{Decision, Error, LOOP, PauseFile, Profile};
+
+fn dangerous() -> Plan {
+    plan(vec![Step::of(Action::BypassValidation {
+        duration: seconds(60),
+        scope: "all".to_owned(),
+    })])
+}
+
+#[tokio::test]
+async fn a_pause_holds_every_step_and_survives_a_crash() {
+    let mut scene = Scene::new();
+    let mut waits = plan(vec![custom("alpha"), custom("beta")]);
+    waits.steps[0].wait = seconds(20);
+    scene.start(waits).unwrap();
+    scene.cycle().await;
+    scene.executor.control().pause("ada", "3 a.m.", scene.now).unwrap();
+    scene.crash();
+    scene.cycles(5).await;
+    assert_eq!(scene.world.effects(Way::Do), ["alpha"]);
+    let advances = scene.cycle().await;
+    assert!(matches!(advances[0].held_back, Some(Decision::Refused { .. })), "{advances:?}");
+    scene.executor.control().resume("ada", "morning", scene.now).unwrap();
+    assert_eq!(scene.finish().await.status.ending(), Some(Ending::Completed));
+}
+
+#[tokio::test]
+async fn the_file_pauses_and_forbids_to_resume() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut scene =
+        Scene::with(crate::Config { state_dir: Some(directory.path().into()), ..config() });
+    scene.start(plan(vec![custom("alpha")])).unwrap();
+    let file = PauseFile::in_directory(directory.path());
+    std::fs::write(file.path(), "").unwrap();
+    scene.cycle().await;
+    assert!(scene.world.state().keys.is_empty());
+    let control = scene.executor.control();
+    let error = control.resume("ada", "please", scene.now).unwrap_err();
+    assert!(matches!(error, Error::PauseFile { .. }), "{error}");
+    std::fs::remove_file(file.path()).unwrap();
+    assert_eq!(control.paused(), None);
+    scene.cycle().await;
+    assert_eq!(scene.world.effects(Way::Do), ["alpha"]);
+}
+
+#[test]
+fn what_cannot_be_read_is_paused() {
+    let directory = tempfile::tempdir().unwrap();
+    let gone = directory.path().join("not-there");
+    assert!(PauseFile::in_directory(&gone).read().is_some());
+    let file = directory.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    assert!(PauseFile::in_directory(&file).read().is_some());
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("nowhere", directory.path().join(PauseFile::NAME)).unwrap();
+        assert!(PauseFile::in_directory(directory.path()).read().is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_person_rolls_back_even_while_paused() {
+    let mut scene = Scene::new();
+    scene.start(plan(vec![custom("alpha"), custom("beta")])).unwrap();
+    scene.cycle().await;
+    let control = scene.executor.control();
+    control.pause("ada", "hm", scene.now).unwrap();
+    assert!(control.rollback(id(1), "", "no", scene.now).is_err());
+    control.rollback(id(1), "ada", "I do not like it", scene.now).unwrap();
+    let execution = scene.finish().await;
+    assert_eq!(execution.status.ending(), Some(Ending::Undone));
+    assert_eq!(scene.world.effects(Way::Undo), ["beta", "alpha"]);
+}
+
+#[tokio::test]
+async fn what_was_completed_can_still_be_rolled_back() {
+    let mut scene = Scene::new();
+    scene.start(plan(vec![custom("alpha")])).unwrap();
+    assert_eq!(scene.finish().await.status.ending(), Some(Ending::Completed));
+    scene.executor.control().rollback(id(1), "ada", "on second thoughts", scene.now).unwrap();
+    assert_eq!(scene.finish().await.status.ending(), Some(Ending::Undone));
+    assert!(scene.world.changed().is_empty());
+    let outcomes = scene.executor.control().outcomes_after(Default::default(), 10).unwrap();
+    assert_eq!(outcomes.len(), 1, "one outcome for each execution");
+}
+
+#[tokio::test]
+async fn what_suspends_checks_needs_two_people_in_every_profile() {
+    let mut scene = Scene::new();
+    assert_eq!(scene.config.rails.autonomy.profile, Profile::Auto);
+    let control = scene.executor.control();
+    let (plan, observation) = (dangerous(), scene.observation());
+    let decision = control.decide(&plan, &observation, scene.now);
+    assert_eq!(decision, Decision::AwaitApproval { needed: 2 });
+    assert!(scene.start(plan.clone()).is_err());
+
+    let hash = plan.hash();
+    control.propose(&plan, 2, LOOP, scene.now).unwrap();
+    assert_eq!(control.hash_of(plan.id), Some(hash));
+    for nobody in ["", LOOP, "Loop "] {
+        assert!(control.approve(&hash, nobody, None, scene.now).is_err(), "{nobody:?}");
+    }
+    control.approve(&hash, "ada", None, scene.now).unwrap();
+    control.approve(&hash, "ada", None, scene.now).unwrap();
+    assert!(scene.start(plan.clone()).is_err());
+
+    // Proposed again in the next cycle, under another id, it keeps its approval; so it does after a crash.
+    let mut again = plan.clone();
+    again.id = PlanId::from_uuid(Uuid::from_u128(99));
+    again.expires = later(again.expires, seconds(30));
+    scene.crash();
+    let control = scene.executor.control();
+    control.propose(&again, 2, LOOP, scene.now).unwrap();
+    assert!(control.approve(&hash, "grace", Some("go"), scene.now).unwrap().is_approved());
+    scene.start(again.clone()).unwrap();
+    assert!(control.proposals().is_empty(), "the approvals are used up");
+    scene.cycle().await;
+    assert_eq!(scene.world.effects(Way::Do), ["bypass_validation"]);
+}
+
+#[tokio::test]
+async fn who_asks_cannot_approve() {
+    let scene = Scene::new();
+    let control = scene.executor.control();
+    let plan = dangerous();
+    control.propose(&plan, 2, "ada", scene.now).unwrap();
+    let error = control.approve(&plan.hash(), "Ada", None, scene.now).unwrap_err();
+    assert!(matches!(error, Error::OwnProposal { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn approvals_expire_and_rejections_last_for_a_while() {
+    let mut scene = Scene::new();
+    scene.config.approval_ttl = seconds(120);
+    scene.config.rejection_ttl = seconds(120);
+    scene.crash();
+    let control = scene.executor.control();
+    let plan = dangerous();
+    let hash = plan.hash();
+    let at = |s| later(scene.now, seconds(s));
+    control.propose(&plan, 1, LOOP, at(0)).unwrap();
+    control.approve(&hash, "ada", None, at(0)).unwrap();
+    assert!(control.expire_proposals(at(119)).unwrap().is_empty());
+    assert_eq!(control.expire_proposals(at(120)).unwrap(), [hash]);
+    assert!(control.approve(&hash, "ada", None, at(121)).is_err());
+
+    control.propose(&plan, 1, LOOP, at(200)).unwrap();
+    control.reject(&hash, "ada", Some("no"), at(200)).unwrap();
+    let again = control.propose(&plan, 1, LOOP, at(319)).unwrap();
+    assert!(matches!(again, Approval::Rejected { .. }), "{again:?}");
+    let again = control.propose(&plan, 1, LOOP, at(320)).unwrap();
+    assert!(matches!(again, Approval::Pending { .. }), "{again:?}");
+    control.withdraw(&hash, "the cause is gone", at(321)).unwrap();
+}
+
+#[tokio::test]
+async fn proposing_in_every_cycle_does_not_fill_the_journal() {
+    let scene = Scene::new();
+    let control = scene.executor.control();
+    let mut plan = dangerous();
+    for cycle in 0..60_u64 {
+        plan.created = later(scene.now, seconds(30 * cycle));
+        plan.expires = later(plan.created, seconds(3600));
+        control.propose(&plan, 2, LOOP, plan.created).unwrap();
+    }
+    assert!(control.head().get() <= 3, "{} records", control.head());
+}

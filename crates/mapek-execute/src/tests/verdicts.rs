@@ -1,0 +1,165 @@
+//! What is judged, and what follows from it.
+
+use mapek_model::{
+    Action, DoubtKind, Ending, Phase, Quality, Step, Timestamp, Verdict, Way, later,
+};
+
+use super::world::{Scene, custom, plan, seconds, start_time};
+
+/// Runs one step, then lets `seen` be open after it, until it is judged.
+async fn verdict(seen: &[&str]) -> (Scene, Verdict) {
+    let mut scene = Scene::new();
+    scene.start(plan(vec![custom("alpha")])).unwrap();
+    scene.cycle().await;
+    let onset = scene.now;
+    scene.open = seen
+        .iter()
+        .map(|name| {
+            let old = ["slow", "failing"].contains(name);
+            ((*name).to_owned(), if old { start_time() } else { onset })
+        })
+        .collect();
+    for _ in 0..20 {
+        scene.cycle().await;
+        if let Some(judgement) = scene.execution().judgement {
+            return (scene, judgement.verdict);
+        }
+    }
+    panic!("never judged");
+}
+
+#[tokio::test]
+async fn the_share_that_is_gone_decides() {
+    assert_eq!(verdict(&[]).await.1, Verdict::Success);
+    assert_eq!(verdict(&["slow"]).await.1, Verdict::Partial);
+    assert_eq!(verdict(&["slow", "failing"]).await.1, Verdict::Ineffective);
+    assert_eq!(verdict(&["other"]).await.1, Verdict::Partial);
+    assert_eq!(verdict(&["slow", "failing", "other"]).await.1, Verdict::Degradation);
+}
+
+#[tokio::test]
+async fn a_degradation_is_undone() {
+    let (mut scene, _) = verdict(&["slow", "failing", "other"]).await;
+    let execution = scene.finish().await;
+    assert_eq!(execution.status.ending(), Some(Ending::Undone));
+    assert_eq!(scene.world.effects(Way::Undo), ["alpha"]);
+    assert_eq!(execution.outcome().unwrap().verdict, Verdict::Degradation);
+}
+
+#[tokio::test]
+async fn nothing_is_judged_before_the_time_to_effect() {
+    let mut scene = Scene::new();
+    scene.start(plan(vec![custom("alpha")])).unwrap();
+    scene.cycle().await;
+    scene.open.clear();
+    scene.cycles(5).await;
+    assert_eq!(*scene.execution().status.phase(), Phase::Verifying);
+    assert_eq!(scene.executor.control().next_due(), Some(later(start_time(), seconds(60))));
+    scene.cycle().await;
+    let judgement = scene.execution().judgement.unwrap();
+    assert_eq!(judgement.verdict, Verdict::Success);
+    assert_eq!(judgement.time_to_effect, Some(seconds(10)));
+    assert_eq!(judgement.at, later(start_time(), seconds(60)));
+}
+
+#[tokio::test]
+async fn an_episode_whose_onset_moved_is_the_same_episode() {
+    let (_, verdict) = {
+        let mut scene = Scene::new();
+        scene.start(plan(vec![custom("alpha")])).unwrap();
+        scene.cycle().await;
+        scene.open.values_mut().for_each(|onset| *onset = later(*onset, seconds(5)));
+        scene.cycles(8).await;
+        let verdict = scene.execution().judgement.unwrap().verdict;
+        (scene, verdict)
+    };
+    assert_eq!(verdict, Verdict::Ineffective);
+}
+
+#[tokio::test]
+async fn what_faded_by_itself_proves_nothing() {
+    let mut scene = Scene::new();
+    let mut slow_start = plan(vec![custom("alpha")]);
+    slow_start.steps[0].preconditions.clear();
+    scene.start(slow_start).unwrap();
+    scene.world.state().unreadable = true; // so that the step is late
+    scene.cycle().await;
+    scene.open.remove("slow");
+    scene.cycle().await;
+    scene.world.state().unreadable = false;
+    scene.cycle().await;
+    scene.open.clear();
+    scene.cycles(8).await;
+    let judgement = scene.execution().judgement.unwrap();
+    assert_eq!(judgement.verdict, Verdict::Unknown, "{}", judgement.reason);
+}
+
+#[tokio::test]
+async fn stale_evidence_is_waited_for_and_then_unknown() {
+    let mut scene = Scene::new();
+    scene.start(plan(vec![custom("alpha")])).unwrap();
+    scene.cycle().await;
+    scene.open.clear();
+    scene.quality = Quality::fresh().with(DoubtKind::StaleSample, "up", "old");
+    scene.cycles(20).await;
+    assert!(scene.execution().judgement.is_none());
+    scene.cycles(20).await;
+    let judgement = scene.execution().judgement.unwrap();
+    assert_eq!(judgement.verdict, Verdict::Unknown);
+    assert!(judgement.reason.contains("not fresh"), "{}", judgement.reason);
+    assert_eq!(scene.execution().status.ending(), Some(Ending::Completed));
+}
+
+fn throttle() -> Step {
+    Step::of(Action::ThrottleRequests { rate_limit: 10.0, node: None })
+}
+
+#[tokio::test]
+async fn a_temporary_step_is_held_and_released_once_the_cause_stays_away() {
+    let mut scene = Scene::new();
+    scene.start(plan(vec![custom("alpha"), throttle()])).unwrap();
+    scene.cycle().await;
+    scene.open.clear();
+    scene.cycles(7).await;
+    assert!(matches!(scene.execution().status.phase(), Phase::Holding { .. }));
+    // The cause comes back for a moment: the clock begins anew.
+    scene.open.insert("slow".to_owned(), scene.now);
+    scene.cycle().await;
+    scene.open.clear();
+    scene.cycles(29).await;
+    assert!(scene.world.effects(Way::Undo).is_empty());
+    let execution = scene.finish().await;
+    assert_eq!(execution.status.ending(), Some(Ending::Completed));
+    assert_eq!(scene.world.effects(Way::Undo), ["throttle_requests"]);
+    assert_eq!(scene.world.changed().into_iter().collect::<Vec<_>>(), ["alpha"]);
+}
+
+#[tokio::test]
+async fn a_lease_ends_even_if_the_cause_does_not() {
+    let mut scene = Scene::new();
+    scene.config.lease = seconds(300);
+    scene.crash();
+    scene.start(plan(vec![throttle()])).unwrap();
+    scene.cycle().await;
+    scene.open.remove("slow"); // partial
+    scene.cycles(29).await;
+    assert!(matches!(scene.execution().status.phase(), Phase::Holding { .. }));
+    scene.cycles(2).await;
+    assert_eq!(scene.execution().status.ending(), Some(Ending::Completed));
+    assert!(scene.world.changed().is_empty());
+}
+
+#[tokio::test]
+async fn what_our_own_actions_bring_about_is_not_held_against_them() {
+    let mut scene = Scene::new();
+    let mut throttled = plan(vec![throttle()]);
+    throttled.time_to_effect = seconds(30);
+    scene.start(throttled).unwrap();
+    scene.cycle().await;
+    let own = scene.executor.control().own_effects(&Default::default());
+    assert!(own.expected.iter().any(|it| it.as_str() == "low-throughput"), "{own:?}");
+    let now: Timestamp = scene.now;
+    scene.open = [("low-throughput".to_owned(), now)].into();
+    scene.cycles(4).await;
+    assert_eq!(scene.execution().judgement.unwrap().verdict, Verdict::Success);
+}

@@ -1,0 +1,331 @@
+//! A managed system in memory that fails as it is told, and scenes to run plans in.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use async_trait::async_trait;
+use mapek_model::{
+    Action, ActionKind, Captured, Cause, CauseKind, Component, Confidence, Cost, DiagnosisId,
+    Duration, EpisodeKey, Execution, ExecutionId, Expectation, Labels, MetricName, Observation,
+    Plan, PlanId, Priority, Risk, Score, Severity, SourceName, Step, TargetId, Timestamp,
+    UndoClass, Utility, Violation, ViolationSource, Way, Witness, later,
+};
+use mapek_store::{MemoryStore, Store};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{
+    Config, EffectError, Effector, Executor, Order, Presence, Profile, Rails, Repeat, Sending,
+};
+
+/// How one call goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// It is refused, and may not be later.
+    Transient,
+    /// It is refused for good.
+    Refused,
+    /// It takes effect, but nobody hears of it.
+    AnswerLost,
+    /// It never arrives, and nobody hears of that.
+    RequestLost,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    values: BTreeMap<String, String>,
+    /// All effects in order: way and name of the action.
+    pub(super) effects: Vec<(Way, String)>,
+    pub(super) keys: Vec<String>,
+    calls: BTreeMap<(String, Way), usize>,
+    /// What goes wrong with the n-th call for an action.
+    pub(super) faults: BTreeMap<(String, Way, usize), Fault>,
+    pub(super) unreadable: bool,
+    pub(super) blind: bool,
+    pub(super) non_repeatable: bool,
+}
+
+/// It deduplicates nothing: whatever is sent twice takes effect twice, and shows.
+#[derive(Debug, Clone, Default)]
+pub(super) struct World(Arc<Mutex<State>>);
+
+impl World {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+
+    pub(super) fn fail(&self, name: &str, way: Way, nth: usize, fault: Fault) {
+        self.state().faults.insert((name.to_owned(), way, nth), fault);
+    }
+
+    pub(super) fn effects(&self, way: Way) -> Vec<String> {
+        let state = self.state();
+        state.effects.iter().filter(|it| it.0 == way).map(|it| it.1.clone()).collect()
+    }
+
+    /// What is not as it was in the beginning.
+    pub(super) fn changed(&self) -> BTreeSet<String> {
+        let state = self.state();
+        state.values.iter().filter(|(_, v)| *v != "initial").map(|(name, _)| name.clone()).collect()
+    }
+
+    fn call(
+        &self,
+        name: &str,
+        way: Way,
+        value: String,
+        sending: &Sending,
+    ) -> Result<Value, EffectError> {
+        let mut state = self.state();
+        let calls = state.calls.entry((name.to_owned(), way)).or_default();
+        *calls += 1;
+        let nth = *calls;
+        state.keys.push(sending.key.to_string());
+        let fault = state.faults.get(&(name.to_owned(), way, nth)).copied();
+        if matches!(fault, None | Some(Fault::AnswerLost)) {
+            state.effects.push((way, name.to_owned()));
+            state.values.insert(name.to_owned(), value.clone());
+        }
+        match fault {
+            None => Ok(json!({ "now": value })),
+            Some(Fault::Transient) => Err(EffectError::transient("busy")),
+            Some(Fault::Refused) => Err(EffectError::refused("no")),
+            Some(Fault::AnswerLost | Fault::RequestLost) => Err(EffectError::unclear("timeout")),
+        }
+    }
+
+    fn value(&self, action: &Action) -> Result<String, EffectError> {
+        let state = self.state();
+        if state.unreadable {
+            return Err(EffectError::transient("away"));
+        }
+        let value = state.values.get(&name(action)).cloned();
+        Ok(value.unwrap_or_else(|| "initial".to_owned()))
+    }
+}
+
+fn name(action: &Action) -> String {
+    action.kind().as_str().to_owned()
+}
+
+#[async_trait]
+impl Effector for World {
+    fn repeat(&self, kind: &ActionKind, _: Way) -> Option<Repeat> {
+        let once = self.state().non_repeatable || *kind == ActionKind::RestartService;
+        Some(if once { Repeat::NonRepeatable } else { Repeat::AbsoluteSet })
+    }
+
+    async fn capture(&self, action: &Action) -> Result<Value, EffectError> {
+        Ok(Value::String(self.value(action)?))
+    }
+
+    async fn rehearse(&self, _: &Action, _: &Captured) -> Result<(), EffectError> {
+        Ok(())
+    }
+
+    async fn apply(
+        &self,
+        action: &Action,
+        _: &Captured,
+        sending: &Sending,
+    ) -> Result<Value, EffectError> {
+        self.call(&name(action), Way::Do, "changed".to_owned(), sending)
+    }
+
+    async fn undo(
+        &self,
+        action: &Action,
+        captured: &Captured,
+        _: &Value,
+        sending: &Sending,
+    ) -> Result<Value, EffectError> {
+        let before = captured.state.as_str().unwrap_or_default().to_owned();
+        self.call(&name(action), Way::Undo, before, sending)
+    }
+
+    async fn read_back(
+        &self,
+        action: &Action,
+        way: Way,
+        captured: &Captured,
+        _: &Value,
+    ) -> Result<Presence, EffectError> {
+        let as_before = captured.state == self.value(action)?;
+        if self.state().blind {
+            return Ok(Presence::Unknown { reason: "nothing shows it".to_owned() });
+        }
+        Ok(if as_before == (way == Way::Undo) {
+            Presence::Applied { receipt: json!({ "read": true }) }
+        } else {
+            Presence::NotApplied
+        })
+    }
+}
+
+pub(super) fn start_time() -> Timestamp {
+    "2026-01-01T00:00:00Z".parse().unwrap()
+}
+
+pub(super) fn seconds(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+pub(super) fn custom(name: &str) -> Step {
+    let action = Action::Custom { name: name.to_owned(), parameters: BTreeMap::new() };
+    Step { undo: UndoClass::RestoreCaptured, ..Step::of(action) }
+}
+
+/// An open episode that two independent families show.
+pub(super) fn violation(expectation: &str, onset: Timestamp) -> Violation {
+    let witness = |family: &str| Witness {
+        source: ViolationSource::Rule,
+        by: SourceName::try_new("prometheus").unwrap(),
+        name: expectation.to_owned(),
+        family: Some(MetricName::try_new(family).unwrap()),
+        confirmed: true,
+    };
+    Violation {
+        target: TargetId::default(),
+        expectation: Expectation::try_new(expectation).unwrap(),
+        component: None,
+        severity: Severity::Critical,
+        onset,
+        last_seen: onset,
+        closed: None,
+        witnesses: BTreeSet::from([witness("latency"), witness("failures")]),
+        metric: None,
+        value: Some(2.0),
+        threshold: Some(1.0),
+        labels: Labels::default(),
+        description: "too slow".to_owned(),
+    }
+}
+
+pub(super) fn plan(steps: Vec<Step>) -> Plan {
+    let onset = start_time();
+    let key = |violation: Violation| -> EpisodeKey { violation.key() };
+    Plan {
+        id: PlanId::from_uuid(Uuid::from_u128(7)),
+        target: TargetId::default(),
+        diagnosis: DiagnosisId::from_uuid(Uuid::from_u128(8)),
+        cause: Cause {
+            kind: CauseKind::try_new("overload").unwrap(),
+            component: Some(Component::try_new("node-1").unwrap()),
+            metric: None,
+        },
+        confidence: Confidence::saturating(0.9),
+        explains: vec![key(violation("slow", onset)), key(violation("failing", onset))],
+        steps,
+        benefit: Utility::saturating(0.9),
+        cost: Cost::saturating(0.2),
+        score: Score::saturating(0.7),
+        success: Confidence::saturating(0.5),
+        risk_if_wrong: Risk::Low,
+        priority: Priority::High,
+        time_to_effect: seconds(60),
+        created: onset,
+        expires: later(onset, seconds(3600)),
+        rationale: "it is slow".to_owned(),
+    }
+}
+
+pub(super) fn config() -> Config {
+    let mut config = Config { state_dir: None, ..Config::default() };
+    config.rails.autonomy.profile = Profile::Auto;
+    config
+}
+
+pub(super) fn id(n: u128) -> ExecutionId {
+    ExecutionId::from_uuid(Uuid::from_u128(n))
+}
+
+/// A world with an executor on it, and the time.
+pub(super) struct Scene {
+    pub(super) world: World,
+    pub(super) store: MemoryStore,
+    pub(super) config: Config,
+    pub(super) executor: Executor,
+    pub(super) now: Timestamp,
+    /// What is open, by expectation.
+    pub(super) open: BTreeMap<String, Timestamp>,
+    pub(super) quality: mapek_model::Quality,
+}
+
+impl Scene {
+    pub(super) fn new() -> Self {
+        Self::with(config())
+    }
+
+    pub(super) fn with(config: Config) -> Self {
+        let (world, store) = (World::default(), MemoryStore::new());
+        let executor = open(&config, &store, &world);
+        let now = start_time();
+        let open = ["slow", "failing"].map(|name| (name.to_owned(), now)).into();
+        let quality = mapek_model::Quality::fresh();
+        Self { world, store, config, executor, now, open, quality }
+    }
+
+    /// Drops the executor, as a crash would, and opens another on what is left.
+    pub(super) fn crash(&mut self) {
+        self.executor = open(&self.config, &self.store, &self.world);
+    }
+
+    pub(super) fn observation(&self) -> Observation {
+        let mut observation = Observation::empty(TargetId::default(), self.now);
+        observation.open = self.open.iter().map(|(name, onset)| violation(name, *onset)).collect();
+        observation.open.sort_by_key(Violation::key);
+        let source = SourceName::try_new("prometheus").unwrap();
+        observation.quality.insert(source, self.quality.clone());
+        observation
+    }
+
+    pub(super) fn start(&mut self, plan: Plan) -> Result<ExecutionId, crate::Error> {
+        let order = Order { execution: id(1), plan, chosen_with: Confidence::MAX };
+        let observation = self.observation();
+        self.executor.start(order, &observation, self.now)
+    }
+
+    /// One cycle, and ten seconds.
+    pub(super) async fn cycle(&mut self) -> Vec<crate::Advance> {
+        let observation = self.observation();
+        let advances = self.executor.advance(&observation, self.now).await;
+        self.now = later(self.now, seconds(10));
+        advances
+    }
+
+    pub(super) async fn cycles(&mut self, n: usize) {
+        for _ in 0..n {
+            self.cycle().await;
+        }
+    }
+
+    pub(super) fn execution(&self) -> Execution {
+        self.executor.control().execution(id(1)).unwrap()
+    }
+
+    /// Cycles until it has ended. What the plan treats goes away when all its steps are applied.
+    pub(super) async fn finish(&mut self) -> Execution {
+        for _ in 0..1000 {
+            let Ok(execution) = self.executor.control().execution(id(1)) else {
+                panic!("the execution is lost")
+            };
+            if !execution.status.is_live() {
+                return execution;
+            }
+            if *execution.status.phase() == mapek_model::Phase::Verifying {
+                self.open.clear();
+            }
+            self.cycle().await;
+        }
+        panic!("it never ends: {}", self.execution().status);
+    }
+}
+
+fn open(config: &Config, store: &MemoryStore, world: &World) -> Executor {
+    let store: Arc<dyn Store> = Arc::new(store.clone());
+    let effector: Arc<dyn Effector> = Arc::new(world.clone());
+    let effectors = BTreeMap::from([(TargetId::default(), effector)]);
+    Executor::open(config.clone(), Rails::new(&config.rails), store, effectors).unwrap().0
+}

@@ -1,0 +1,410 @@
+//! The effector for Charter, on the reference server.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use charter_client::{
+    Call, CallOptions, CharterApi, PolicyConfig, PolicyId, PolicySpec, PolicyStatus, ScaleRequest,
+};
+use charter_sim::{ApiFault, InProcess, PlantConfig};
+use jiff::{SignedDuration, Timestamp};
+use mapek_execute::{
+    Advance, CharterEffector, Config, DryRun, EffectError, Effector, Executor, Order, Presence,
+    Profile, Rails, Repeat, Sending,
+};
+use mapek_model::{
+    Action, ActionKind, Captured, Component, Confidence, Duration, Ending, Epoch, Execution,
+    ExecutionId, IdempotencyKey, Observation, Phase, Plan, Step, StepIndex, TargetId, Violation,
+    ViolationSource, Way, Witness, later, proptest1,
+};
+use mapek_store::MemoryStore;
+use proptest::strategy::{Strategy, ValueTree};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+fn start() -> Timestamp {
+    "2026-01-01T00:00:00Z".parse().unwrap()
+}
+
+fn charter() -> (InProcess, CharterEffector) {
+    let charter = InProcess::try_new(PlantConfig::default(), 7, start()).unwrap();
+    let effector = CharterEffector::new(Arc::new(charter.clone()));
+    (charter, effector)
+}
+
+fn execution_id() -> ExecutionId {
+    ExecutionId::from_uuid(Uuid::from_u128(1))
+}
+
+fn sending(step: u16, way: Way) -> Sending {
+    let key = IdempotencyKey::of(execution_id(), StepIndex(step), way);
+    Sending { key, epoch: Epoch::new(1), decided: start() }
+}
+
+fn pass(charter: &InProcess, seconds: i64) {
+    charter.advance_by(SignedDuration::from_secs(seconds));
+}
+
+/// An ordinary policy with two versions, the second in effect.
+async fn two_versions(charter: &InProcess) -> PolicyId {
+    let id = PolicyId::try_new("privacy").unwrap();
+    for strictness in [0.2, 0.4] {
+        let config = config(strictness);
+        let request = charter_client::ApplyRequest::new(
+            PolicySpec::new(id.clone(), "Privacy", config),
+            start(),
+        );
+        charter.apply(&request, &CallOptions::new()).await.unwrap();
+        pass(charter, 60);
+    }
+    id
+}
+
+fn config(strictness: f64) -> PolicyConfig {
+    serde_json::from_value(json!({"kind": "enforcement", "rules": [], "strictness": strictness}))
+        .unwrap()
+}
+
+/// What can be seen of Charter: sizes, and each policy's effect.
+async fn visible(charter: &InProcess) -> (u32, BTreeMap<String, Value>) {
+    let replicas = charter.committee().await.unwrap().value.target_replicas.unwrap();
+    let mut policies = BTreeMap::new();
+    for policy in charter.policies().await.unwrap() {
+        let versions = charter.versions(&policy.policy_id).await.unwrap();
+        let active = versions.into_iter().find(|it| it.status == PolicyStatus::Active);
+        if let Some(active) = active {
+            policies
+                .insert(policy.policy_id.to_string(), serde_json::to_value(active.config).unwrap());
+        }
+    }
+    (replicas, policies)
+}
+
+fn reversible() -> Vec<Action> {
+    let minute = Duration::from_secs(60);
+    vec![
+        Action::ScaleUp { replicas: 9 },
+        Action::ScaleDown { replicas: 2 },
+        Action::RebalanceLoad { strategy: "least_loaded".to_owned() },
+        Action::RollbackPolicy { policy: "privacy".to_owned(), from_version: "2".to_owned() },
+        Action::ApplyPolicy {
+            policy: "privacy".to_owned(),
+            name: "Privacy".to_owned(),
+            version: "1".to_owned(),
+            config: serde_json::to_value(config(0.3)).unwrap(),
+        },
+        Action::UpdateConfiguration {
+            batch_size: Some(8),
+            timeout: Some(minute),
+            parallelism: None,
+        },
+        Action::ThrottleRequests { rate_limit: 50.0, node: None },
+        Action::ActivateEmergencyOverride { duration: 60 * minute },
+        Action::BypassValidation { duration: 60 * minute, scope: "all".to_owned() },
+    ]
+}
+
+#[tokio::test]
+async fn each_kind_is_done_read_back_and_undone() {
+    for action in reversible() {
+        let (charter, effector) = charter();
+        two_versions(&charter).await;
+        let before = visible(&charter).await;
+        let captured = Captured { at: start(), state: effector.capture(&action).await.unwrap() };
+        let none = Value::Null;
+        let presence = |way, receipt| effector.read_back(&action, way, &captured, receipt);
+        assert_eq!(presence(Way::Do, &none).await, Ok(Presence::NotApplied), "{action}");
+        effector.rehearse(&action, &captured).await.unwrap();
+
+        let receipt = effector.apply(&action, &captured, &sending(0, Way::Do)).await.unwrap();
+        pass(&charter, 60);
+        assert_ne!(visible(&charter).await, before, "{action}");
+        for receipt in [&receipt, &none] {
+            let found = presence(Way::Do, receipt).await.unwrap();
+            assert!(matches!(found, Presence::Applied { .. }), "{action}: {found:?}");
+            assert_eq!(presence(Way::Undo, receipt).await, Ok(Presence::NotApplied), "{action}");
+        }
+
+        for _ in 0..2 {
+            let undo = sending(0, Way::Undo);
+            effector.undo(&action, &captured, &receipt, &undo).await.unwrap();
+            pass(&charter, 60);
+            let found = presence(Way::Undo, &receipt).await.unwrap();
+            assert!(matches!(found, Presence::Applied { .. }), "{action}: {found:?}");
+            assert_eq!(visible(&charter).await, before, "{action}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_same_key_has_one_effect() {
+    for action in reversible() {
+        let (charter, effector) = charter();
+        two_versions(&charter).await;
+        let captured = Captured { at: start(), state: effector.capture(&action).await.unwrap() };
+        let effects = charter.ledger().len();
+        let first = effector.apply(&action, &captured, &sending(0, Way::Do)).await.unwrap();
+        let second = effector.apply(&action, &captured, &sending(0, Way::Do)).await.unwrap();
+        assert_eq!(first, second, "{action}");
+        assert_eq!(charter.ledger().len(), effects + 1, "{action}");
+        assert_eq!(effector.repeat(&action.kind(), Way::Do), Some(Repeat::Keyed));
+    }
+}
+
+#[tokio::test]
+async fn a_restart_is_never_repeatable_and_shows_while_it_runs() {
+    let (charter, effector) = charter();
+    let action =
+        Action::RestartService { graceful: true, timeout: Duration::from_secs(30), node: None };
+    let captured = Captured { at: start(), state: effector.capture(&action).await.unwrap() };
+    let read = || effector.read_back(&action, Way::Do, &captured, &Value::Null);
+    assert_eq!(effector.repeat(&ActionKind::RestartService, Way::Do), Some(Repeat::NonRepeatable));
+    assert_eq!(read().await, Ok(Presence::NotApplied));
+    effector.rehearse(&action, &captured).await.unwrap();
+    effector.apply(&action, &captured, &sending(0, Way::Do)).await.unwrap();
+    pass(&charter, 1);
+    assert!(matches!(read().await, Ok(Presence::Applied { .. })));
+    pass(&charter, 3600);
+    assert!(matches!(read().await, Ok(Presence::Unknown { .. })));
+    let error = effector.undo(&action, &captured, &Value::Null, &sending(0, Way::Undo)).await;
+    assert!(!error.unwrap_err().is_transient());
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_refused_before_anything_is_sent() {
+    let (charter, effector) = charter();
+    two_versions(&charter).await;
+    let effects = charter.ledger().len();
+    let custom = Action::Custom { name: "dance".to_owned(), parameters: BTreeMap::new() };
+    for action in [
+        Action::ScaleUp { replicas: 1 },
+        Action::ScaleUp { replicas: 10_000 },
+        Action::RebalanceLoad { strategy: "luck".to_owned() },
+        Action::RollbackPolicy { policy: "privacy".to_owned(), from_version: "1".to_owned() },
+        Action::RollbackPolicy { policy: "..".to_owned(), from_version: "1".to_owned() },
+        Action::ThrottleRequests { rate_limit: 0.0, node: None },
+        Action::UpdateConfiguration { batch_size: None, timeout: None, parallelism: None },
+        custom,
+    ] {
+        let error = match effector.capture(&action).await {
+            Err(error) => error,
+            Ok(state) => {
+                let captured = Captured { at: start(), state };
+                effector.rehearse(&action, &captured).await.expect_err(&action.to_string())
+            }
+        };
+        assert!(!error.is_transient(), "{action}: {error}");
+    }
+    assert_eq!(charter.ledger().len(), effects);
+}
+
+#[tokio::test]
+async fn what_others_did_since_is_not_undone() {
+    let (charter, effector) = charter();
+    let action = Action::ScaleUp { replicas: 9 };
+    let captured = Captured { at: start(), state: effector.capture(&action).await.unwrap() };
+    let receipt = effector.apply(&action, &captured, &sending(0, Way::Do)).await.unwrap();
+    charter.scale(&ScaleRequest { replicas: 12 }, &CallOptions::new()).await.unwrap();
+    let error = effector.undo(&action, &captured, &receipt, &sending(0, Way::Undo)).await;
+    assert!(error.unwrap_err().to_string().contains("somebody else has scaled to 12"));
+}
+
+#[tokio::test]
+async fn an_epoch_that_was_replaced_is_refused_and_a_moved_tag_is_tried_again() {
+    let (charter, effector) = charter();
+    let action = Action::ScaleUp { replicas: 9 };
+    let captured = Captured { at: start(), state: effector.capture(&action).await.unwrap() };
+    let newer = CallOptions::new().with_epoch(charter_client::Epoch(5));
+    charter.scale(&ScaleRequest { replicas: 6 }, &newer).await.unwrap();
+    let error = effector.apply(&action, &captured, &sending(0, Way::Do)).await.unwrap_err();
+    assert!(!error.is_transient(), "{error}");
+    let current = Sending { epoch: Epoch::new(5), ..sending(0, Way::Do) };
+    let error = effector.apply(&action, &captured, &current).await.unwrap_err();
+    assert!(matches!(error, EffectError::Refused { transient: true, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_dry_run_reads_and_sends_nothing() {
+    let (charter, effector) = charter();
+    let dry = DryRun::over(effector);
+    let action = Action::ScaleUp { replicas: 9 };
+    let captured = Captured { at: start(), state: dry.capture(&action).await.unwrap() };
+    dry.rehearse(&action, &captured).await.unwrap();
+    let receipt = dry.apply(&action, &captured, &sending(0, Way::Do)).await.unwrap();
+    assert!(receipt.to_string().contains("dry_run"));
+    let impossible = Action::ScaleUp { replicas: 10_000 };
+    assert!(dry.rehearse(&impossible, &captured).await.is_err());
+    assert!(charter.ledger().is_empty());
+}
+
+// --- through the executor ---
+
+struct Run {
+    charter: InProcess,
+    executor: Executor,
+    store: MemoryStore,
+    violations: Vec<Violation>,
+    now: Timestamp,
+}
+
+fn violations() -> Vec<Violation> {
+    let runner = &mut proptest::test_runner::TestRunner::deterministic();
+    let mut violation = proptest1::violation().new_tree(runner).unwrap().current();
+    violation.onset = start();
+    let mut own = violation.witnesses.first().unwrap().clone();
+    own = Witness { source: ViolationSource::ManagedSystem, family: None, ..own };
+    violation.witnesses.insert(own);
+    vec![violation]
+}
+
+fn config_of_run() -> Config {
+    let mut config = Config { state_dir: None, ..Config::default() };
+    config.rails.autonomy.profile = Profile::Auto;
+    config
+}
+
+fn open(charter: &InProcess, store: &MemoryStore) -> Executor {
+    let effector: Arc<dyn Effector> = Arc::new(CharterEffector::new(Arc::new(charter.clone())));
+    let effectors = BTreeMap::from([(TargetId::default(), effector)]);
+    let config = config_of_run();
+    let rails = Rails::new(&config.rails);
+    Executor::open(config, rails, Arc::new(store.clone()), effectors).unwrap().0
+}
+
+impl Run {
+    async fn of(actions: &[Action]) -> Self {
+        let (charter, _) = charter();
+        two_versions(&charter).await;
+        let store = MemoryStore::new();
+        let executor = open(&charter, &store);
+        let now = charter.now();
+        let mut run = Self { charter, executor, store, violations: violations(), now };
+        run.start(actions);
+        run
+    }
+
+    fn start(&mut self, actions: &[Action]) {
+        let runner = &mut proptest::test_runner::TestRunner::deterministic();
+        let mut plan: Plan = proptest1::plan().new_tree(runner).unwrap().current();
+        plan.steps = actions.iter().cloned().map(Step::of).collect();
+        plan.explains = self.violations.iter().map(Violation::key).collect();
+        plan.expires = later(self.now, Duration::from_secs(3600));
+        let order = Order { execution: execution_id(), plan, chosen_with: Confidence::MAX };
+        let observation = self.observation();
+        self.executor.start(order, &observation, self.now).unwrap();
+    }
+
+    fn observation(&self) -> Observation {
+        let mut observation = Observation::empty(TargetId::default(), self.now);
+        observation.open = self.violations.clone();
+        observation
+    }
+
+    async fn cycle(&mut self) -> Vec<Advance> {
+        let observation = self.observation();
+        let advances = self.executor.advance(&observation, self.now).await;
+        pass(&self.charter, 30);
+        self.now = self.charter.now();
+        advances
+    }
+
+    fn execution(&self) -> Execution {
+        self.executor.control().execution(execution_id()).unwrap()
+    }
+
+    async fn finish(&mut self) -> Execution {
+        for _ in 0..300 {
+            let execution = self.execution();
+            if !execution.status.is_live() {
+                return execution;
+            }
+            if *execution.status.phase() == Phase::Verifying {
+                self.violations.clear();
+            }
+            self.cycle().await;
+        }
+        panic!("it never ends: {}", self.execution().status);
+    }
+}
+
+fn capacity() -> Vec<Action> {
+    vec![
+        Action::ScaleUp { replicas: 9 },
+        Action::UpdateConfiguration { batch_size: Some(8), timeout: None, parallelism: Some(4) },
+    ]
+}
+
+#[tokio::test]
+async fn a_plan_is_carried_out() {
+    let mut run = Run::of(&capacity()).await;
+    let execution = run.finish().await;
+    assert_eq!(execution.status.ending(), Some(Ending::Completed), "{:?}", execution.reason);
+    let (replicas, policies) = visible(&run.charter).await;
+    assert_eq!(replicas, 9);
+    assert_eq!(policies["mapek-configuration"]["batch_size"], 8);
+}
+
+#[tokio::test]
+async fn a_second_step_that_fails_leaves_charter_as_it_was() {
+    let mut run = Run::of(&capacity()).await;
+    let before = visible(&run.charter).await;
+    run.charter.inject(ApiFault::failure(Call::Apply, 422, 1)).unwrap();
+    let execution = run.finish().await;
+    assert_eq!(execution.status.ending(), Some(Ending::Undone));
+    assert_eq!(visible(&run.charter).await, before);
+    assert!(execution.outcome().unwrap().reason.contains("step 1 failed"));
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_read_back_and_not_sent_again() {
+    for call in [Call::Scale, Call::Apply] {
+        let mut run = Run::of(&capacity()).await;
+        let effects = run.charter.ledger().len();
+        run.charter.inject(ApiFault::lost_answer(call)).unwrap();
+        let execution = run.finish().await;
+        assert_eq!(execution.status.ending(), Some(Ending::Completed), "{:?}", execution.reason);
+        let ledger = run.charter.ledger();
+        assert_eq!(ledger.len(), effects + 2, "{ledger:?}");
+        assert!(ledger.iter().all(|entry| entry.replays == 0));
+    }
+}
+
+#[tokio::test]
+async fn a_charter_that_is_down_parks_the_work() {
+    let mut run = Run::of(&capacity()).await;
+    for call in [Call::Health, Call::Committee, Call::Policy, Call::Versions] {
+        run.charter.inject(ApiFault::failure(call, 503, 5)).unwrap();
+    }
+    let advances = run.cycle().await;
+    assert!(
+        advances[0].waits.as_ref().unwrap().contains("unavailable") || advances[0].waits.is_some()
+    );
+    assert!(run.execution().status.is_live());
+    let execution = run.finish().await;
+    assert_eq!(execution.status.ending(), Some(Ending::Completed), "{:?}", execution.reason);
+}
+
+#[tokio::test]
+async fn a_crash_between_sending_and_hearing_changes_nothing() {
+    let mut run = Run::of(&capacity()).await;
+    let effects = run.charter.ledger().len();
+    run.store.fail_append(2, mapek_store::Fault::Refuse); // what Charter answered to the first step
+    run.cycle().await;
+    run.executor = open(&run.charter, &run.store);
+    let execution = run.finish().await;
+    assert_eq!(execution.status.ending(), Some(Ending::Completed), "{:?}", execution.reason);
+    assert_eq!(run.charter.ledger().len(), effects + 2);
+}
+
+#[tokio::test]
+async fn a_throttle_is_held_and_released() {
+    let node = None::<Component>;
+    let mut run = Run::of(&[Action::ThrottleRequests { rate_limit: 50.0, node }]).await;
+    let before = visible(&run.charter).await;
+    run.cycle().await;
+    run.cycle().await;
+    assert!(visible(&run.charter).await.1.contains_key("mapek-throttle"));
+    let execution = run.finish().await;
+    assert_eq!(execution.status.ending(), Some(Ending::Completed), "{:?}", execution.reason);
+    run.cycle().await;
+    assert_eq!(visible(&run.charter).await, before);
+}
