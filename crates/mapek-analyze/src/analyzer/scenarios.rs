@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use mapek_model::{
     Diagnosis, DiagnosisId, Direction, DoubtKind, Duration, Generation, Observation, Quality,
-    Resource, Risk, Severity, SourceName, Violation, later,
+    Resource, Risk, Sample, Series, Severity, SourceName, Violation, later,
 };
 use serde_json::json;
 
@@ -17,6 +17,7 @@ struct Scene {
     open: Vec<Violation>,
     trends: BTreeMap<&'static str, (Direction, f64)>,
     resources: Vec<Resource>,
+    series: BTreeMap<String, Vec<Series>>,
 }
 
 const NOW: u64 = 36_000;
@@ -54,6 +55,7 @@ impl Scene {
             open: Vec::new(),
             trends: names.into_iter().map(|name| (name, (Direction::Steady, 0.4))).collect(),
             resources: vec![committee, policy],
+            series: BTreeMap::new(),
         }
     }
 
@@ -82,6 +84,15 @@ impl Scene {
         self
     }
 
+    /// Five minutes ago it was 100, and now it is so many times as much.
+    fn grows(mut self, name: &str, times: f64) -> Self {
+        let value = |i| if i < 12 { 100.0 } else { 100.0 * times };
+        let samples =
+            (0..20).map(|i| Sample { at: at(NOW - 300 + i * 15), value: value(i) }).collect();
+        self.series.insert(name.to_owned(), vec![Series { samples, ..Series::default() }]);
+        self
+    }
+
     fn slow(self) -> Self {
         self.episode("high-validation-latency", Severity::Warning, 60)
             .episode("validation-latency-sla", Severity::Warning, 30)
@@ -92,6 +103,7 @@ impl Scene {
         let mut seen = observation(NOW, self.open.clone());
         seen.trends = self.trends.iter().map(|(name, it)| trend(name, it.0, it.1)).collect();
         seen.resources = self.resources.clone();
+        seen.series = self.series.clone();
         seen
     }
 
@@ -132,6 +144,21 @@ fn slow_validation_is_validation_latency() {
 }
 
 #[test]
+fn the_retries_of_what_is_slow_are_neither_overload_nor_a_cascade() {
+    let scene = Scene::healthy()
+        .slow()
+        .episode("high-failure-rate", Severity::Critical, 40)
+        .episode("low-throughput", Severity::Warning, 35)
+        .is("failure_rate", 20.0)
+        .is("throughput", -9.0)
+        .is("arrival_rate", 20.0)
+        .grows("arrival_rate", 1.4);
+    first(&scene.diagnose(), "validation-latency");
+    // As much again, and it is an overload, even if hardly anything is served in time.
+    first(&scene.grows("arrival_rate", 2.8).diagnose(), "overload");
+}
+
+#[test]
 fn an_alert_on_latency_alone_is_validation_latency() {
     let seen =
         observation(NOW, vec![violation("validation-latency-sla", None, Severity::Warning, NOW)]);
@@ -155,6 +182,7 @@ fn more_arrivals_and_less_served_in_a_burst_is_a_retry_cascade() {
         .episode("high-failure-rate", Severity::Critical, 35)
         .episode("low-throughput", Severity::Warning, 28)
         .is("arrival_rate", 10.0)
+        .grows("arrival_rate", 6.0)
         .is("throughput", -6.0)
         .is("failure_rate", 20.0);
     first(&scene.diagnose(), "retry-cascade");

@@ -57,6 +57,10 @@ pub struct WatchTest {
     /// Its newest value is below this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub below: Option<f64>,
+    /// Its newest value is at least so many times the median of the oldest quarter of its samples, of which there must be
+    /// eight. Deviations say how unusual a value is; this says how much there is of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<f64>,
 }
 
 /// The shape of a watched value, against what is usual for it.
@@ -137,8 +141,8 @@ impl Condition {
             Self::Episode(patterns) if patterns.is_empty() => {
                 Err("an episode must be of some expectation".to_owned())
             }
-            Self::Watch(WatchTest { is: None, above: None, below: None, .. }) => {
-                Err("a watch must ask for is, above or below".to_owned())
+            Self::Watch(WatchTest { is: None, above: None, below: None, times: None, .. }) => {
+                Err("a watch must ask for is, above, below or times".to_owned())
             }
             Self::Concentrated(share) if !(0.0..=1.0).contains(share) => {
                 Err(format!("a share must be in 0..=1, is {share}"))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mapek_model::{
-    Component, Direction, Finding, Observation, Resource, Severity, Timestamp, Trend, since,
+    Component, Direction, Finding, Observation, Resource, Series, Severity, Timestamp, Trend, since,
 };
 use serde_json::Value;
 
@@ -191,6 +191,10 @@ impl<'a> Evidence<'a> {
                 && test.below.is_none_or(|limit| value < limit);
             degree = if inside { degree } else { 0.0 };
         }
+        if let Some(times) = test.times {
+            let grown = growth(self.observation.series.get(&test.name)?)?;
+            degree = if grown >= times { degree } else { 0.0 };
+        }
         Some(degree)
     }
 
@@ -249,6 +253,23 @@ impl<'a> Evidence<'a> {
         let place = Some(self.window.components()[component].clone());
         Some(Sight { degree: most as f64 / (most as f64 + 1.0), place })
     }
+}
+
+/// Fewest samples that a growth is told from.
+const GROWTH_SAMPLES_MIN: usize = 8;
+
+/// How many times the median of the oldest quarter of its samples the newest one is, of the first series with enough of
+/// them; `None` without, or where it began at nothing.
+fn growth(series: &[Series]) -> Option<f64> {
+    let finite = |series: &Series| -> Vec<f64> {
+        series.samples.iter().map(|it| it.value).filter(|it| it.is_finite()).collect()
+    };
+    let mut values = series.iter().map(finite).find(|it| it.len() >= GROWTH_SAMPLES_MIN)?;
+    let newest = *values.last()?;
+    values.truncate(values.len() / 4);
+    values.sort_unstable_by(f64::total_cmp);
+    let before = values[values.len() / 2];
+    (before > 0.0).then(|| newest / before)
 }
 
 /// Robust deviations below which a value is as usual, and above which it is not at all.
