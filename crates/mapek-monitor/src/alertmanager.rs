@@ -39,7 +39,7 @@ impl AlertmanagerFeed {
     /// Reads the alerts that pass `filter`. One that leaves out silenced or inhibited alerts makes silences look like health.
     #[must_use]
     pub fn new(api: Arc<dyn AlertmanagerApi>, filter: AlertFilter) -> Self {
-        let name = SourceName::try_new("alertmanager").expect("the name is valid");
+        let name = crate::source::source_name("alertmanager");
         Self { name, api, filter }
     }
 

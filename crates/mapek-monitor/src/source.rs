@@ -70,3 +70,8 @@ impl<T: MetricSource + ?Sized> MetricSource for Arc<T> {
         (**self).rule_expression(alert).await
     }
 }
+
+/// A name that is written in this crate.
+pub(crate) fn source_name(name: &'static str) -> SourceName {
+    SourceName::try_new(name).expect("it is a short word in small letters")
+}

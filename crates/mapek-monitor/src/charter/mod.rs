@@ -48,7 +48,7 @@ impl CharterElementConfig {
 impl Default for CharterElementConfig {
     fn default() -> Self {
         Self {
-            name: SourceName::try_new("charter").expect("the name is valid"),
+            name: crate::source::source_name("charter"),
             expectations: BTreeMap::new(),
             policies_max: Self::POLICIES_MAX,
             versions_max: Self::VERSIONS_MAX,

@@ -5,7 +5,7 @@
 
 mod tracked;
 
-use std::collections::{BTreeMap, btree_map::Entry};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use mapek_model::{Fingerprint, TargetId, Timestamp, Violation, Witness};
 use serde::{Deserialize, Serialize};
@@ -46,6 +46,17 @@ impl Episodes {
         let mut all: Vec<_> = self.open.values().map(|it| it.violation.clone()).collect();
         all.sort_by_cached_key(Violation::key);
         all
+    }
+
+    /// The open episodes that began after `since`.
+    pub(crate) fn began_after(&self, since: Timestamp) -> BTreeSet<Fingerprint> {
+        let young = self.open.iter().filter(|(_, it)| it.violation.onset > since);
+        young.map(|(fingerprint, _)| *fingerprint).collect()
+    }
+
+    /// The open episodes, by fingerprint.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Violation> {
+        self.open.values().map(|it| &it.violation)
     }
 
     /// All witnesses of open episodes.

@@ -2,9 +2,10 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use mapek_model::TargetId;
 
-use super::{Monitor, MonitorState, source_name};
+use super::{Monitor, MonitorState};
 use crate::{
     AlertFeed, AlertInbox, Error, ManagedElement, MetricSource, MonitorConfig, read::Sources,
+    source::source_name,
 };
 
 /// Puts a [`Monitor`] together.

@@ -12,7 +12,7 @@ use crate::{
     read::{Deadline, Readings},
 };
 
-/// Most alerts that are asked after in one cycle, each with two requests. When the alert manager is away, the rest waits.
+/// Most alerts that are asked after in one cycle, each with two requests. When there are more, each cycle begins elsewhere.
 const ASKED_MAX: usize = 50;
 
 /// What the expressions of alerts evaluate to, by name of the alert. One that has no rule at the source is `None`; one that
@@ -53,7 +53,12 @@ impl Monitor {
         if feed_is_fresh {
             return Confirmations::default();
         }
-        let names = self.doubtful(heard);
+        let mut names: Vec<String> = self.doubtful(heard).into_iter().collect();
+        if names.len() > ASKED_MAX {
+            let second = usize::try_from(at.as_second().unsigned_abs()).unwrap_or(0);
+            let start = second % names.len();
+            names.rotate_left(start);
+        }
         let Some(metrics) = &self.sources.metrics else {
             return Confirmations(names.into_iter().map(|name| (name, None)).collect());
         };
@@ -92,8 +97,7 @@ impl Monitor {
             .iter()
             .filter(|alert| holds(alerts::witness_name(alert), &alert.labels));
         let heard = heard.map(|alert| self.confirmed(at, alert));
-        let open = self.state.episodes.violations();
-        let still = open.iter().flat_map(|violation| {
+        let still = self.state.episodes.iter().flat_map(|violation| {
             let witnesses = violation.witnesses.iter().filter(|witness| {
                 witness.source == ViolationSource::Alert && holds(&witness.name, &violation.labels)
             });

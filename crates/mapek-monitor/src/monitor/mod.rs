@@ -14,7 +14,7 @@ use std::{
 
 use mapek_model::{
     DoubtKind, Fingerprint, Level, Observation, Quality, Series, SourceName, Span, TargetId,
-    Timestamp, Trend, later,
+    Timestamp, Trend, earlier, later,
 };
 
 use self::{confirm::Confirmations, heard::Heard, verdict::Evidence};
@@ -22,6 +22,7 @@ use crate::{
     AlertInbox, Error, MonitorConfig,
     episode::{Changes, Sighting},
     read::{self, Deadline, ExpectedReset, Questions, Readings, RuleReport, Sources, TOO_LATE},
+    source::source_name,
 };
 
 pub use builder::MonitorBuilder;
@@ -100,7 +101,6 @@ struct Seen {
 
 impl Monitor {
     /// A monitor of the target `default` that has no source yet.
-    #[must_use]
     pub fn builder(config: MonitorConfig) -> MonitorBuilder {
         MonitorBuilder::new(config)
     }
@@ -243,9 +243,7 @@ impl Monitor {
 
     /// Breaches that go on and must not become what is usual. One that went on for too long may.
     fn learning_paused(&self, at: Timestamp) -> BTreeSet<Fingerprint> {
-        let open = self.state.episodes.violations();
-        let young = |onset| later(onset, self.config.learning_paused_max) > at;
-        open.iter().filter(|it| young(it.onset)).map(|it| it.fingerprint()).collect()
+        self.state.episodes.began_after(earlier(at, self.config.learning_paused_max))
     }
 
     /// What rules found, as far as it has lasted long enough.
@@ -301,11 +299,6 @@ fn keep(observation: &mut Observation, name: &str, series: Vec<Series>, trends: 
 
 fn doubt(all: &mut BTreeMap<SourceName, Quality>, source: SourceName, quality: Quality) {
     all.entry(source).or_default().merge(quality);
-}
-
-/// A name that is written in this crate.
-fn source_name(name: &'static str) -> SourceName {
-    SourceName::try_new(name).expect("it is a short word in small letters")
 }
 
 #[cfg(test)]

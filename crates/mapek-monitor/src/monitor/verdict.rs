@@ -7,8 +7,11 @@ use mapek_model::{
     Witness,
 };
 
-use super::{Monitor, Seen, doubt, source_name};
-use crate::read::{RuleReport, TOO_LATE};
+use super::{Monitor, Seen, doubt};
+use crate::{
+    read::{RuleReport, TOO_LATE},
+    source::source_name,
+};
 
 /// Who could be read in this cycle, and so says something by saying nothing.
 pub(super) struct Evidence<'a> {

@@ -56,7 +56,7 @@ impl PrometheusConfig {
 impl Default for PrometheusConfig {
     fn default() -> Self {
         Self {
-            name: SourceName::try_new("prometheus").expect("the name is valid"),
+            name: crate::source::source_name("prometheus"),
             url: Self::URL.to_owned(),
             body_bytes_max: Self::BODY_BYTES_MAX,
             points_max: Self::POINTS_MAX,

@@ -63,7 +63,8 @@ impl PrometheusSource {
     /// [`Error::Config`] if a limit is zero or the URL cannot be one.
     pub fn try_new(client: reqwest::Client, config: PrometheusConfig) -> Result<Self, Error> {
         config.check()?;
-        let client = Client::from(client, &config.url)
+        // The client crate would double a slash at the end.
+        let client = Client::from(client, config.url.trim_end_matches('/'))
             .map_err(|error| Error::config("prometheus_url", error.to_string()))?;
         Ok(Self { client, config })
     }
