@@ -1,0 +1,26 @@
+//! What can go wrong in the loop.
+
+/// An error of the loop, or of a stage that it ran.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Execute refused or failed.
+    #[error("the executor refused")]
+    Execute(#[source] mapek_execute::Error),
+    /// What was saved of an earlier run cannot be read.
+    #[error("the saved state cannot be used")]
+    Checkpoint(#[source] crate::CheckpointError),
+    /// The monitor cannot go on where an earlier run stood.
+    #[error("the monitor cannot be restored")]
+    Monitor(#[source] mapek_monitor::Error),
+    /// The loop no longer runs.
+    #[error("the loop has stopped")]
+    Stopped,
+    /// A part that the loop cannot do without was not given to the builder.
+    #[error("the loop needs {what}: give it to the builder")]
+    #[non_exhaustive]
+    Missing {
+        /// Which part.
+        what: &'static str,
+    },
+}

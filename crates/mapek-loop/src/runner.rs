@@ -1,0 +1,132 @@
+//! The loop itself: when cycles run.
+
+use std::{collections::BTreeSet, future::Future, pin::pin, sync::Arc};
+
+use mapek_model::{Duration, Timestamp, later};
+use tokio::sync::watch;
+use tracing::{Instrument as _, info, info_span, warn};
+
+use crate::{Builder, Clock, Cycle, CycleReport, LoopHandle, WakeReason, Waker, handle::Shown};
+
+/// Runs [`Cycle`]s: at intervals, when one is due, and when it is woken.
+///
+/// # Guarantees
+///
+/// - One cycle at a time.
+/// - A wake-up carries no data, so a lost or doubled one costs time, never correctness.
+/// - Shutting down lets the running cycle finish. Executions that are not finished are parked: the journal has them,
+///   and the next start goes on with them.
+///
+/// # Assumptions
+///
+/// - Effectors bound how long they wait: one that hangs for ever would hang the cycle. Reads have a deadline.
+#[derive(Debug)]
+pub struct Loop {
+    cycle: Cycle,
+    handle: LoopHandle,
+}
+
+impl Loop {
+    /// Puts a loop together.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    pub(crate) fn new(cycle: Cycle, waker: Waker) -> Self {
+        let (shown, _) = watch::channel(Arc::new(cycle.state()));
+        let handle = LoopHandle {
+            control: cycle.control(),
+            clock: Arc::clone(&cycle.parts.clock),
+            waker,
+            shown: Arc::new(shown),
+        };
+        Self { cycle, handle }
+    }
+
+    /// Steers the loop and looks at it, while it runs.
+    #[must_use]
+    pub fn handle(&self) -> LoopHandle {
+        self.handle.clone()
+    }
+
+    /// Runs until `shutdown` is ready, and the cycle that runs then has finished. Answers the last cycle's report, if there
+    /// was one.
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Option<Arc<CycleReport>> {
+        let Self { mut cycle, handle } = self;
+        let LoopHandle { clock, waker, shown, .. } = handle;
+        let debounce = cycle.parts.config.debounce;
+        let mut shutdown = pin!(shutdown);
+        let mut woken_by = BTreeSet::from([WakeReason::Start]);
+        let last = loop {
+            let report = run_one(&mut cycle, clock.as_ref(), woken_by, &shown).await;
+            let next_due = report.next_due;
+            tokio::select! {
+                biased;
+                () = &mut shutdown => break Some(report),
+                reasons = woken(clock.as_ref(), &waker, debounce, next_due) => woken_by = reasons,
+            }
+        };
+        for execution in cycle.parts.executor.parked() {
+            info!(%execution, "parked until the next start");
+        }
+        waker.close();
+        last
+    }
+}
+
+/// Returns when a cycle is to run, and says why.
+async fn woken(
+    clock: &dyn Clock,
+    waker: &Waker,
+    debounce: Duration,
+    next_due: Timestamp,
+) -> BTreeSet<WakeReason> {
+    tokio::select! {
+        biased;
+        () = clock.sleep_until(next_due) => {
+            let mut reasons = waker.take();
+            reasons.insert(WakeReason::Interval);
+            reasons
+        }
+        () = waker.called() => {
+            // Alerts come in groups: wait a little for the others.
+            clock.sleep_until(later(clock.now(), debounce)).await;
+            waker.take()
+        }
+    }
+}
+
+async fn run_one(
+    cycle: &mut Cycle,
+    clock: &dyn Clock,
+    woken_by: BTreeSet<WakeReason>,
+    shown: &Shown,
+) -> Arc<CycleReport> {
+    let span = info_span!("cycle", number = cycle.next_number().get());
+    async {
+        let report = cycle.run_once(clock.now(), woken_by).await;
+        shown.send_replace(Arc::new(cycle.state()));
+        log(&report);
+        report
+    }
+    .instrument(span)
+    .await
+}
+
+fn log(report: &CycleReport) {
+    for decided in &report.decisions {
+        info!(plan = %decided.hash.short(), decision = decided.as_str(), what = decided.summary, "decided");
+    }
+    for progress in &report.progress {
+        let status = &progress.advance.status;
+        info!(execution = %progress.advance.execution, %status, "execution");
+    }
+    for outcome in &report.outcomes {
+        info!(execution = %outcome.execution, verdict = %outcome.verdict, why = outcome.reason, "outcome");
+    }
+    for text in &report.escalations {
+        warn!(text, "a person is needed");
+    }
+    let cause = report.diagnosis.causes.first().map(|it| it.cause.to_string());
+    info!(open = report.seen.open.len(), cause, "cycle ended");
+}

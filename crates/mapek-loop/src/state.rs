@@ -1,0 +1,162 @@
+//! What can be seen of a loop from outside, without stopping it.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use mapek_execute::{Control, Decision, Proposal};
+use mapek_knowledge::Insight;
+use mapek_model::{Execution, ExecutionId, Outcome, TargetId, Timestamp};
+use serde::Serialize;
+
+use crate::{CycleReport, Timings};
+
+/// How much has happened since the loop was built.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Statistics {
+    /// Cycles.
+    pub cycles: u64,
+    /// Cycles in which something went wrong inside the loop itself.
+    pub faulty_cycles: u64,
+    /// Episodes that began.
+    pub violations: u64,
+    /// Decisions about plans, by word.
+    pub decisions: BTreeMap<&'static str, u64>,
+    /// Refusals, by rail.
+    pub refusals: BTreeMap<String, u64>,
+    /// Executions that ended, by ending.
+    pub endings: BTreeMap<&'static str, u64>,
+    /// Outcomes, by verdict.
+    pub outcomes: BTreeMap<&'static str, u64>,
+}
+
+/// What a loop is at. A snapshot: it is replaced after every cycle and every command, never changed.
+#[derive(Debug, Clone)]
+pub struct LoopState {
+    /// The managed system.
+    pub target: TargetId,
+    /// Why nothing may be done at the moment; absent if the loop is not paused.
+    pub paused: Option<String>,
+    /// The newest cycles, newest last; at most [`REPORTS_MAX`](Self::REPORTS_MAX).
+    pub reports: VecDeque<Arc<CycleReport>>,
+    /// How long the newest cycle's stages took.
+    pub timings: Timings,
+    /// Plans that were laid before people, by hash.
+    pub proposals: Vec<Proposal>,
+    /// Executions: the live ones, those that need an operator, and those that ended lately; by id, which is by time.
+    pub executions: BTreeMap<ExecutionId, Execution>,
+    /// The newest outcomes, newest last; at most [`OUTCOMES_MAX`](Self::OUTCOMES_MAX).
+    pub outcomes: VecDeque<Outcome>,
+    /// What was learned, in words.
+    pub insights: Vec<Insight>,
+    /// Counts.
+    pub statistics: Statistics,
+    /// When the next cycle is due; absent before the first.
+    pub next_due: Option<Timestamp>,
+}
+
+impl LoopState {
+    /// Cycles that are kept for people to look at: an hour of them at the usual interval.
+    pub const REPORTS_MAX: usize = 120;
+    /// Outcomes that are kept for people to look at; the store has more.
+    pub const OUTCOMES_MAX: usize = 100;
+
+    /// Before the first cycle.
+    #[must_use]
+    pub fn new(target: TargetId) -> Self {
+        Self {
+            target,
+            paused: None,
+            reports: VecDeque::new(),
+            timings: Timings::default(),
+            proposals: Vec::new(),
+            executions: BTreeMap::new(),
+            outcomes: VecDeque::new(),
+            insights: Vec::new(),
+            statistics: Statistics::default(),
+            next_due: None,
+        }
+    }
+
+    /// The newest cycle.
+    #[must_use]
+    pub fn last(&self) -> Option<&Arc<CycleReport>> {
+        self.reports.back()
+    }
+
+    /// How many executions wait for a person.
+    #[must_use]
+    pub fn needing_operator(&self) -> usize {
+        self.executions.values().filter(|execution| execution.status.needs_operator()).count()
+    }
+
+    /// Why the loop is not ready to do its work; absent if it is.
+    #[must_use]
+    pub fn unready(&self) -> Option<String> {
+        let Some(last) = self.last() else {
+            return Some("the first cycle has not run".to_owned());
+        };
+        if let Some(why) = &self.paused {
+            return Some(why.clone());
+        }
+        if let Some(fault) = last.faults.first() {
+            return Some(format!("the last cycle failed: {fault}"));
+        }
+        match self.needing_operator() {
+            0 => None,
+            count => Some(format!("{count} executions need an operator")),
+        }
+    }
+
+    /// Takes in what people may have changed since.
+    pub(crate) fn refresh(&mut self, control: &Control) {
+        self.paused = control.paused().map(|paused| paused.to_string());
+        self.proposals = control.proposals();
+        let executions = control.executions().into_iter();
+        self.executions = executions.map(|execution| (execution.id, execution)).collect();
+    }
+
+    /// Takes in a finished cycle.
+    pub(crate) fn take(&mut self, report: Arc<CycleReport>, timings: Timings) {
+        self.statistics.count(&report);
+        self.next_due = Some(report.next_due);
+        self.timings = timings;
+        for outcome in &report.outcomes {
+            push_bounded(&mut self.outcomes, outcome.clone(), Self::OUTCOMES_MAX);
+        }
+        push_bounded(&mut self.reports, report, Self::REPORTS_MAX);
+    }
+}
+
+impl Statistics {
+    fn count(&mut self, report: &CycleReport) {
+        self.cycles += 1;
+        self.faulty_cycles += u64::from(!report.faults.is_empty());
+        let known = report.seen.open.iter().filter(|violation| violation.onset == report.at);
+        self.violations += known.count() as u64;
+        for decided in &report.decisions {
+            *self.decisions.entry(decided.as_str()).or_default() += 1;
+            if let Decision::Refused { refusals } = &decided.decision {
+                for refusal in refusals {
+                    *self.refusals.entry(refusal.rail.clone()).or_default() += 1;
+                }
+            }
+        }
+        for progress in &report.progress {
+            if let Some(ending) = progress.advance.status.ending() {
+                *self.endings.entry(ending.as_str()).or_default() += 1;
+            }
+        }
+        for outcome in &report.outcomes {
+            *self.outcomes.entry(outcome.verdict.as_str()).or_default() += 1;
+        }
+    }
+}
+
+fn push_bounded<T>(queue: &mut VecDeque<T>, item: T, max: usize) {
+    if queue.len() >= max {
+        queue.pop_front();
+    }
+    queue.push_back(item);
+}

@@ -1,0 +1,414 @@
+//! The whole loop around a service that is made up: its latency falls once it is scaled up.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
+};
+
+use async_trait::async_trait;
+use mapek_analyze::{AnalyzeConfig, Analyzer};
+use mapek_execute::{
+    Config, Decision, EffectError, Effector, Executor, Presence, Profile, Rails, RailsConfig,
+    Repeat, Sending,
+};
+use mapek_knowledge::{Knowledge, MemoryKnowledge};
+use mapek_loop::{
+    Builder, Checkpoint, Clock, Cycle, CycleReport, IdSource as _, Loop, LoopConfig, ManualClock,
+    MemoryCheckpoint, NoPlanning, Seed, SeededIds, WakeReason,
+};
+use mapek_model::{
+    Action, ActionKind, Answer, Captured, Duration, ExecutionEvent, Generation, Quality, Query,
+    Resource, Sample, Series, SourceName, Span, TargetId, Timestamp, Verdict, Way, later,
+};
+use mapek_monitor::{ElementReading, Error, ManagedElement, MetricSource, Monitor, MonitorConfig, RuleConfig};
+use mapek_plan::{Candidate, Catalogue, Proposals, strategy_fn};
+use mapek_store::MemoryStore;
+use serde_json::{Value, json};
+
+/// A service whose latency is 2 s until it has five replicas.
+#[derive(Debug, Default)]
+struct Service {
+    replicas: Mutex<u32>,
+    slow: Mutex<bool>,
+    down: Mutex<bool>,
+    sent: Mutex<Vec<Action>>,
+}
+
+impl Service {
+    fn new() -> Arc<Self> {
+        let service = Self::default();
+        *service.replicas.lock().unwrap() = 3;
+        Arc::new(service)
+    }
+
+    fn latency(&self) -> f64 {
+        let slow = *self.slow.lock().unwrap() && *self.replicas.lock().unwrap() < 5;
+        if slow { 2.0 } else { 0.2 }
+    }
+
+    fn sent(&self) -> usize {
+        self.sent.lock().unwrap().len()
+    }
+}
+
+fn name(text: &str) -> SourceName {
+    SourceName::try_new(text).unwrap()
+}
+
+#[async_trait]
+impl MetricSource for Service {
+    fn name(&self) -> SourceName {
+        name("made-up")
+    }
+
+    async fn instant(&self, query: &Query, at: Timestamp) -> Result<Answer, Error> {
+        if *self.down.lock().unwrap() {
+            return Err(Error::timeout("made-up", "an instant query"));
+        }
+        let text = query.as_str();
+        let breached = self.latency() > 1.0;
+        let value = match text.contains("timestamp(") {
+            true => Some(at.as_second() as f64),
+            // A comparison keeps the series only where it holds.
+            false if text.contains('>') => breached.then(|| self.latency()),
+            false => Some(self.latency()),
+        };
+        let series = value.map(|value| Series {
+            labels: [("__name__", "latency_seconds")].into_iter().collect(),
+            samples: vec![Sample { at, value }],
+        });
+        Ok(Answer { series: series.into_iter().collect(), quality: Quality::fresh() })
+    }
+
+    async fn range(&self, _: &Query, _: Span, _: Duration) -> Result<Answer, Error> {
+        Ok(Answer::default())
+    }
+}
+
+#[async_trait]
+impl ManagedElement for Service {
+    fn name(&self) -> SourceName {
+        name("service")
+    }
+
+    async fn read(&self, _: Timestamp) -> ElementReading {
+        let replicas = *self.replicas.lock().unwrap();
+        let pool = Resource {
+            kind: "pool".to_owned(),
+            id: "workers".to_owned(),
+            status: "normal".to_owned(),
+            generation: Some(Generation::new(u64::from(replicas))),
+            changed: None,
+            attributes: BTreeMap::from([("replicas".to_owned(), json!(replicas))]),
+        };
+        ElementReading { resources: vec![pool], ..ElementReading::default() }
+    }
+}
+
+#[async_trait]
+impl Effector for Service {
+    fn repeat(&self, kind: &ActionKind, _: Way) -> Option<Repeat> {
+        (*kind == ActionKind::ScaleUp).then_some(Repeat::AbsoluteSet)
+    }
+
+    async fn capture(&self, _: &Action) -> Result<Value, EffectError> {
+        Ok(json!(*self.replicas.lock().unwrap()))
+    }
+
+    async fn rehearse(&self, _: &Action, _: &Captured) -> Result<(), EffectError> {
+        Ok(())
+    }
+
+    async fn apply(
+        &self,
+        action: &Action,
+        _: &Captured,
+        _: &Sending,
+    ) -> Result<Value, EffectError> {
+        self.sent.lock().unwrap().push(action.clone());
+        let Action::ScaleUp { replicas } = action else {
+            return Err(EffectError::refused("it can only be scaled up"));
+        };
+        *self.replicas.lock().unwrap() = *replicas;
+        Ok(Value::Null)
+    }
+
+    async fn undo(
+        &self,
+        _: &Action,
+        captured: &Captured,
+        _: &Value,
+        _: &Sending,
+    ) -> Result<Value, EffectError> {
+        let replicas = captured.state.as_u64().and_then(|it| u32::try_from(it).ok());
+        *self.replicas.lock().unwrap() = replicas.ok_or_else(|| EffectError::refused("what?"))?;
+        Ok(Value::Null)
+    }
+
+    async fn read_back(
+        &self,
+        _: &Action,
+        _: Way,
+        _: &Captured,
+        _: &Value,
+    ) -> Result<Presence, EffectError> {
+        Ok(Presence::NotApplied)
+    }
+}
+
+struct World {
+    service: Arc<Service>,
+    clock: ManualClock,
+    store: MemoryStore,
+    knowledge: Arc<MemoryKnowledge>,
+    checkpoint: Arc<MemoryCheckpoint>,
+    profile: Profile,
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            service: Service::new(),
+            clock: ManualClock::at("2026-01-01T00:00:00Z".parse().unwrap()),
+            store: MemoryStore::new(),
+            knowledge: Arc::new(MemoryKnowledge::new(Default::default())),
+            checkpoint: Arc::default(),
+            profile: Profile::default(),
+        }
+    }
+
+    fn builder(&self) -> Builder {
+        let rule = RuleConfig::new("high_validation_latency", "latency_seconds").unwrap();
+        let rule = RuleConfig { severity: mapek_model::Severity::Critical, ..rule.above(1.0) };
+        let monitor = MonitorConfig { rules: vec![rule], up: None, ..MonitorConfig::default() };
+        let monitor = Monitor::builder(monitor)
+            .metrics(self.service.clone())
+            .element(self.service.clone())
+            .build()
+            .unwrap();
+        let more = strategy_fn("more", |_, _| {
+            let step = mapek_model::Step::of(Action::ScaleUp { replicas: 5 });
+            let effect = Duration::from_secs(60);
+            Proposals::from(vec![Candidate::try_new(vec![step], "more workers", effect).unwrap()])
+        });
+        let catalogue = Catalogue::new().with("validation-latency".parse().unwrap(), more);
+        let mut rails = RailsConfig::default();
+        rails.autonomy.profile = self.profile;
+        let target: BTreeMap<TargetId, Arc<dyn Effector>> =
+            BTreeMap::from([(TargetId::default(), self.service.clone() as Arc<dyn Effector>)]);
+        let config = Config { state_dir: None, ..Config::default() };
+        let store = Arc::new(self.store.clone());
+        let (executor, _) =
+            Executor::open(config, Rails::new(&rails), store, target).unwrap();
+        let plan = mapek_plan::Config { min_confidence: mapek_model::Confidence::saturating(0.3), ..Default::default() };
+        Loop::builder()
+            .monitor(monitor)
+            .analyzer(Analyzer::try_new(AnalyzeConfig::default()).unwrap())
+            .planner(plan.build(catalogue).unwrap())
+            .executor(executor)
+            .knowledge(Knowledge::over(self.knowledge.clone(), Default::default()))
+            .clock(Arc::new(self.clock.clone()))
+            .ids(Arc::new(SeededIds::new(Seed(7))))
+            .seed(Seed(7))
+            .checkpoint(self.checkpoint.clone())
+    }
+
+    fn cycle(&self) -> Cycle {
+        self.builder().build_cycle().unwrap()
+    }
+
+    async fn run(&self, cycle: &mut Cycle) -> Arc<CycleReport> {
+        let woken_by = BTreeSet::from([WakeReason::Interval]);
+        let report = cycle.run_once(self.clock.now(), woken_by).await;
+        assert_eq!(report.faults, Vec::<String>::new());
+        self.clock.advance_to(report.next_due);
+        report
+    }
+
+    /// Runs until an outcome comes in, and answers all reports.
+    async fn heal(&self, cycle: &mut Cycle) -> Vec<Arc<CycleReport>> {
+        let mut reports = Vec::new();
+        for _ in 0..40 {
+            reports.push(self.run(cycle).await);
+            if !reports[reports.len() - 1].outcomes.is_empty() {
+                return reports;
+            }
+        }
+        panic!("no outcome after 40 cycles: {:#?}", reports.last());
+    }
+}
+
+#[tokio::test]
+async fn a_fault_is_seen_explained_remedied_verified_and_learned_from() {
+    let world = World::new();
+    let mut cycle = world.cycle();
+    assert!(world.run(&mut cycle).await.diagnosis.is_healthy());
+    *world.service.slow.lock().unwrap() = true;
+    let reports = world.heal(&mut cycle).await;
+    let started = reports.iter().position(|it| it.decisions.iter().any(|d| d.execution.is_some()));
+    let started = started.expect("a plan was started");
+    assert_eq!(reports[started].diagnosis.causes[0].cause.kind, "validation-latency");
+    let next = &reports[started + 1];
+    assert!(matches!(next.no_planning, Some(NoPlanning::Awaits { .. })), "{next:#?}");
+    let outcome = &reports.last().unwrap().outcomes[0];
+    assert_eq!(outcome.verdict, Verdict::Success, "{outcome:#?}");
+    assert_eq!((world.service.sent(), *world.service.replicas.lock().unwrap()), (1, 5));
+    let experience = world.knowledge_of().await;
+    assert_eq!(experience.plans["validation-latency"].values().next().unwrap().success, 1);
+}
+
+impl World {
+    async fn knowledge_of(&self) -> mapek_model::Experience {
+        use mapek_knowledge::KnowledgeStore as _;
+        self.knowledge.experience(&TargetId::default()).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_done_without_evidence() {
+    let world = World::new();
+    let mut cycle = world.cycle();
+    *world.service.slow.lock().unwrap() = true;
+    world.run(&mut cycle).await;
+    *world.service.down.lock().unwrap() = true;
+    let before = world.service.sent();
+    for _ in 0..5 {
+        let report = world.run(&mut cycle).await;
+        assert!(!report.seen.open.is_empty(), "an episode that cannot be seen is not over");
+        let refused = |d: &mapek_loop::Decided| !matches!(d.decision, Decision::Run);
+        assert!(report.decisions.iter().all(refused), "{report:#?}");
+    }
+    assert_eq!(world.service.sent(), before);
+    *world.service.down.lock().unwrap() = false;
+    assert_eq!(world.heal(&mut cycle).await.last().unwrap().outcomes.len(), 1);
+}
+
+#[tokio::test]
+async fn a_pause_stops_everything_but_watching() {
+    let world = World::new();
+    let mut cycle = world.cycle();
+    cycle.control().pause("ada", "let me look first", world.clock.now()).unwrap();
+    *world.service.slow.lock().unwrap() = true;
+    for _ in 0..4 {
+        let report = world.run(&mut cycle).await;
+        assert!(report.paused.as_deref().unwrap().contains("ada"));
+        assert_eq!(report.seen.open.len(), 1);
+    }
+    assert_eq!(world.service.sent(), 0);
+    // It survives a restart.
+    let mut again = world.cycle();
+    world.run(&mut again).await;
+    assert_eq!(world.service.sent(), 0);
+    again.control().resume("ada", "go on", world.clock.now()).unwrap();
+    world.heal(&mut again).await;
+    assert_eq!(world.service.sent(), 1);
+}
+
+#[tokio::test]
+async fn in_shadow_mode_it_says_what_it_would_do_and_does_nothing() {
+    let world = World { profile: Profile::Observe, ..World::new() };
+    let mut cycle = world.cycle();
+    *world.service.slow.lock().unwrap() = true;
+    let mut observed = 0;
+    for _ in 0..6 {
+        let report = world.run(&mut cycle).await;
+        observed += report.decisions.iter().filter(|d| d.decision == Decision::ObserveOnly).count();
+    }
+    assert!(observed > 0);
+    assert_eq!(world.service.sent(), 0);
+}
+
+#[tokio::test]
+async fn a_restart_goes_on_where_it_was_and_sends_nothing_twice() {
+    let world = World::new();
+    *world.service.slow.lock().unwrap() = true;
+    let mut cycle = world.cycle();
+    while world.service.sent() == 0 {
+        world.run(&mut cycle).await;
+    }
+    let number = cycle.next_number();
+    drop(cycle);
+    let mut again = world.cycle();
+    assert_eq!(again.next_number(), number);
+    let reports = world.heal(&mut again).await;
+    assert_eq!(reports.last().unwrap().outcomes[0].verdict, Verdict::Success);
+    assert_eq!(world.service.sent(), 1);
+    // What is learned is learned once, however often the loop starts.
+    let mut once_more = world.cycle();
+    assert!(world.run(&mut once_more).await.outcomes.is_empty());
+}
+
+#[tokio::test]
+async fn the_same_run_gives_the_same_bytes() {
+    let mut runs = Vec::new();
+    for _ in 0..2 {
+        let world = World::new();
+        *world.service.slow.lock().unwrap() = true;
+        let mut cycle = world.cycle();
+        let reports = world.heal(&mut cycle).await;
+        let reports: Vec<_> = reports.iter().map(AsRef::as_ref).collect();
+        runs.push(serde_json::to_string(&reports).unwrap());
+    }
+    assert_eq!(runs[0], runs[1]);
+}
+
+#[tokio::test]
+async fn what_heals_by_itself_is_learned_as_such() {
+    let world = World { profile: Profile::Observe, ..World::new() };
+    let mut cycle = world.cycle();
+    *world.service.slow.lock().unwrap() = true;
+    world.run(&mut cycle).await;
+    world.run(&mut cycle).await;
+    *world.service.slow.lock().unwrap() = false;
+    world.run(&mut cycle).await;
+    let experience = world.knowledge_of().await;
+    assert_eq!(experience.nothing["validation-latency"].success, 1);
+}
+
+#[tokio::test]
+async fn a_wake_up_runs_a_cycle_before_its_time_and_shutting_down_ends_the_loop() {
+    let world = World::new();
+    let config = LoopConfig { debounce: Duration::ZERO, ..LoopConfig::default() };
+    let looped = world.builder().config(config).build().unwrap();
+    let handle = looped.handle();
+    let stop = Arc::new(tokio::sync::Notify::new());
+    let running = tokio::spawn({
+        let stop = stop.clone();
+        async move { looped.run(async move { stop.notified().await }).await }
+    });
+    // Time stands still: only the wake-up can have run the second cycle.
+    let mut state = handle.watch();
+    state.wait_for(|state| state.statistics.cycles == 1).await.unwrap();
+    let report = handle.run_cycle().await.unwrap();
+    assert_eq!(report.woken_by, BTreeSet::from([WakeReason::Request]));
+    handle.pause("ada", "enough").unwrap();
+    assert!(handle.state().unready().unwrap().contains("ada"));
+    stop.notify_one();
+    assert!(running.await.unwrap().is_some());
+    assert!(matches!(handle.run_cycle().await, Err(mapek_loop::Error::Stopped)));
+}
+
+#[tokio::test]
+async fn every_effect_has_an_intent_in_the_journal_before_it() {
+    let world = World::new();
+    *world.service.slow.lock().unwrap() = true;
+    let mut cycle = world.cycle();
+    let reports = world.heal(&mut cycle).await;
+    let events: Vec<_> = reports
+        .iter()
+        .flat_map(|report| &report.progress)
+        .flat_map(|progress| &progress.advance.events)
+        .collect();
+    let intent = events.iter().position(|it| matches!(it, ExecutionEvent::Intended { .. }));
+    let effect = events.iter().position(|it| matches!(it, ExecutionEvent::Applied { .. }));
+    assert!(intent.unwrap() < effect.unwrap());
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let error = Loop::builder().build_cycle().unwrap_err();
+    assert_eq!(error.to_string(), "the loop needs an executor: give it to the builder");
+    let later = later(Timestamp::UNIX_EPOCH, Duration::from_secs(1));
+    assert_ne!(SeededIds::new(Seed(1)).next_id(later), SeededIds::new(Seed(2)).next_id(later));
+    assert!(MemoryCheckpoint::default().load().unwrap().is_none());
+}
