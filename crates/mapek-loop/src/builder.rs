@@ -119,9 +119,7 @@ impl Builder {
             let (high, low) = ids.next_id(clock.now()).as_u64_pair();
             Seed(high ^ low)
         });
-        let config_hash = self.config_hash.unwrap_or_else(|| {
-            ContentHash::of_value(&self.config).expect("durations can be written as JSON")
-        });
+        let config_hash = self.config_hash.unwrap_or_else(|| self.config.hash());
         let executor = self.executor.ok_or(Error::Missing { what: "an executor" })?;
         let control: Control = executor.control();
         Cycle::new(Parts {

@@ -1,6 +1,6 @@
 //! How a loop runs.
 
-use mapek_model::Duration;
+use mapek_model::{ContentHash, Duration};
 use serde::{Deserialize, Serialize};
 
 /// When cycles run, and what they may take.
@@ -42,5 +42,12 @@ impl Default for LoopConfig {
             read_deadline: Duration::from_secs(10),
             debounce: Duration::from_millis(200),
         }
+    }
+}
+
+impl LoopConfig {
+    /// Names it by what it says.
+    pub(crate) fn hash(&self) -> ContentHash {
+        ContentHash::of_value(self).expect("durations can be written as JSON")
     }
 }

@@ -187,7 +187,7 @@ impl Cycle {
     }
 
     fn expected_resets(&self, now: Timestamp) -> Vec<ExpectedReset> {
-        let effects = self.parts.control.own_effects(self.target());
+        let effects = self.parts.control.own_effects(self.target(), now);
         let resets = effects.restarted.into_iter();
         resets
             .filter_map(|(at, component)| {
@@ -212,7 +212,7 @@ impl Cycle {
 
     /// What our own actions bring about, and what of it is no sign of a cause.
     fn expected(&self, now: Timestamp) -> Vec<Expected> {
-        let effects = self.parts.control.own_effects(self.target());
+        let effects = self.parts.control.own_effects(self.target(), now);
         let patterns = effects.expected.iter().map(|it| Pattern::new(it.as_str()));
         let mut ours = Expected::because("a live action of ours").episodes(patterns);
         for execution in self.parts.control.executions() {

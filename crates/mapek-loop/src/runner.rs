@@ -66,8 +66,10 @@ impl Loop {
                 reasons = woken(clock.as_ref(), &waker, debounce, next_due) => woken_by = reasons,
             }
         };
-        for execution in cycle.parts.executor.parked() {
-            info!(%execution, "parked until the next start");
+        for execution in cycle.control().executions() {
+            if execution.status.is_live() {
+                info!(execution = %execution.id, "parked until the next start");
+            }
         }
         waker.close();
         last
