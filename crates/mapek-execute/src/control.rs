@@ -6,9 +6,9 @@ use std::{
 };
 
 use mapek_model::{
-    ActionKind, Approval, ApprovalEvent, Component, ContentHash, Ending, Epoch, Execution,
-    ExecutionEvent, ExecutionId, Expectation, Observation, Outcome, Phase, Plan, PlanHash, PlanId,
-    Sequence, TargetId, Timestamp, UndoReason,
+    Action, ActionKind, Approval, ApprovalEvent, Component, ContentHash, Duration, Ending, Epoch,
+    Execution, ExecutionEvent, ExecutionId, Expectation, Observation, Outcome, Phase, Plan,
+    PlanHash, PlanId, Sequence, TargetId, Timestamp, UndoReason, since,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -21,6 +21,9 @@ use crate::{
 
 /// What the loop calls itself where names of people stand. Nobody by that name approves anything.
 pub const LOOP: &str = "loop";
+
+/// How long after a restart of ours a reset counter is ours: the longest window that rules commonly look back over.
+const RESETS_SEEN: Duration = Duration::from_secs(3600);
 
 /// A handle on the executor's state. Clones share it; each call is short and never waits for the managed system, so that the
 /// loop can be paused while a step is under way.
@@ -311,6 +314,10 @@ impl Control {
         let reason = format!("{by}: {reason}");
         let mut ledger = self.ledger();
         ledger.refresh()?;
+        if ledger.view.damaged.contains_key(&execution) {
+            // Nobody knows what of it has run; a person looks, and resolves it.
+            return Err(Error::UnknownExecution { execution });
+        }
         let known = known(&ledger, execution)?;
         let busy = ledger.view.live().find(|other| {
             other.execution.target() == known.target() && other.execution.id != execution
@@ -385,30 +392,30 @@ impl Control {
         self.ledger().view.live().filter_map(|tracked| tracked.due).min()
     }
 
-    /// What our own live actions are expected to bring about on a target.
+    /// What our own actions are expected to bring about on a target: breaches while they last, resets for an hour.
     #[must_use]
-    pub fn own_effects(&self, target: &TargetId) -> OwnEffects {
+    pub fn own_effects(&self, target: &TargetId, now: Timestamp) -> OwnEffects {
         let ledger = self.ledger();
-        let live = ledger.view.live().filter(|it| it.execution.target() == target);
-        live.fold(OwnEffects::default(), |mut effects, tracked| {
-            self.add_effects(&tracked.execution, &mut effects);
-            effects
-        })
-    }
-
-    pub(crate) fn add_effects(&self, execution: &Execution, effects: &mut OwnEffects) {
-        for (step, status) in execution.plan.steps.iter().zip(execution.status.steps()) {
-            if !status.may_have_run() {
-                continue;
+        let mut effects = OwnEffects::default();
+        for execution in ledger.view.others(target, None) {
+            if execution.status.is_live() {
+                effects.expected.extend(self.expected_of(execution));
             }
-            let kind = step.action.kind();
-            effects
-                .expected
-                .extend(self.config().side_effects.get(&kind).into_iter().flatten().cloned());
-            if let mapek_model::Action::RestartService { node, .. } = &step.action {
-                effects.restarted.push((execution.updated, node.clone()));
+            let Some(at) = execution.last_applied else { continue };
+            if since(now, at) <= RESETS_SEEN {
+                effects.restarted.extend(restarts(execution).map(|node| (at, node)));
             }
         }
+        effects
+    }
+
+    /// What the steps of an execution that may have run are expected to breach.
+    pub(crate) fn expected_of(&self, execution: &Execution) -> BTreeSet<Expectation> {
+        may_have_run(execution)
+            .filter_map(|action| self.config().side_effects.get(&action.kind()))
+            .flatten()
+            .cloned()
+            .collect()
     }
 
     /// Executions whose log cannot be followed; each freezes its target until a person resolves it.
@@ -494,6 +501,18 @@ impl Control {
 fn known(ledger: &Ledger, id: ExecutionId) -> Result<&Execution, Error> {
     let tracked = ledger.view.executions.get(&id);
     tracked.map(|it| &it.execution).ok_or(Error::UnknownExecution { execution: id })
+}
+
+fn may_have_run(execution: &Execution) -> impl Iterator<Item = &Action> {
+    let steps = execution.plan.steps.iter().zip(execution.status.steps());
+    steps.filter(|(_, status)| status.may_have_run()).map(|(step, _)| &step.action)
+}
+
+fn restarts(execution: &Execution) -> impl Iterator<Item = Option<Component>> {
+    may_have_run(execution).filter_map(|action| match action {
+        Action::RestartService { node, .. } => Some(node.clone()),
+        _ => None,
+    })
 }
 
 fn named(by: &str) -> Result<String, Error> {

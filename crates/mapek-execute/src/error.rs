@@ -64,7 +64,7 @@ pub enum Error {
         /// What it was to be about.
         target: TargetId,
     },
-    /// There is no such execution, or it ended so long ago that only the journal remembers it.
+    /// There is no such execution, its log is damaged, or it ended so long ago that only the journal remembers it.
     #[error("no execution {execution} is known")]
     #[non_exhaustive]
     UnknownExecution {

@@ -23,6 +23,9 @@ const ENDED_KEPT: usize = 1000;
 /// How many outcomes are remembered for whoever takes them by cursor; older ones are read from the journal again.
 const OUTCOMES_KEPT: usize = 4096;
 
+/// How many bad records are told apart; a file that is nothing but bad records must not fill memory.
+const BAD_KEPT: usize = 1000;
+
 /// An execution, and what is known of it beside its log.
 #[derive(Debug, Clone)]
 pub(crate) struct Tracked {
@@ -66,13 +69,19 @@ pub(crate) struct View {
     pub(crate) damaged: BTreeMap<ExecutionId, Damaged>,
     pub(crate) cycle: CycleNumber,
     pub(crate) bad: Vec<BadRecord>,
+    newest_bad: Option<Sequence>,
 }
 
 impl View {
     fn take(&mut self, item: Result<Record, BadRecord>) {
         match item {
             Ok(record) => self.fold(&record),
-            Err(bad) => self.bad.push(bad),
+            Err(bad) => {
+                self.newest_bad = Some(bad.sequence);
+                if self.bad.len() < BAD_KEPT {
+                    self.bad.push(bad);
+                }
+            }
         }
     }
 
@@ -177,7 +186,7 @@ impl View {
 
     /// A record that cannot be read may have been anybody's: those who were at work then are looked at more closely.
     fn suspect(&mut self) {
-        let Some(newest) = self.bad.iter().map(|bad| bad.sequence).max() else { return };
+        let Some(newest) = self.newest_bad else { return };
         for tracked in self.executions.values_mut() {
             tracked.suspect = tracked.execution.status.is_live() && tracked.first < newest;
         }

@@ -1,4 +1,5 @@
 //! What every store promises, held against both of ours.
+#![expect(clippy::unwrap_used, reason = "what fails in the helpers fails the test")]
 
 use mapek_model::{ContentHash, Epoch, Sequence};
 use mapek_store::{Error, MemoryStore, SqliteStore, Store};

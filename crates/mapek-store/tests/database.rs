@@ -1,4 +1,5 @@
 //! The file with one writer: lock, schema, shared commits.
+#![expect(clippy::unwrap_used, reason = "what fails in the helpers fails the test")]
 
 use std::{
     path::Path,

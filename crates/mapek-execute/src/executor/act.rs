@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 use super::{
     Rest,
     moves::{Move, Scene, give_up},
-    needs_operator,
+    needs_operator, nth,
 };
 use crate::{
-    Control, Decision, EffectError, Effector, Error, OwnEffects, Presence, Repeat, Sending,
-    judge::explained, ledger::Tracked,
+    Control, Decision, EffectError, Effector, Error, Presence, Repeat, Sending, judge::explained,
+    ledger::Tracked,
 };
 
 /// Longest chain of moves in one advance: each step once either way, and what only the journal hears. A plan has at most as
@@ -79,13 +79,12 @@ impl<'a> Act<'a> {
     }
 
     fn next(&self, tracked: &Tracked) -> Move {
-        let mut own = OwnEffects::default();
-        self.control.add_effects(&tracked.execution, &mut own);
+        let expected = self.control.expected_of(&tracked.execution);
         let scene = Scene {
             tracked,
             config: self.control.config(),
             observation: self.observation,
-            expected: &own.expected,
+            expected: &expected,
             now: self.now,
         };
         scene.next()
@@ -125,13 +124,17 @@ impl<'a> Act<'a> {
             && effector.repeat(&action.kind(), Way::Do) == Some(Repeat::NonRepeatable)
         {
             let reason = format!(
-                "a damaged record may hide that step {step} was sent already, and it cannot be repeated"
+                "a damaged record may hide that step {nth} was sent already, and it cannot be repeated",
+                nth = nth(step)
             );
             return self.note(needs_operator(reason));
         }
         let kept = captured.clone().or_else(|| execution.captured.get(&step).cloned());
         let Some(state) = kept else {
-            return self.note(needs_operator(format!("nothing was captured before step {step}")));
+            return self.note(needs_operator(format!(
+                "nothing was captured before step {nth}",
+                nth = nth(step)
+            )));
         };
         self.permitted_and_intended(tracked, step, captured)?;
         let sending = self.sending(execution, step, Way::Do);
@@ -194,7 +197,7 @@ impl<'a> Act<'a> {
         doing: &str,
     ) -> Turn {
         if error.is_transient() {
-            Err(self.rest(format!("{doing} before step {step}: {error}")))
+            Err(self.rest(format!("{doing} before step {nth}: {error}", nth = nth(step))))
         } else {
             self.give_up(execution, step, &error.to_string())
         }
@@ -210,7 +213,10 @@ impl<'a> Act<'a> {
         let execution = &tracked.execution;
         let (effector, action) = (self.effector()?, action_of(execution, step)?);
         let Some(captured) = execution.captured.get(&step) else {
-            return self.note(needs_operator(format!("nothing was captured before step {step}")));
+            return self.note(needs_operator(format!(
+                "nothing was captured before step {nth}",
+                nth = nth(step)
+            )));
         };
         let receipt = receipt_of(execution, step);
         let repeat = effector.repeat(&action.kind(), Way::Do).unwrap_or(Repeat::NonRepeatable);
@@ -241,7 +247,8 @@ impl<'a> Act<'a> {
     ) -> Turn {
         let execution = &tracked.execution;
         if repeat == Repeat::NonRepeatable {
-            let why = format!("it cannot be known whether step {step} ran: {reason}");
+            let why =
+                format!("it cannot be known whether step {nth} ran: {reason}", nth = nth(step));
             return self.note(needs_operator(why));
         }
         if execution.attempts > self.control.config().max_retries {
@@ -264,14 +271,19 @@ impl<'a> Act<'a> {
         let unsure = matches!(status, Some(StepStatus::Intended | StepStatus::Unclear));
         if undo_class(execution, step) == UndoClass::Irreversible {
             if unsure {
-                let why =
-                    format!("it cannot be known whether step {step} ran, nor can it be undone");
+                let why = format!(
+                    "it cannot be known whether step {nth} ran, nor can it be undone",
+                    nth = nth(step)
+                );
                 return self.note(needs_operator(why));
             }
             return self.nothing_to_undo(execution, step, "it cannot be undone and stays");
         }
         let Some(captured) = execution.captured.get(&step).cloned() else {
-            return self.note(needs_operator(format!("nothing was captured before step {step}")));
+            return self.note(needs_operator(format!(
+                "nothing was captured before step {nth}",
+                nth = nth(step)
+            )));
         };
         let (effector, action) = (self.effector()?, action_of(execution, step)?);
         // Reading first parks the undo while the managed system is away, without using up attempts.
@@ -324,7 +336,10 @@ impl<'a> Act<'a> {
         let execution = &tracked.execution;
         let (effector, action) = (self.effector()?, action_of(execution, step)?);
         let Some(captured) = execution.captured.get(&step).cloned() else {
-            return self.note(needs_operator(format!("nothing was captured before step {step}")));
+            return self.note(needs_operator(format!(
+                "nothing was captured before step {nth}",
+                nth = nth(step)
+            )));
         };
         let receipt = receipt_of(execution, step);
         match effector.read_back(action, Way::Undo, &captured, &receipt).await {
@@ -342,7 +357,10 @@ impl<'a> Act<'a> {
                 let may_resend = repeat.is_some_and(|it| it != Repeat::NonRepeatable)
                     && execution.attempts <= self.control.config().max_retries;
                 if !may_resend {
-                    let why = format!("it cannot be known whether step {step} is undone: {reason}");
+                    let why = format!(
+                        "it cannot be known whether step {nth} is undone: {reason}",
+                        nth = nth(step)
+                    );
                     return self.note(needs_operator(why));
                 }
                 self.once(step, Way::Undo)?;
@@ -368,9 +386,12 @@ impl<'a> Act<'a> {
     fn parked(&mut self, execution: &Execution, step: StepIndex, error: &EffectError) -> Turn {
         let waited = since(self.now, execution.updated);
         if !error.is_transient() || waited >= self.control.config().park_max {
-            return self.note(needs_operator(format!("step {step} cannot be read back: {error}")));
+            return self.note(needs_operator(format!(
+                "step {nth} cannot be read back: {error}",
+                nth = nth(step)
+            )));
         }
-        Err(self.rest(format!("step {step} is to be read back: {error}")))
+        Err(self.rest(format!("step {nth} is to be read back: {error}", nth = nth(step))))
     }
 
     fn intend(
@@ -416,14 +437,14 @@ impl<'a> Act<'a> {
         if self.tried.insert((step, way)) {
             Ok(())
         } else {
-            Err(self.rest(format!("step {step} was tried in this cycle")))
+            Err(self.rest(format!("step {nth} was tried in this cycle", nth = nth(step))))
         }
     }
 
     /// What was sent in this advance is read back in the next: it may still be at work.
     fn read_once(&self, step: StepIndex, way: Way) -> Turn {
         if self.tried.contains(&(step, way)) {
-            Err(self.rest(format!("step {step} is read back in the next cycle")))
+            Err(self.rest(format!("step {nth} is read back in the next cycle", nth = nth(step))))
         } else {
             Ok(())
         }
@@ -444,7 +465,7 @@ fn action_of(execution: &Execution, step: StepIndex) -> Result<&Action, Rest> {
     // Its status has as many steps as the plan: one that is next is there.
     found.ok_or_else(|| Rest {
         until: execution.updated,
-        why: format!("step {step} is not in the plan"),
+        why: format!("step {nth} is not in the plan", nth = nth(step)),
         held_back: None,
     })
 }

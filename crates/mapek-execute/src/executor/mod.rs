@@ -13,8 +13,8 @@ use std::{
 };
 
 use mapek_model::{
-    Confidence, Ending, ExecutionEvent, ExecutionId, ExecutionStatus, Observation, Plan, TargetId,
-    Timestamp, Way,
+    Confidence, Ending, ExecutionEvent, ExecutionId, ExecutionStatus, Observation, Plan, StepIndex,
+    TargetId, Timestamp, Way,
 };
 use mapek_store::Store;
 use serde::Serialize;
@@ -217,10 +217,10 @@ impl Executor {
         }
     }
 
-    /// Parks everything: the executions on targets that were not observed stay as they are, and what is live says so. Answers
-    /// the live executions, by id, for the report of a shutdown.
+    /// The live executions, by id. They may be left as they are at any moment, at a shutdown say: whoever opens the journal
+    /// next goes on with them.
     #[must_use]
-    pub fn parked(&self) -> Vec<ExecutionId> {
+    pub fn live(&self) -> Vec<ExecutionId> {
         self.control.ledger().view.live().map(|tracked| tracked.execution.id).collect()
     }
 }
@@ -236,4 +236,9 @@ struct Rest {
 /// Ends an execution that only a person can take further.
 fn needs_operator(reason: impl Into<String>) -> ExecutionEvent {
     ExecutionEvent::Ended { ending: Ending::NeedsOperator, reason: reason.into() }
+}
+
+/// A step as people count: from 1.
+fn nth(step: StepIndex) -> u32 {
+    u32::from(step.0) + 1
 }

@@ -7,6 +7,7 @@ use mapek_model::{
     StepStatus, Timestamp, UndoReason, Verdict, Way, later,
 };
 
+use super::nth;
 use crate::{Config, ExecutionMode, Verification, judge, ledger::Tracked};
 
 /// What is to be done next.
@@ -98,10 +99,8 @@ impl Scene<'_> {
     fn waited(&self, step: StepIndex) -> Timestamp {
         let execution = self.execution();
         let steps = execution.plan.steps.iter().zip(execution.status.steps());
-        let before = steps
-            .take(usize::from(step.0))
-            .filter(|(_, status)| **status == StepStatus::Applied)
-            .last();
+        let before =
+            steps.take(usize::from(step.0)).rfind(|(_, status)| **status == StepStatus::Applied);
         match (before, execution.last_applied) {
             (Some((step, _)), Some(at)) => later(at, step.wait),
             _ => execution.started,
@@ -214,7 +213,10 @@ impl Scene<'_> {
             StepStatus::UndoIntended | StepStatus::UndoUnclear => Move::Settle(step, Way::Undo),
             StepStatus::UndoRefused if !self.may_retry() => {
                 let reason = execution.reason.as_deref().unwrap_or("it was refused");
-                Move::end(Ending::NeedsOperator, format!("undoing step {step} failed: {reason}"))
+                Move::end(
+                    Ending::NeedsOperator,
+                    format!("undoing step {nth} failed: {reason}", nth = nth(step)),
+                )
             }
             StepStatus::UndoRefused => self.after_backoff(Move::Undo(step)),
             _ => Move::Undo(step),
@@ -244,7 +246,7 @@ pub(super) fn give_up(
         return ExecutionEvent::Skipped { step, reason: reason.to_owned() };
     }
     let steps = execution.status.may_have_run();
-    let reason = format!("step {step} failed: {reason}");
+    let reason = format!("step {nth} failed: {reason}", nth = nth(step));
     if steps.is_empty() {
         ended(Ending::FailedClean, reason)
     } else if config.rollback_enabled {

@@ -105,7 +105,7 @@ async fn an_undo_that_fails_needs_an_operator() {
     scene.start(plan(vec![custom("alpha"), custom("beta")])).unwrap();
     let execution = scene.finish().await;
     assert_eq!(execution.status.ending(), Some(Ending::NeedsOperator));
-    assert!(execution.reason.unwrap().contains("undoing step 0 failed"));
+    assert!(execution.reason.unwrap().contains("undoing step 1 failed"));
 }
 
 #[tokio::test]

@@ -156,7 +156,7 @@ async fn what_our_own_actions_bring_about_is_not_held_against_them() {
     throttled.time_to_effect = seconds(30);
     scene.start(throttled).unwrap();
     scene.cycle().await;
-    let own = scene.executor.control().own_effects(&Default::default());
+    let own = scene.executor.control().own_effects(&Default::default(), scene.now);
     assert!(own.expected.iter().any(|it| it.as_str() == "low-throughput"), "{own:?}");
     let now: Timestamp = scene.now;
     scene.open = [("low-throughput".to_owned(), now)].into();

@@ -83,7 +83,11 @@ impl World {
         *calls += 1;
         let nth = *calls;
         state.keys.push(sending.key.to_string());
-        let fault = state.faults.get(&(name.to_owned(), way, nth)).copied();
+        // What is refused for good stays refused.
+        let refused =
+            (1..nth).any(|n| state.faults.get(&(name.to_owned(), way, n)) == Some(&Fault::Refused));
+        let now = state.faults.get(&(name.to_owned(), way, nth)).copied();
+        let fault = if refused { Some(Fault::Refused) } else { now };
         if matches!(fault, None | Some(Fault::AnswerLost)) {
             state.effects.push((way, name.to_owned()));
             state.values.insert(name.to_owned(), value.clone());
