@@ -166,7 +166,9 @@ async fn accept(inbox: &dyn AlertInbox, delivery: Delivery) -> Result<(), Intake
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alertmanager_client::Notification;
+    use alertmanager_client::{
+        InMemoryAlertmanager, MockAlertmanagerApi, Notification, PostableAlert,
+    };
 
     const BODY: &[u8] = br#"{"version": "4", "status": "firing", "truncatedAlerts": 2, "alerts": [
         {"status": "firing", "labels": {"alertname": "A"}, "startsAt": "2026-11-20T10:00:00.5+01:00",
@@ -207,13 +209,40 @@ mod tests {
         assert!(matches!(intake.accept(delivery()).await, Err(IntakeError::Failed { .. })));
     }
 
+    #[tokio::test]
+    async fn the_feed_lists_what_the_api_shows_and_passes_on_its_failure() {
+        let name = SourceName::try_new("am-eu").unwrap();
+        let feed = |api: MockAlertmanagerApi| {
+            AlertmanagerFeed::new(Arc::new(api), AlertFilter::default()).named(name.clone())
+        };
+        let mut api = MockAlertmanagerApi::new();
+        api.expect_alerts().returning(|filter| {
+            assert!(filter.silenced && filter.inhibited, "silences must not look like health");
+            Ok(vec![serde_json::from_str(GETTABLE).unwrap()])
+        });
+        let feed_of_one = feed(api);
+        assert_eq!(feed_of_one.name(), name);
+        let answer = feed_of_one.alerts(Timestamp::UNIX_EPOCH).await.unwrap();
+        assert_eq!((answer.alerts.len(), answer.quality), (1, Quality::fresh()));
+
+        let mut api = MockAlertmanagerApi::new();
+        api.expect_alerts().returning(|_| {
+            // An alert without labels is refused.
+            let refusing = InMemoryAlertmanager::new(Timestamp::UNIX_EPOCH);
+            Err(refusing.inject(&PostableAlert::default()).unwrap_err())
+        });
+        let error = feed(api).alerts(Timestamp::UNIX_EPOCH).await.unwrap_err();
+        assert!(matches!(error, Error::Refused { .. }) && !error.is_transient(), "{error}");
+    }
+
+    const GETTABLE: &str = r#"{"labels": {"alertname": "A"}, "annotations": {"summary": "s"},
+        "startsAt": "2026-11-20T09:00:00.123Z", "endsAt": "2026-11-20T09:05:00Z",
+        "updatedAt": "2026-11-20T09:01:00Z", "fingerprint": "f1", "receivers": [],
+        "status": {"state": "suppressed", "silencedBy": ["x"], "inhibitedBy": []}}"#;
+
     #[test]
     fn an_alert_of_the_api_fires_and_may_be_suppressed() {
-        let json = r#"{"labels": {"alertname": "A"}, "annotations": {"summary": "s"},
-            "startsAt": "2026-11-20T09:00:00.123Z", "endsAt": "2026-11-20T09:05:00Z",
-            "updatedAt": "2026-11-20T09:01:00Z", "fingerprint": "f1", "receivers": [],
-            "status": {"state": "suppressed", "silencedBy": ["x"], "inhibitedBy": []}}"#;
-        let alert = FeedAlert::from(serde_json::from_str::<GettableAlert>(json).unwrap());
+        let alert = FeedAlert::from(serde_json::from_str::<GettableAlert>(GETTABLE).unwrap());
         assert_eq!(alert.status, AlertStatus::Firing);
         assert!(alert.suppressed);
         assert_eq!(alert.annotations.get("summary"), Some("s"));

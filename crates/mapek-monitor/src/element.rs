@@ -47,3 +47,19 @@ impl<T: ManagedElement + ?Sized> ManagedElement for Arc<T> {
         (**self).read(at).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_arc_forwards() {
+        let mut element = MockManagedElement::new();
+        element.expect_name().times(1).returning(|| crate::source::source_name("mock"));
+        element.expect_read().times(1).returning(|_| ElementReading::default());
+        let shared = Arc::new(element);
+        let shared: &dyn ManagedElement = &shared;
+        assert_eq!(shared.name(), "mock");
+        assert_eq!(shared.read(Timestamp::UNIX_EPOCH).await, ElementReading::default());
+    }
+}

@@ -97,3 +97,19 @@ impl<T: AlertFeed + ?Sized> AlertFeed for Arc<T> {
         (**self).alerts(at).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_arc_forwards() {
+        let mut feed = MockAlertFeed::new();
+        feed.expect_name().times(1).returning(|| crate::source::source_name("mock"));
+        feed.expect_alerts().times(1).returning(|_| Ok(FeedAnswer::default()));
+        let shared = Arc::new(feed);
+        let shared: &dyn AlertFeed = &shared;
+        assert_eq!(shared.name(), "mock");
+        assert!(shared.alerts(Timestamp::UNIX_EPOCH).await.is_ok());
+    }
+}

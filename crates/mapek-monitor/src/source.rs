@@ -75,3 +75,26 @@ impl<T: MetricSource + ?Sized> MetricSource for Arc<T> {
 pub(crate) fn source_name(name: &'static str) -> SourceName {
     SourceName::try_new(name).expect("it is a short word in small letters")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_arc_forwards() {
+        let query = Query::try_new("up").unwrap();
+        let mut source = MockMetricSource::new();
+        source.expect_name().times(1).returning(|| source_name("mock"));
+        source.expect_instant().times(1).returning(|_, _| Ok(Answer::default()));
+        source.expect_range().times(1).returning(|_, _, _| Ok(Answer::default()));
+        source.expect_rule_expression().times(1).returning(|_| Ok(None));
+        let shared = Arc::new(source);
+        let shared: &dyn MetricSource = &shared;
+        let at = Timestamp::UNIX_EPOCH;
+        assert_eq!(shared.name(), "mock");
+        assert!(shared.instant(&query, at).await.is_ok());
+        let span = Span::ending_at(at, Duration::from_secs(1));
+        assert!(shared.range(&query, span, Duration::from_secs(1)).await.is_ok());
+        assert!(shared.rule_expression("A").await.unwrap().is_none());
+    }
+}

@@ -1,6 +1,6 @@
 use mapek_model::{MetricName, Query, Severity};
 
-use crate::RuleConfig;
+use crate::{RuleConfig, WatchConfig};
 
 /// The rules that users of the loop already know, with the thresholds that they know. `None` for another name.
 pub(crate) fn known_rule(name: &str) -> Option<RuleConfig> {
@@ -31,4 +31,41 @@ pub(crate) fn known_rule(name: &str) -> Option<RuleConfig> {
         }
         _ => None,
     }
+}
+
+/// The watched values of `docs/causes.md`, on the metrics of Charter.
+pub(crate) fn known_watches() -> Vec<WatchConfig> {
+    const RATES: &[(&str, &str)] = &[
+        (
+            "arrival_rate",
+            "sum(westworld_charter_throughput_ops_per_sec) / \
+             (1 - clamp_max(max(westworld_charter_failure_rate), 0.99))",
+        ),
+        ("throughput", "sum(westworld_charter_throughput_ops_per_sec)"),
+        ("failure_rate", "max(westworld_charter_failure_rate)"),
+        (
+            "validation_latency",
+            r#"max(westworld_charter_validation_latency_seconds{quantile="0.99"})"#,
+        ),
+        ("committee_size", "max(westworld_charter_committee_size)"),
+        ("violations_rate", "sum(rate(westworld_charter_policy_violations_total[2m]))"),
+        (
+            "forbidden_attempts_rate",
+            "sum(rate(westworld_charter_forbidden_metric_attempts_total[2m]))",
+        ),
+        (
+            "load_skew",
+            "max(sum by (node_or_service) (rate(westworld_charter_enforcement_actions_total[2m]))) / \
+             avg(sum by (node_or_service) (rate(westworld_charter_enforcement_actions_total[2m])))",
+        ),
+        ("policy_age", "time() - max(westworld_charter_policy_last_load_timestamp)"),
+    ];
+    RATES
+        .iter()
+        .map(|(name, promql)| WatchConfig {
+            // Counters that nothing has counted yet have no rate: that is no reason for doubt.
+            expected: !promql.contains("rate(westworld_"),
+            ..WatchConfig::new(*name, *promql).expect("the expressions are short")
+        })
+        .collect()
 }

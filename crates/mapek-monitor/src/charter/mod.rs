@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Breach, ElementReading, Error, ManagedElement};
 
-pub(crate) use known::known_rule;
+pub(crate) use known::{known_rule, known_watches};
 
 /// How Charter is read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

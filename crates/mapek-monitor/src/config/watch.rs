@@ -71,6 +71,13 @@ impl WatchConfig {
         })
     }
 
+    /// The values that the causes of `docs/causes.md` speak of, on the metrics of Charter.
+    #[cfg(feature = "charter")]
+    #[must_use]
+    pub fn known() -> Vec<Self> {
+        crate::charter::known_watches()
+    }
+
     pub(super) fn check(&self) -> Result<(), Error> {
         let bad = |reason: &str| Err(Error::config(format!("watch {:?}", self.name), reason));
         if self.name.is_empty() || self.name.len() > 253 {

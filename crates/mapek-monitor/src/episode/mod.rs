@@ -54,6 +54,13 @@ impl Episodes {
         young.map(|(fingerprint, _)| *fingerprint).collect()
     }
 
+    /// Whether an episode that is known to be over covers the beginning of this breach.
+    pub(crate) fn is_old_news(&self, breach: &Breach) -> bool {
+        let fingerprint = breach.fingerprint();
+        !self.open.contains_key(&fingerprint)
+            && self.ended.get(&fingerprint).is_some_and(|ended| breach.onset <= *ended)
+    }
+
     /// The open episodes, by fingerprint.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Violation> {
         self.open.values().map(|it| &it.violation)

@@ -106,3 +106,21 @@ impl<T: AlertInbox + ?Sized> AlertInbox for Arc<T> {
         (**self).acknowledge(up_to).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_arc_forwards() {
+        let mut inbox = MockAlertInbox::new();
+        inbox.expect_store().times(1).returning(|_| Ok(Stored::default()));
+        inbox.expect_pending().times(1).returning(|_| Ok(Vec::new()));
+        inbox.expect_acknowledge().times(1).returning(|_| Ok(()));
+        let shared = Arc::new(inbox);
+        let shared: &dyn AlertInbox = &shared;
+        assert!(shared.store(&AlertBatch::default()).await.is_ok());
+        assert!(shared.pending(1).await.unwrap().is_empty());
+        assert!(shared.acknowledge(InboxPosition(1)).await.is_ok());
+    }
+}

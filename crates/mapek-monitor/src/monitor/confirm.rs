@@ -47,10 +47,7 @@ impl Monitor {
         readings: &Readings,
         deadline: &mut Deadline<'_>,
     ) -> Confirmations {
-        let feed_is_fresh = matches!(
-            &readings.feed, Some(Ok(answer)) if answer.quality.level() == Level::Fresh
-        );
-        if feed_is_fresh {
+        if readings.feed_is_fresh() {
             return Confirmations::default();
         }
         let mut names: Vec<String> = self.doubtful(heard).into_iter().collect();

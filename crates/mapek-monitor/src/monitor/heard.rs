@@ -6,8 +6,9 @@ use mapek_model::{Fingerprint, Timestamp, Violation};
 
 use super::{Monitor, TOO_LATE};
 use crate::{
-    AlertStatus, Breach, FeedAlert, InboxPosition, PendingAlert, alerts, episode::Sighting,
-    read::Deadline,
+    AlertStatus, Breach, FeedAlert, InboxPosition, PendingAlert, alerts,
+    episode::Sighting,
+    read::{Deadline, Readings},
 };
 
 /// What the inbox held.
@@ -70,9 +71,18 @@ impl Monitor {
         alerts::breach(alert, &self.config, &self.alerts_by, false, at)
     }
 
-    pub(super) fn told_by_inbox(&self, at: Timestamp, heard: &Heard) -> Vec<Sighting> {
+    /// What webhooks say fires. What is known to be over, and not in the feed either, was heard before: a crash came between
+    /// taking it in and telling the inbox so.
+    pub(super) fn told_by_inbox(
+        &self,
+        at: Timestamp,
+        heard: &Heard,
+        readings: &Readings,
+    ) -> Vec<Sighting> {
+        let denied = readings.feed_is_fresh();
         let breaches = heard.firing.iter().map(|alert| self.unconfirmed(at, alert));
-        breaches.map(|breach| Sighting { breach, current: false }).collect()
+        let news = breaches.filter(|breach| !(denied && self.state.episodes.is_old_news(breach)));
+        news.map(|breach| Sighting { breach, current: false }).collect()
     }
 
     /// Episodes that began and ended between two cycles, of which only webhooks tell.

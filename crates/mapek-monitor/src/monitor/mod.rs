@@ -132,7 +132,7 @@ impl Monitor {
     }
 
     /// Tells the inbox that what the last observation took from it is dealt with. Call it when [`state`](Self::state) is safe: what
-    /// was taken before a crash is then either in the state or still in the inbox.
+    /// was taken before a crash is then in the state or still in the inbox. Without it the inbox fills up.
     ///
     /// # Errors
     ///
@@ -169,7 +169,7 @@ impl Monitor {
 
         let mut sightings = self.ripe(at, &rules);
         sightings.extend(self.told_by_feed(at, &seen.readings));
-        sightings.extend(self.told_by_inbox(at, &seen.heard));
+        sightings.extend(self.told_by_inbox(at, &seen.heard, &seen.readings));
         sightings.extend(self.told_by_expressions(at, &seen));
         for (place, element) in self.sources.elements.iter().enumerate() {
             let reading = seen.readings.elements.get(&place).cloned().unwrap_or_default();

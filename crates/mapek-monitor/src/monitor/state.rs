@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Monitor;
 use crate::{Error, InboxPosition, episode::Episodes, learned::Baselines};
 
-/// What a monitor knows from one cycle to the next: open episodes, baselines, and how far the inbox is read. Opaque; save it
+/// What a monitor knows from one cycle to the next: open episodes, baselines, what has not lasted long enough. Opaque; save it
 /// with serde. Its size is bounded by `episodes_max` and `baselines_max`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -17,6 +17,8 @@ pub struct MonitorState {
     /// Since when breaches last that have not lasted long enough, or just have, by rule.
     pub(super) holds: BTreeMap<String, BTreeMap<Fingerprint, Timestamp>>,
     pub(super) baselines: Baselines,
+    /// Not saved: another inbox, or a new file, counts anew, and its alerts must not be taken for old ones.
+    #[serde(skip)]
     pub(super) inbox_position: InboxPosition,
     pub(super) sensors_total: u32,
 }
@@ -61,7 +63,7 @@ impl Monitor {
         if let Err(reason) = state.episodes.check(&self.target, self.config.episodes_max) {
             return bad(reason);
         }
-        self.state = state;
+        self.state = MonitorState { inbox_position: InboxPosition::default(), ..state };
         self.state.baselines.trim(self.config.baselines_max);
         Ok(())
     }

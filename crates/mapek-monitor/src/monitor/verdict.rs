@@ -43,9 +43,7 @@ impl<'a> Evidence<'a> {
             (element.name(), reading.is_some_and(|it| it.quality.level() == Level::Fresh))
         });
         let quality = metrics.as_ref().and_then(|name| observation.quality.get(name));
-        let feed_counts = matches!(
-            &seen.readings.feed, Some(Ok(answer)) if answer.quality.level() == Level::Fresh
-        );
+        let feed_counts = seen.readings.feed_is_fresh();
         Self {
             alerts_by: monitor.alerts_by.clone(),
             rules: rules

@@ -16,7 +16,7 @@ use futures_util::{
     future::BoxFuture,
     stream::{self, BoxStream},
 };
-use mapek_model::{Answer, Query, Span, Timestamp};
+use mapek_model::{Answer, Level, Query, Span, Timestamp};
 
 use crate::{AlertFeed, ElementReading, Error, FeedAnswer, ManagedElement, MetricSource};
 
@@ -53,6 +53,11 @@ pub(crate) struct Readings {
 }
 
 impl Readings {
+    /// Whether the list of alerts is here and whole.
+    pub(crate) fn feed_is_fresh(&self) -> bool {
+        matches!(&self.feed, Some(Ok(answer)) if answer.quality.level() == Level::Fresh)
+    }
+
     /// The answer to an instant query, or why there is none.
     pub(crate) fn instant(&self, query: &Query) -> Result<&Answer, String> {
         found(self.instants.get(query))
