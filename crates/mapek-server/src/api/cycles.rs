@@ -1,0 +1,96 @@
+//! Cycles: in a line each, and one in full.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    response::{IntoResponse, Response},
+};
+use http::StatusCode;
+use mapek_loop::{CycleReport, WakeReason};
+use mapek_model::{Confidence, CycleNumber, Level, Quality, SourceName, Timestamp};
+use serde::Serialize;
+
+use super::{
+    App, Problem,
+    page::{self, Limit},
+    problem::repeated,
+};
+
+/// Causes that a summary names: the likeliest. The full report has all.
+const CAUSES_MAX: usize = 3;
+
+/// A cycle in short. A full report holds every violation, which in a list of them would be too much.
+#[derive(Debug, Serialize)]
+pub(super) struct Summary {
+    number: CycleNumber,
+    at: Timestamp,
+    woken_by: BTreeSet<WakeReason>,
+    open: usize,
+    closed: usize,
+    /// The worst level of evidence of each source.
+    quality: BTreeMap<SourceName, Level>,
+    /// The likeliest causes.
+    causes: Vec<Suspect>,
+    /// Decisions about plans, by word.
+    decisions: BTreeMap<&'static str, usize>,
+    /// Why it did not plan, where it did not.
+    no_planning: Option<String>,
+    escalations: Vec<String>,
+    paused: Option<String>,
+    faults: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Suspect {
+    cause: String,
+    confidence: Confidence,
+}
+
+impl Summary {
+    pub(super) fn of(report: &CycleReport) -> Self {
+        let causes = report.diagnosis.causes.iter().take(CAUSES_MAX);
+        let mut decisions = BTreeMap::new();
+        for decided in &report.decisions {
+            *decisions.entry(decided.as_str()).or_default() += 1;
+        }
+        let level = |(source, quality): (&SourceName, &Quality)| (source.clone(), quality.level());
+        Self {
+            number: report.number,
+            at: report.at,
+            woken_by: report.woken_by.clone(),
+            open: report.seen.open.len(),
+            closed: report.seen.closed.len(),
+            quality: report.seen.quality.iter().map(level).collect(),
+            causes: causes
+                .map(|one| Suspect { cause: one.cause.to_string(), confidence: one.confidence })
+                .collect(),
+            decisions,
+            no_planning: report.no_planning.as_ref().map(ToString::to_string),
+            escalations: report.escalations.clone(),
+            paused: report.paused.clone(),
+            faults: report.faults.clone(),
+        }
+    }
+}
+
+/// Newest first.
+pub(super) async fn list(State(app): State<App>, limit: Limit) -> Response {
+    let state = app.state();
+    page::list(&state, state.reports.iter().rev().map(|report| Summary::of(report)), limit)
+}
+
+pub(super) async fn one(
+    State(app): State<App>,
+    Path(number): Path<String>,
+) -> Result<Response, Problem> {
+    let wanted = number.parse().map(CycleNumber::new).map_err(|_| {
+        let detail = format!("a cycle is named by its number, got {}", repeated(&number));
+        Problem::new(StatusCode::BAD_REQUEST, detail)
+    })?;
+    let state = app.state();
+    let found = state.reports.iter().find(|report| report.number == wanted);
+    let report = found.ok_or_else(|| Problem::missing("cycle", wanted, "/api/v1/cycles"))?;
+    Ok(Json(&**report).into_response())
+}

@@ -1,0 +1,144 @@
+//! One connection, from its first byte to its last.
+
+use std::{
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    middleware::{self, Next},
+    response::Response,
+};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, MissedTickBehavior, interval_at},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::body::Watched;
+
+/// Headers of a request: browsers send about twenty.
+const HEADERS_MAX: usize = 64;
+/// Bytes of a request's headers, cookies and tokens included. A request with more gets 431.
+const HEADER_BYTES_MAX: u32 = 16 * 1024;
+/// Requests at once on one HTTP/2 connection.
+const STREAMS_MAX: u32 = 32;
+
+/// Serves until the other side leaves, nothing moves any more, or `stop` asks to finish what is in progress.
+pub(super) async fn serve(
+    stream: TcpStream,
+    router: Router,
+    idle_max: Duration,
+    stop: CancellationToken,
+) {
+    // Answers are small and whole: waiting for more to send with them only delays them.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection stays with delays");
+    }
+    let activity = Arc::new(Activity::default());
+    let service = TowerToHyperService::new(watched(router, &activity));
+    let builder = builder(idle_max);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+
+    // Hyper's own timeout begins when it knows that this is HTTP/1. Who never says what it speaks, idles on HTTP/2, or
+    // does not take its answer, is for this clock.
+    let mut clock = interval_at(Instant::now() + idle_max, idle_max);
+    clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut moved = 0;
+    let mut stopping = false;
+    loop {
+        tokio::select! {
+            ended = connection.as_mut() => {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection broke");
+                }
+                return;
+            }
+            () = stop.cancelled(), if !stopping => {
+                stopping = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            _ = clock.tick() => {
+                let now = activity.moved.load(Relaxed);
+                let silent = now == moved && activity.running.load(Relaxed) == 0;
+                moved = now;
+                if silent && (stopping || now == 0) {
+                    return;
+                }
+                if silent {
+                    stopping = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+            }
+        }
+    }
+}
+
+fn builder(header_timeout: Duration) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(header_timeout)
+        .max_headers(HEADERS_MAX)
+        .max_buf_size(HEADER_BYTES_MAX as usize);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_header_list_size(HEADER_BYTES_MAX);
+    builder
+}
+
+/// What happens on one connection.
+#[derive(Debug, Default)]
+struct Activity {
+    /// Requests that a handler works on.
+    running: AtomicU64,
+    /// Grows with each request, answer, and piece of an answer that was taken.
+    moved: AtomicU64,
+}
+
+/// Counts a handler that runs, and its end, however it comes about.
+struct Running(Arc<Activity>);
+
+impl Running {
+    fn begin(activity: Arc<Activity>) -> Self {
+        activity.running.fetch_add(1, Relaxed);
+        activity.moved.fetch_add(1, Relaxed);
+        Self(activity)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.moved.fetch_add(1, Relaxed);
+        self.0.running.fetch_sub(1, Relaxed);
+    }
+}
+
+fn watched(router: Router, activity: &Arc<Activity>) -> Router {
+    router.layer(middleware::from_fn_with_state(Arc::clone(activity), watch))
+}
+
+async fn watch(State(activity): State<Arc<Activity>>, request: Request, next: Next) -> Response {
+    let running = Running::begin(Arc::clone(&activity));
+    let response = next.run(request).await;
+    drop(running);
+    response.map(|body| {
+        Watched::body(body, move || {
+            activity.moved.fetch_add(1, Relaxed);
+        })
+    })
+}
