@@ -8,6 +8,7 @@ mod charter;
 mod ledger;
 mod memory;
 mod mutate;
+mod refusal;
 mod sim;
 mod validate;
 mod views;
@@ -17,6 +18,7 @@ pub use api_fault::{ApiFault, ApiFaultKind};
 pub use charter::{Charter, KEY_RETENTION};
 pub use ledger::LedgerEntry;
 pub use mutate::{Mutation, MutationRequest};
+pub use refusal::Refusal;
 pub use sim::{AnyFault, FaultRecord};
 
 pub(crate) use api_fault::Trouble;

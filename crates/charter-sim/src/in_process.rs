@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use charter_client::{
     Applied, ApplyRequest, BoxError, Call, CallOptions, CharterApi, CommitteeState, Error, Health,
-    Policy, PolicyId, PolicyVersion, Problem, RestartAccepted, RestartRequest, RolledBack,
-    ScaleRequest, Tagged, ValidateRequest, Validation, Violations,
+    Policy, PolicyId, PolicyVersion, RestartAccepted, RestartRequest, RolledBack, ScaleRequest,
+    Tagged, ValidateRequest, Validation, Violations,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 
-use crate::core::{AnyFault, Charter, FaultRecord, LedgerEntry, Mutation, Trouble};
+use crate::core::{AnyFault, Charter, FaultRecord, LedgerEntry, Mutation, Refusal, Trouble};
 use crate::plant::{InvalidConfig, PlantConfig, PlantState};
 
 /// A [`Charter`] that many hold: the in-process implementation of [`CharterApi`], and what the HTTP server serves.
@@ -101,7 +101,7 @@ impl InProcess {
     /// # Errors
     ///
     /// `validation-failed` with the field that is wrong.
-    pub fn inject(&self, fault: impl Into<AnyFault>) -> Result<FaultRecord, Problem> {
+    pub fn inject(&self, fault: impl Into<AnyFault>) -> Result<FaultRecord, Refusal> {
         self.lock().inject(fault)
     }
 
@@ -126,12 +126,13 @@ impl InProcess {
     fn read<T>(
         &self,
         call: Call,
-        read: impl FnOnce(&Charter) -> Result<T, Problem>,
+        read: impl FnOnce(&Charter) -> Result<T, Refusal>,
     ) -> Result<T, Error> {
         let mut charter = self.lock();
         let trouble = charter.trouble(call);
-        let answer = before(call, trouble.as_ref())
-            .and_then(|()| read(&charter).map_err(|problem| Error::refused(call, problem)));
+        let answer = before(call, trouble.as_ref()).and_then(|()| {
+            read(&charter).map_err(|refusal| Error::refused(call, refusal.into_problem()))
+        });
         after(call, trouble.as_ref(), answer)
     }
 
@@ -145,7 +146,7 @@ impl InProcess {
         let trouble = charter.trouble(call);
         let answer = before(call, trouble.as_ref()).and_then(|()| {
             let answer = charter.mutate(&mutation.into(), options);
-            answer.map_err(|problem| Error::refused(call, problem))
+            answer.map_err(|refusal| Error::refused(call, refusal.into_problem()))
         });
         let answer = after(call, trouble.as_ref(), answer)?;
         let value = serde_json::from_value(answer.body)

@@ -3,7 +3,7 @@
 
 use std::fmt::{self, Write as _};
 
-/// The media type of what [`Text`] writes.
+/// The media type of the metrics.
 pub const METRICS_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Type of a family.

@@ -1,4 +1,5 @@
 //! What heals the plant, and what does not: each fault with its remedy, and with a wrong one.
+#![expect(clippy::unwrap_used, reason = "a test may panic, and its helpers too")]
 
 use charter_client::{
     ApplyRequest, CallOptions, PolicyConfig, PolicyId, PolicyKind, PolicySpec, RebalanceStrategy,
@@ -239,4 +240,46 @@ fn faults_end_by_themselves_and_health_returns() {
         // What a cascade leaves behind is metastable only while clients misbehave.
         assert!(state.breaches.is_empty(), "{kind}: {state:#?}");
     }
+}
+
+#[test]
+fn a_bad_policy_heals_with_its_last_good_version_applied_again() {
+    let mut world = World::with(Fault::new(FaultKind::PolicyMisconfiguration));
+    let id = PolicyId::try_new("privacy-baseline").unwrap();
+    let good = world.charter.versions(&id).unwrap().remove(0).config;
+    world.apply("privacy-baseline", good.kind().unwrap());
+    world.heals();
+}
+
+#[test]
+fn a_bypass_lets_its_scope_pass_and_a_throttle_sheds() {
+    let mut world = World::new(4);
+    world.apply(
+        "b",
+        PolicyKind::BypassValidation { duration: Seconds::whole(60), scope: "schema".into() },
+    );
+    world.apply("t", throttle(250.0));
+    world.wait(30);
+    let metrics = world.charter.metrics();
+    let count = |action: &str| -> f64 {
+        let label = format!("action_type=\"{action}\"");
+        let line = metrics.lines().find(|line| line.contains(&label)).unwrap();
+        line.rsplit(' ').next().unwrap().parse().unwrap()
+    };
+    let (bypassed, shed) = (count("bypass"), count("throttle"));
+    assert!((1_500.0..2_500.0).contains(&bypassed), "three tenths of 250 for 26 s: {bypassed}");
+    assert!((5_500.0..7_500.0).contains(&shed), "what is above 250 of 500: {shed}");
+    assert!(world.charter.plant().totals().shed as f64 >= shed);
+}
+
+#[test]
+fn a_restart_costs_capacity_while_it_lasts() {
+    let mut world = World::new(4);
+    world.act(Mutation::Restart(RestartRequest { graceful: false, ..RestartRequest::graceful() }));
+    world.wait(2);
+    assert_eq!(world.state().healthy, 0);
+    world.wait(6);
+    assert_eq!(world.state().healthy, 6);
+    assert!(world.state().failure_rate > 0.1, "an abrupt restart is felt");
+    world.heals();
 }

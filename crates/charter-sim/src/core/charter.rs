@@ -3,15 +3,16 @@
 use std::collections::BTreeSet;
 
 use charter_client::{
-    CommitteeState, ETag, Epoch, Extension, Health, Policy, PolicyId, PolicyVersion, Problem,
-    Seconds, ViolationRecord,
+    CommitteeState, ETag, Epoch, Extension, Health, Policy, PolicyId, PolicyVersion, Seconds,
+    ViolationRecord,
 };
 use jiff::{SignedDuration, Timestamp};
 
 use super::api_fault::Troubles;
 use super::ledger::{Ledger, LedgerEntry};
 use super::memory::Memory;
-use super::{answer::no_such_policy, views};
+use super::refusal::Refusal;
+use super::views;
 use crate::plant::{InvalidConfig, Plant, PlantConfig};
 
 /// How long an idempotency key is remembered: a day, in the plant's time.
@@ -121,7 +122,7 @@ impl Charter {
     /// # Errors
     ///
     /// `policy-not-found`.
-    pub fn policy(&self, id: &PolicyId) -> Result<Policy, Problem> {
+    pub fn policy(&self, id: &PolicyId) -> Result<Policy, Refusal> {
         let held = self.plant.policies.get(id)?;
         Ok(views::policy(&self.plant, id, held))
     }
@@ -131,8 +132,8 @@ impl Charter {
     /// # Errors
     ///
     /// `policy-not-found`.
-    pub fn versions(&self, id: &PolicyId) -> Result<Vec<PolicyVersion>, Problem> {
-        let held = self.plant.policies.get(id).map_err(|_| no_such_policy(id))?;
+    pub fn versions(&self, id: &PolicyId) -> Result<Vec<PolicyVersion>, Refusal> {
+        let held = self.plant.policies.get(id)?;
         Ok(held.versions.iter().map(|version| views::version(&self.plant, version)).collect())
     }
 

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 
-use charter_client::{IdempotencyKey, Problem, ProblemKind};
+use charter_client::{IdempotencyKey, ProblemKind};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::answer::Answer;
+use super::refusal::Refusal;
 
 /// What tells one request from another: SHA-256 over method, path and the body as a JSON value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,20 +81,20 @@ impl Memory {
         key: &IdempotencyKey,
         fingerprint: Fingerprint,
         now: Timestamp,
-    ) -> Result<Option<(Answer, u64)>, Problem> {
+    ) -> Result<Option<(Answer, u64)>, Refusal> {
         self.forget(now);
         match self.slots.get(key) {
             None if self.slots.len() >= self.max => {
                 let detail = "no more idempotency keys can be remembered";
-                Err(Problem::new(ProblemKind::Unavailable).with_detail(detail))
+                Err(Refusal::new(ProblemKind::Unavailable, detail))
             }
             None => Ok(None),
             Some(Slot::Done { fingerprint: known, .. } | Slot::AtWork { fingerprint: known })
                 if *known != fingerprint =>
             {
-                Err(Problem::new(ProblemKind::KeyReused))
+                Err(ProblemKind::KeyReused.into())
             }
-            Some(Slot::AtWork { .. }) => Err(Problem::new(ProblemKind::KeyInUse)),
+            Some(Slot::AtWork { .. }) => Err(ProblemKind::KeyInUse.into()),
             Some(Slot::Done { answer, sequence, .. }) => {
                 Ok(Some((Answer { replayed: true, ..answer.clone() }, *sequence)))
             }
@@ -177,7 +178,7 @@ mod tests {
         let mut memory = Memory::new(SignedDuration::from_secs(10), 9);
         let (print, other) = (Fingerprint::of("/x", &json!(1)), Fingerprint::of("/x", &json!(2)));
         memory.reserve(&key("a"), print);
-        let kind = |result: Result<_, Problem>| result.map(drop).unwrap_err().kind();
+        let kind = |result: Result<_, Refusal>| result.map(drop).unwrap_err().kind();
         let now = Timestamp::UNIX_EPOCH;
         assert_eq!(kind(memory.recall(&key("a"), print, now)), Some(ProblemKind::KeyInUse));
         assert_eq!(kind(memory.recall(&key("a"), other, now)), Some(ProblemKind::KeyReused));

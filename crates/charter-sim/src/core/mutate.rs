@@ -1,15 +1,16 @@
 //! The four mutations, in the order of checks that the contract gives: key, epoch, tag, validity, state, effect.
 
 use charter_client::{
-    Applied, ApplyRequest, Call, CallOptions, ETag, PolicyId, PolicyStatus, Problem, ProblemKind,
+    Applied, ApplyRequest, Call, CallOptions, ETag, PolicyId, PolicyStatus, ProblemKind,
     RestartAccepted, RestartRequest, RolledBack, ScaleRequest,
 };
 use serde_json::{Value, json};
 
-use super::answer::{Answer, invalid};
+use super::answer::Answer;
 use super::api_fault::Trouble;
 use super::charter::Charter;
 use super::memory::Fingerprint;
+use super::refusal::Refusal;
 use super::validate;
 
 /// One of the four calls that change Charter.
@@ -84,7 +85,7 @@ impl Charter {
         &mut self,
         request: &MutationRequest,
         options: &CallOptions,
-    ) -> Result<Answer, Problem> {
+    ) -> Result<Answer, Refusal> {
         let fingerprint = Fingerprint::of(&request.path, &request.body);
         let now = self.now();
         if let Some(key) = &options.idempotency_key
@@ -105,9 +106,10 @@ impl Charter {
         Ok(answer)
     }
 
-    /// Takes a key for a request that will only be worked on later. A request that will be answered from memory, or
-    /// refused for its key, takes none.
-    pub(crate) fn reserve(&mut self, request: &MutationRequest, options: &CallOptions) -> bool {
+    /// Takes a key for a request that a transport will only work on later; until then the key is in use. Answers whether
+    /// it did: a request that will be answered from memory, or refused for its key, takes none.
+    #[must_use = "what was taken has to be released before the request is worked on"]
+    pub fn reserve(&mut self, request: &MutationRequest, options: &CallOptions) -> bool {
         let Some(key) = &options.idempotency_key else { return false };
         let fingerprint = Fingerprint::of(&request.path, &request.body);
         let now = self.now();
@@ -118,8 +120,8 @@ impl Charter {
         fresh
     }
 
-    /// Gives a key back.
-    pub(crate) fn release(&mut self, options: &CallOptions) {
+    /// Gives a reserved key back.
+    pub fn release(&mut self, options: &CallOptions) {
         if let Some(key) = &options.idempotency_key {
             self.memory.release(key);
         }
@@ -130,17 +132,17 @@ impl Charter {
         self.troubles.take(call)
     }
 
-    fn check_epoch(&self, options: &CallOptions) -> Result<(), Problem> {
+    fn check_epoch(&self, options: &CallOptions) -> Result<(), Refusal> {
         match (options.epoch, self.epoch) {
             (Some(given), Some(seen)) if given < seen => {
                 let detail = format!("epoch {given} is older than {seen}");
-                Err(Problem::new(ProblemKind::EpochStale).with_detail(detail))
+                Err(Refusal::new(ProblemKind::EpochStale, detail))
             }
             _ => Ok(()),
         }
     }
 
-    fn check_tag(&self, mutation: &Mutation, options: &CallOptions) -> Result<(), Problem> {
+    fn check_tag(&self, mutation: &Mutation, options: &CallOptions) -> Result<(), Refusal> {
         let Some(wanted) = &options.if_match else { return Ok(()) };
         let present = match (mutation, mutation.policy()) {
             (Mutation::Scale(_) | Mutation::Restart(_), _) => Some(self.committee_etag()),
@@ -155,16 +157,16 @@ impl Charter {
             || "there is nothing yet under this id".to_owned(),
             |present| format!("the present tag is {present}"),
         );
-        Err(Problem::new(ProblemKind::PreconditionFailed).with_detail(detail))
+        Err(Refusal::new(ProblemKind::PreconditionFailed, detail))
     }
 
-    fn policy_etag(&self, id: &PolicyId) -> Result<ETag, Problem> {
+    fn policy_etag(&self, id: &PolicyId) -> Result<ETag, Refusal> {
         let held = self.plant.policies.get(id)?;
         Ok(ETag::from_generation(held.generation))
     }
 
     /// The effect itself; answers what it was on, too.
-    fn effect(&mut self, mutation: &Mutation) -> Result<(Answer, String), Problem> {
+    fn effect(&mut self, mutation: &Mutation) -> Result<(Answer, String), Refusal> {
         match mutation {
             Mutation::Apply(request) => self.apply(request),
             Mutation::Rollback(id) => self.roll_back(id),
@@ -173,9 +175,9 @@ impl Charter {
         }
     }
 
-    fn apply(&mut self, request: &ApplyRequest) -> Result<(Answer, String), Problem> {
+    fn apply(&mut self, request: &ApplyRequest) -> Result<(Answer, String), Refusal> {
         let kind = validate::apply(&self.plant, request)
-            .map_err(|reasons| invalid("the policy cannot be applied", reasons))?;
+            .map_err(|reasons| Refusal::invalid("the policy cannot be applied", reasons))?;
         let spec = &request.policy;
         let policy = (spec.config.clone(), kind);
         let (policy_id, version) =
@@ -188,7 +190,7 @@ impl Charter {
         Ok((answer, subject))
     }
 
-    fn roll_back(&mut self, id: &PolicyId) -> Result<(Answer, String), Problem> {
+    fn roll_back(&mut self, id: &PolicyId) -> Result<(Answer, String), Refusal> {
         let taken = self.plant.roll_back(id)?;
         let status =
             if taken.in_effect.is_some() { PolicyStatus::Active } else { PolicyStatus::RolledBack };
@@ -201,16 +203,16 @@ impl Charter {
         Ok((Answer::new(200, &answer, self.policy_etag(id)?), id.as_str().to_owned()))
     }
 
-    fn scale(&mut self, request: ScaleRequest) -> Result<(Answer, String), Problem> {
+    fn scale(&mut self, request: ScaleRequest) -> Result<(Answer, String), Refusal> {
         self.plant.scale(request.replicas)?;
         self.committee_generation += 1;
         let answer = Answer::new(200, &self.committee(), self.committee_etag());
         Ok((answer, "committee".to_owned()))
     }
 
-    fn restart(&mut self, request: &RestartRequest) -> Result<(Answer, String), Problem> {
+    fn restart(&mut self, request: &RestartRequest) -> Result<(Answer, String), Refusal> {
         validate::restart(request)
-            .map_err(|reason| invalid("the committee is not restarted", vec![reason]))?;
+            .map_err(|reason| Refusal::invalid("the committee is not restarted", vec![reason]))?;
         let (node, timeout_s) = (request.node.as_deref(), request.timeout.as_f64());
         let nodes = self.plant.restart(node, request.graceful, timeout_s)?;
         self.committee_generation += 1;

@@ -1,13 +1,13 @@
 //! What only the reference server has: faults by request.
 
-use charter_client::{Problem, Reason};
+use charter_client::Reason;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::answer::invalid;
 use super::api_fault::ApiFault;
 use super::charter::Charter;
+use super::refusal::Refusal;
 use crate::plant::{Fault, FaultKind, InvalidFault};
 
 /// A fault of the plant, or one of the API.
@@ -41,10 +41,10 @@ impl AnyFault {
     /// # Errors
     ///
     /// `validation-failed`, with the kinds that are known if this one is not.
-    pub fn read(body: Value) -> Result<Self, Problem> {
+    pub fn read(body: Value) -> Result<Self, Refusal> {
         let kind = body.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
         let refuse = |field: &str, text: String| {
-            invalid("the fault cannot be injected", vec![Reason::new(field, text)])
+            Refusal::invalid("the fault cannot be injected", vec![Reason::new(field, text)])
         };
         let known = || FaultKind::ALL.into_iter().map(FaultKind::cause).chain(ApiFault::KINDS);
         if !known().any(|name| name == kind) {
@@ -81,9 +81,9 @@ impl Charter {
     /// # Errors
     ///
     /// `validation-failed` with the field that is wrong.
-    pub fn inject(&mut self, fault: impl Into<AnyFault>) -> Result<FaultRecord, Problem> {
+    pub fn inject(&mut self, fault: impl Into<AnyFault>) -> Result<FaultRecord, Refusal> {
         let refuse = |field: &str, text: String| {
-            invalid("the fault cannot be injected", vec![Reason::new(field, text)])
+            Refusal::invalid("the fault cannot be injected", vec![Reason::new(field, text)])
         };
         match fault.into() {
             AnyFault::Plant(mut fault) => {

@@ -6,12 +6,13 @@ use axum::extract::{Request, State};
 use axum::http::{Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use charter_client::{Problem, ProblemKind};
+use charter_client::ProblemKind;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
 use super::reply::Failure;
 use super::router::App;
+use crate::core::Refusal;
 
 /// The keys that open the server. Without any it is open to all, as a test server may be.
 ///
@@ -127,8 +128,8 @@ pub(super) async fn check(State(app): State<App>, request: Request, next: Next) 
         Some(Access::ReadOnly) if reads => next.run(request).await,
         Some(Access::ReadOnly) => {
             let detail = "this key may only read";
-            Failure(Problem::new(ProblemKind::Forbidden).with_detail(detail)).into_response()
+            Failure::from(Refusal::new(ProblemKind::Forbidden, detail)).into_response()
         }
-        None => Failure(Problem::new(ProblemKind::Unauthorized)).into_response(),
+        None => Failure::from(ProblemKind::Unauthorized).into_response(),
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::read;
 use super::reply::{self, Failure};
 use super::router::App;
-use crate::core::{Charter, Mutation, MutationRequest, Trouble};
+use crate::core::{Charter, Mutation, MutationRequest, Refusal, Trouble};
 use crate::in_process::InProcess;
 use crate::text::METRICS_CONTENT_TYPE;
 
@@ -72,7 +72,7 @@ pub(super) async fn validate(State(app): State<App>, request: Request) -> Reply 
         }
         let mut problem = Problem::new(ProblemKind::ValidationFailed).with_reasons(verdict.reasons);
         problem.extra.insert("valid".to_owned(), json!(false));
-        Err(problem)
+        Err(problem.into())
     })
     .await
 }
@@ -98,16 +98,16 @@ pub(super) async fn rollback(
 }
 
 /// An id that no policy can have is the id of no policy.
-fn policy_id(text: &str) -> Result<PolicyId, Problem> {
+fn policy_id(text: &str) -> Result<PolicyId, Refusal> {
     PolicyId::try_new(text)
-        .map_err(|error| Problem::new(ProblemKind::PolicyNotFound).with_detail(error.to_string()))
+        .map_err(|error| Refusal::new(ProblemKind::PolicyNotFound, error.to_string()))
 }
 
 /// Answers a call that reads, and what is injected into it.
 async fn read(
     app: &App,
     call: Call,
-    answer: impl FnOnce(&Charter) -> Result<Response, Problem> + Send,
+    answer: impl FnOnce(&Charter) -> Result<Response, Refusal> + Send,
 ) -> Reply {
     let trouble = app.charter.lock().trouble(call);
     before(trouble.as_ref()).await?;
@@ -119,7 +119,7 @@ async fn read(
 async fn mutate(
     app: &App,
     request: Request,
-    parse: impl FnOnce(&Value) -> Result<Mutation, Problem> + Send,
+    parse: impl FnOnce(&Value) -> Result<Mutation, Refusal> + Send,
 ) -> Reply {
     let headers: HeaderMap = request.headers().clone();
     let path = request.uri().path().to_owned();
@@ -130,10 +130,8 @@ async fn mutate(
     };
     let mutation = parse(&body)?;
     let options = read::options(&headers)?;
-    let call = mutation.call();
     let request = MutationRequest { mutation, path, body };
-    let trouble = app.charter.lock().trouble(call);
-    let reservation = Reservation::for_delay(&app.charter, &request, &options, trouble.as_ref());
+    let (trouble, reservation) = Reservation::begin(&app.charter, &request, &options);
     before(trouble.as_ref()).await?;
     drop(reservation);
     let answer = app.charter.lock().mutate(&request, &options)?;
@@ -147,15 +145,19 @@ struct Reservation<'a> {
 }
 
 impl<'a> Reservation<'a> {
-    fn for_delay(
+    /// Finds out what happens to a request. If it is to wait, its key is taken in the same moment.
+    fn begin(
         charter: &'a InProcess,
         request: &MutationRequest,
         options: &'a CallOptions,
-        trouble: Option<&Trouble>,
-    ) -> Option<Self> {
+    ) -> (Option<Trouble>, Option<Self>) {
+        let mut locked = charter.lock();
+        let trouble = locked.trouble(request.mutation.call());
         let waits = matches!(trouble, Some(Trouble::Delay(_)));
-        let reserved = waits && charter.lock().reserve(request, options);
-        reserved.then_some(Self { charter, options })
+        let reserved = waits && locked.reserve(request, options);
+        drop(locked);
+        // Made only if there is something to give back: dropping one gives it back.
+        (trouble, reserved.then(|| Self { charter, options }))
     }
 }
 
@@ -167,7 +169,7 @@ impl Drop for Reservation<'_> {
 
 async fn before(trouble: Option<&Trouble>) -> Result<(), Failure> {
     match trouble {
-        Some(Trouble::Fail(problem)) => Err(Failure((**problem).clone())),
+        Some(Trouble::Fail(problem)) => Err(Failure::from((**problem).clone())),
         Some(Trouble::Delay(delay)) => {
             tokio::time::sleep(*delay).await;
             Ok(())

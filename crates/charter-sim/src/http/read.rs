@@ -6,10 +6,12 @@ use std::time::Duration;
 use axum::body::{Body, HttpBody as _, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, header};
-use charter_client::{CallOptions, ETag, Epoch, IdempotencyKey, Problem, ProblemKind, headers};
+use charter_client::{CallOptions, ETag, Epoch, IdempotencyKey, ProblemKind, headers};
 use http_body_util::LengthLimitError;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+
+use crate::core::Refusal;
 
 /// Largest body: a policy of a thousand rules takes a fifth of it.
 pub(super) const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -17,17 +19,17 @@ pub(super) const BODY_BYTES_MAX: usize = 1024 * 1024;
 const BODY_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// A body as JSON. Checks size, then media type, then JSON.
-pub(super) async fn json(request: Request) -> Result<Value, Problem> {
+pub(super) async fn json(request: Request) -> Result<Value, Refusal> {
     let (parts, body) = request.into_parts();
     let bytes = whole(body).await?;
     if !is_json(&parts.headers) {
-        return Err(Problem::new(ProblemKind::UnsupportedMediaType));
+        return Err(ProblemKind::UnsupportedMediaType.into());
     }
     serde_json::from_slice(&bytes).map_err(|error| bad_request(error.to_string()))
 }
 
 /// A body as JSON, or an empty object if there is none.
-pub(super) async fn json_or_nothing(request: Request) -> Result<Value, Problem> {
+pub(super) async fn json_or_nothing(request: Request) -> Result<Value, Refusal> {
     if request.body().is_end_stream() {
         return Ok(Value::Object(serde_json::Map::new()));
     }
@@ -35,12 +37,12 @@ pub(super) async fn json_or_nothing(request: Request) -> Result<Value, Problem> 
 }
 
 /// JSON as one of the documented shapes.
-pub(super) fn shape<T: DeserializeOwned>(body: &Value) -> Result<T, Problem> {
+pub(super) fn shape<T: DeserializeOwned>(body: &Value) -> Result<T, Refusal> {
     T::deserialize(body).map_err(|error| bad_request(error.to_string()))
 }
 
 /// What protects a mutation.
-pub(super) fn options(headers: &HeaderMap) -> Result<CallOptions, Problem> {
+pub(super) fn options(headers: &HeaderMap) -> Result<CallOptions, Refusal> {
     let key = one(headers, headers::IDEMPOTENCY_KEY)?.map(IdempotencyKey::try_new).transpose();
     let tag = one(headers, header::IF_MATCH.as_str())?.map(ETag::try_new).transpose();
     let epoch = one(headers, headers::EPOCH)?.map(|text| {
@@ -55,12 +57,12 @@ pub(super) fn options(headers: &HeaderMap) -> Result<CallOptions, Problem> {
     })
 }
 
-pub(super) fn bad_request(detail: impl Into<String>) -> Problem {
-    Problem::new(ProblemKind::BadRequest).with_detail(detail)
+fn bad_request(detail: impl Into<String>) -> Refusal {
+    Refusal::new(ProblemKind::BadRequest, detail)
 }
 
-async fn whole(body: Body) -> Result<Vec<u8>, Problem> {
-    let too_large = || Problem::new(ProblemKind::BodyTooLarge);
+async fn whole(body: Body) -> Result<Vec<u8>, Refusal> {
+    let too_large = || Refusal::from(ProblemKind::BodyTooLarge);
     if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
         return Err(too_large());
     }
@@ -81,7 +83,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// The value of a header that comes at most once.
-fn one<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Problem> {
+fn one<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Refusal> {
     let mut values = headers.get_all(name).iter();
     let first = values.next();
     if values.next().is_some() {

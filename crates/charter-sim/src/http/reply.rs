@@ -3,26 +3,26 @@
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use charter_client::{ETag, Problem, ProblemKind, headers};
+use charter_client::{ETag, ProblemKind, headers};
 use serde::Serialize;
 
-use crate::core::Answer;
+use crate::core::{Answer, Refusal};
 
 /// Seconds after which one may ask again, for problems that pass.
 const RETRY_AFTER: &str = "1";
 
 /// A problem, as `application/problem+json`.
-pub(super) struct Failure(pub(super) Problem);
+pub(super) struct Failure(Refusal);
 
-impl From<Problem> for Failure {
-    fn from(problem: Problem) -> Self {
-        Self(problem)
+impl<T: Into<Refusal>> From<T> for Failure {
+    fn from(refusal: T) -> Self {
+        Self(refusal.into())
     }
 }
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let Self(problem) = self;
+        let problem = self.0.into_problem();
         let kind = problem.kind().unwrap_or(ProblemKind::Internal);
         let mut response = json(kind.status(), &problem);
         set(&mut response, header::CONTENT_TYPE, headers::PROBLEM_JSON);

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
 use axum::routing::{delete, get, post};
-use charter_client::{Problem, ProblemKind};
+use charter_client::ProblemKind;
 use tokio::net::TcpListener;
 
 use super::access::{self, AccessKeys};
@@ -64,7 +64,6 @@ impl Server {
     }
 
     /// The routes, to be served or nested.
-    #[must_use]
     pub fn router(self) -> Router {
         let app =
             App { charter: self.charter, keys: Arc::new(self.keys), manual_time: self.manual_time };
@@ -108,9 +107,9 @@ pub async fn serve(
 }
 
 pub(super) async fn not_found() -> impl IntoResponse {
-    Failure(Problem::new(ProblemKind::NotFound))
+    Failure::from(ProblemKind::NotFound)
 }
 
 async fn wrong_method() -> impl IntoResponse {
-    Failure(Problem::new(ProblemKind::MethodNotAllowed))
+    Failure::from(ProblemKind::MethodNotAllowed)
 }

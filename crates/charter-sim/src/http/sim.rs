@@ -3,14 +3,14 @@
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use charter_client::{Problem, ProblemKind, Reason, Seconds};
+use charter_client::{ProblemKind, Reason, Seconds};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use super::read;
 use super::reply::{self, Failure};
 use super::router::App;
-use crate::core::AnyFault;
+use crate::core::{AnyFault, Refusal};
 
 /// Most time that one call may let pass: a day takes seconds to compute.
 const ADVANCE_S_MAX: u32 = 86_400;
@@ -40,8 +40,8 @@ pub(super) async fn clear(State(app): State<App>, Path(id): Path<String>) -> Res
     if app.charter.clear_fault(&id) {
         return StatusCode::NO_CONTENT.into_response();
     }
-    let problem = Problem::new(ProblemKind::NotFound).with_detail(format!("no fault `{id}`"));
-    Failure(problem).into_response()
+    let refusal = Refusal::new(ProblemKind::NotFound, format!("no fault `{id}`"));
+    Failure::from(refusal).into_response()
 }
 
 pub(super) async fn ledger(State(app): State<App>) -> Response {
@@ -53,8 +53,7 @@ pub(super) async fn advance(State(app): State<App>, request: Request) -> Result<
     let Advance { seconds } = read::shape(&body)?;
     if seconds > Seconds::whole(ADVANCE_S_MAX) {
         let reason = Reason::new("seconds", format!("must be at most {ADVANCE_S_MAX}"));
-        let problem = Problem::new(ProblemKind::ValidationFailed).with_reasons(vec![reason]);
-        return Err(Failure(problem));
+        return Err(Refusal::invalid("time does not pass", vec![reason]).into());
     }
     let charter = app.charter.clone();
     let passed = SignedDuration::from_secs_f64(seconds.as_f64());
@@ -63,8 +62,7 @@ pub(super) async fn advance(State(app): State<App>, request: Request) -> Result<
         charter.advance_by(passed);
         charter.now()
     });
-    let now = advanced.await.map_err(|error| {
-        Failure(Problem::new(ProblemKind::Internal).with_detail(error.to_string()))
-    })?;
+    let now =
+        advanced.await.map_err(|error| Refusal::new(ProblemKind::Internal, error.to_string()))?;
     Ok(reply::json(200, &Advanced { now }))
 }

@@ -148,10 +148,10 @@ impl Committee {
     }
 
     fn investigate(&mut self, pulse: &Pulse, rng: &mut impl Rng) {
-        for severity in 0..3 {
+        for (severity, share) in INVESTIGATED.into_iter().enumerate() {
             let closed = poisson(rng, self.open[severity] as f64 / INVESTIGATION_S);
             self.open[severity] -= closed.min(self.open[severity]);
-            let wanted = poisson(rng, pulse.violations[severity] as f64 * INVESTIGATED[severity]);
+            let wanted = poisson(rng, pulse.violations[severity] as f64 * share);
             let room = OPEN_MAX - self.under_investigation();
             self.initiated[severity] += wanted.min(room);
             self.open[severity] += wanted.min(room);

@@ -1,0 +1,115 @@
+//! The real process: starts, tells its address, serves, obeys its keys, stops.
+#![expect(clippy::unwrap_used, reason = "a test may panic, and its helpers too")]
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use charter_client::Health;
+
+struct Process {
+    child: Child,
+    base: String,
+}
+
+impl Process {
+    fn start(args: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_charter-simd"))
+            .args(["--listen", "127.0.0.1:0"])
+            .args(args)
+            .env_remove("CHARTER_API_KEY")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let base = line.trim().strip_prefix("listening on ").expect(&line).to_owned();
+        Self { child, base }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    async fn throughput(&self) -> f64 {
+        let text = reqwest::get(self.url("/metrics")).await.unwrap().text().await.unwrap();
+        let name = "westworld_charter_throughput_ops_per_sec ";
+        text.lines().find_map(|line| line.strip_prefix(name)).unwrap().parse().unwrap()
+    }
+
+    async fn stop(mut self) -> ExitStatus {
+        let pid = self.child.id().to_string();
+        Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+        for _ in 0..1_000 {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("still running ten seconds after SIGTERM");
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It has usually ended by itself.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+#[tokio::test]
+async fn time_follows_the_clock_at_its_speed_and_sigterm_ends_it() {
+    let process = Process::start(&["--speed", "200", "--seed", "7"]);
+    let deadline = 1_000;
+    for attempt in 0..=deadline {
+        if process.throughput().await > 400.0 {
+            break;
+        }
+        assert!(attempt < deadline, "no throughput in ten seconds at 200 times the speed");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(process.stop().await.success());
+}
+
+#[tokio::test]
+async fn manual_time_stands_still_and_the_key_from_the_file_is_asked_for() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    writeln!(file, "s3cret").unwrap();
+    let path = file.path().to_str().unwrap();
+    let process = Process::start(&["--manual-time", "--api-key-file", path]);
+    let health: Health = serde_json::from_str(
+        &reqwest::get(process.url("/health")).await.unwrap().text().await.unwrap(),
+    )
+    .unwrap();
+    assert!(health.offers(&charter_client::Extension::ManualTime));
+    let refused = reqwest::get(process.url("/api/v1/policies")).await.unwrap();
+    assert_eq!(refused.status(), 401);
+    let client = reqwest::Client::new();
+    let advanced = client
+        .post(process.url("/api/v1/sim/advance"))
+        .bearer_auth("s3cret")
+        .json(&serde_json::json!({"seconds": 30}))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(advanced.status(), 200);
+    assert!(process.throughput().await > 400.0);
+}
+
+#[test]
+fn bad_arguments_and_files_are_named() {
+    let run = |args: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_charter-simd")).args(args).output().unwrap();
+        assert!(!output.status.success(), "{args:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(run(&["--speed", "0"]).contains("not within"));
+    assert!(run(&["--plant", "/nonexistent.json"]).contains("/nonexistent.json"));
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    write!(file, r#"{{"replicas": 0}}"#).unwrap();
+    assert!(run(&["--plant", file.path().to_str().unwrap()]).contains("replicas is 0"));
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    write!(file, r#"{{"replica": 3}}"#).unwrap();
+    assert!(run(&["--plant", file.path().to_str().unwrap()]).contains("unknown field"));
+}
