@@ -1,6 +1,9 @@
 //! `PrometheusSource` against servers and proxies that misbehave.
-#![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 #![cfg(feature = "prometheus")]
+#![cfg_attr(
+    feature = "prometheus",
+    expect(clippy::unwrap_used, reason = "a test may fail where it stands")
+)]
 
 use std::time::Duration;
 

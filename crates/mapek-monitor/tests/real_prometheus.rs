@@ -1,6 +1,9 @@
 //! A monitor on a real Prometheus: the good case, and what it looks like when a target goes away.
-#![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 #![cfg(feature = "prometheus")]
+#![cfg_attr(
+    feature = "prometheus",
+    expect(clippy::unwrap_used, reason = "a test may fail where it stands")
+)]
 
 use std::{future::pending, sync::Arc, time::Duration};
 

@@ -209,6 +209,9 @@ fn kinds(observation: &Observation, source: &'static str) -> Vec<DoubtKind> {
     quality.doubts().map(|it| it.kind).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
+mod alerts;
+mod restart;
+
 #[tokio::test]
 async fn an_episode_lives_and_ends() {
     let mut bench = Bench::new(config());
@@ -346,87 +349,6 @@ fn own_word() -> Breach {
 }
 
 #[tokio::test]
-async fn an_alert_ends_with_the_feed_only_while_metrics_are_there() {
-    let mut bench = Bench::new(config());
-    bench.feed(vec![alert("A", AlertStatus::Firing, 0)]);
-    bench.cycle(0).await;
-    bench.feed(vec![]);
-    bench.script.say(OLDEST, Say::Values(vec![]));
-    assert_eq!(bench.cycle(30).await.open.len(), 1, "its metric may be what is gone");
-    bench.cut_feed();
-    bench.script.say(OLDEST, Say::Age(1));
-    assert_eq!(bench.cycle(60).await.open.len(), 1, "the feed cannot be read");
-    bench.feed(vec![]);
-    assert_eq!(bench.cycle(90).await.closed.len(), 1);
-}
-
-#[tokio::test]
-async fn a_webhook_is_unconfirmed_until_feed_or_expression_confirm_it() {
-    let mut bench = Bench::new(config());
-    bench.cut_feed();
-    bench.webhook(vec![alert("A", AlertStatus::Firing, 0)], 0).await;
-    let seen = bench.cycle(10).await;
-    assert!(!seen.open[0].is_confirmed());
-    assert_eq!(bench.cycle(20).await.open[0].last_seen, at(10), "nothing new was heard");
-
-    bench.script.rules.lock().unwrap().insert("A".to_owned(), "a > 1".to_owned());
-    bench.script.say("a > 1", Say::Values(vec![("other", 2.0)]));
-    let seen = bench.cycle(30).await;
-    assert!(seen.closed.len() == 1, "true for another series, false for this");
-
-    bench.webhook(vec![alert("B", AlertStatus::Firing, 35)], 0).await;
-    bench.script.rules.lock().unwrap().insert("B".to_owned(), "b > 1".to_owned());
-    bench.script.say("b > 1", Say::Values(vec![("", 2.0)]));
-    let seen = bench.cycle(40).await;
-    assert!(seen.open[0].is_confirmed());
-    bench.script.say("b > 1", Say::Fail);
-    assert_eq!(bench.cycle(50).await.open.len(), 1);
-    bench.script.say("b > 1", Say::Values(vec![]));
-    assert_eq!(bench.cycle(60).await.closed.len(), 1);
-}
-
-#[tokio::test]
-async fn resolved_alone_proves_nothing_while_there_is_somebody_to_ask() {
-    let mut bench = Bench::new(config());
-    bench.feed(vec![alert("A", AlertStatus::Firing, 0)]);
-    bench.cycle(0).await;
-    bench.cut_feed();
-    bench.webhook(vec![alert("A", AlertStatus::Resolved, 0)], 0).await;
-    assert_eq!(bench.cycle(30).await.open.len(), 1);
-
-    let mut deaf = Bench::with(config(), false);
-    deaf.webhook(vec![alert("A", AlertStatus::Firing, 0)], 0).await;
-    assert_eq!(deaf.cycle(0).await.open.len(), 1);
-    deaf.webhook(vec![alert("A", AlertStatus::Resolved, 0)], 0).await;
-    assert_eq!(deaf.cycle(30).await.closed.len(), 1, "there is nobody else to ask");
-}
-
-#[tokio::test]
-async fn what_began_and_ended_between_cycles_is_told_once() {
-    let mut bench = Bench::new(config());
-    bench.cycle(0).await;
-    let both = vec![alert("A", AlertStatus::Firing, 5), alert("A", AlertStatus::Resolved, 5)];
-    bench.webhook(both, 0).await;
-    let seen = bench.cycle(30).await;
-    assert!(seen.open.is_empty());
-    assert_eq!((seen.closed[0].onset, seen.closed[0].closed), (at(5), Some(at(10))));
-    assert!(bench.cycle(60).await.closed.is_empty());
-    bench.monitor.settle().await.unwrap();
-    assert!(bench.inbox.pending(10).await.unwrap().is_empty());
-}
-
-#[tokio::test]
-async fn a_cut_webhook_is_doubted_unless_the_feed_is_whole() {
-    let mut bench = Bench::new(config());
-    bench.webhook(vec![alert("A", AlertStatus::Firing, 0)], 3).await;
-    assert!(kinds(&bench.cycle(0).await, "alertmanager").is_empty());
-    bench.cut_feed();
-    bench.webhook(vec![alert("B", AlertStatus::Firing, 0)], 3).await;
-    let doubts = kinds(&bench.cycle(30).await, "alertmanager");
-    assert_eq!(doubts, [DoubtKind::Unreachable, DoubtKind::Truncated]);
-}
-
-#[tokio::test]
 async fn sensors_are_counted_and_doubted() {
     let query = |text: &str| Query::try_new(text).unwrap();
     let config = MonitorConfig {
@@ -513,60 +435,6 @@ async fn watched_values_come_with_trends() {
     assert_eq!(seen.value("load"), Some(4.0));
     let names: Vec<_> = seen.trends.iter().map(|it| it.name.as_str()).collect();
     assert_eq!(names, [r#"load{node="a"}"#, r#"load{node="b"}"#]);
-}
-
-#[tokio::test]
-async fn a_restart_goes_on_where_it_stood() {
-    let mut bench = Bench::new(config());
-    bench.script.say(BREACH, Say::Values(vec![("a", 2.0)]));
-    bench.webhook(vec![alert("A", AlertStatus::Firing, 0)], 0).await;
-    bench.cycle(0).await;
-    let text = serde_json::to_string(&bench.monitor.state()).unwrap();
-
-    let mut other = Bench::new(config());
-    other.script.say(BREACH, Say::Values(vec![("a", 2.0)]));
-    other.monitor.restore(serde_json::from_str(&text).unwrap()).unwrap();
-    assert_eq!(serde_json::to_string(&other.monitor.state()).unwrap(), text);
-    assert_eq!(other.cycle(30).await, bench.cycle(30).await);
-
-    let stranger = TargetId::try_new("stranger").unwrap();
-    let mut stranger = Monitor::builder(MonitorConfig::default()).target(stranger).build().unwrap();
-    let error = stranger.restore(bench.monitor.state()).unwrap_err();
-    assert!(error.to_string().contains("another target"));
-    let newer = text.replace(r#""version":1"#, r#""version":2"#);
-    assert!(other.monitor.restore(serde_json::from_str(&newer).unwrap()).is_err());
-}
-
-#[tokio::test]
-async fn a_new_inbox_is_heard_and_an_old_one_is_not_told_twice() {
-    let mut before = Bench::new(config());
-    before.webhook(vec![alert("A", AlertStatus::Firing, 0)], 0).await;
-    assert_eq!(before.cycle(10).await.closed.len(), 1, "the feed denies it");
-    let state = before.monitor.state();
-
-    // The crash came before the inbox was told: it has the same again.
-    let mut same = Bench::new(config());
-    same.monitor.restore(state.clone()).unwrap();
-    same.webhook(vec![alert("A", AlertStatus::Firing, 0)], 0).await;
-    assert!(same.cycle(20).await.closed.is_empty());
-
-    // An inbox that counts anew.
-    let mut new = Bench::new(config());
-    new.monitor.restore(state).unwrap();
-    new.cut_feed();
-    new.monitor.settle().await.unwrap();
-    new.webhook(vec![alert("B", AlertStatus::Firing, 15)], 0).await;
-    assert_eq!(new.cycle(20).await.open.len(), 1);
-}
-
-#[tokio::test]
-async fn an_inbox_that_cannot_be_read_is_doubted() {
-    let mut broken = crate::MockAlertInbox::new();
-    broken.expect_pending().returning(|_| Err(Error::storage("reading the inbox", "disk")));
-    let builder = Monitor::builder(MonitorConfig { up: None, ..MonitorConfig::default() });
-    let mut monitor = builder.inbox(Arc::new(broken)).build().unwrap();
-    let seen = monitor.observe(at(0), &[], pending()).await;
-    assert_eq!(kinds(&seen, "inbox"), [DoubtKind::Unreachable]);
 }
 
 #[tokio::test]
