@@ -74,7 +74,7 @@ where
 }
 
 /// Most episodes that one finding names, newest first. Confidence counts them all; nobody reads more of them.
-pub const EPISODES_MAX: usize = 1_000;
+pub const EPISODES_MAX: usize = 200;
 
 /// Most findings of one detector, most confident first. More say only that everything is on fire.
 pub const FINDINGS_MAX: usize = 100;

@@ -168,13 +168,12 @@ impl<'a> Window<'a> {
 pub struct WindowBuilder<'a> {
     target: &'a TargetId,
     limit: Option<(Timestamp, Duration)>,
-    raw: Vec<Raw>,
+    /// Each with the place of its breach in `named`.
+    raw: Vec<Onset>,
     named: Vec<(&'a Expectation, Option<&'a Component>)>,
     index: HashMap<(&'a str, Option<&'a str>), usize>,
     series: Option<&'a BTreeMap<String, Vec<Series>>>,
 }
-
-type Raw = (Timestamp, usize, Severity, bool);
 
 impl<'a> WindowBuilder<'a> {
     /// An empty window of `target`.
@@ -200,7 +199,10 @@ impl<'a> WindowBuilder<'a> {
     /// Adds episodes, in any order. An episode that is added twice counts once; those of other targets are left out.
     #[must_use]
     pub fn episodes(mut self, violations: impl IntoIterator<Item = &'a Violation>) -> Self {
-        for violation in violations.into_iter().filter(|it| it.target == *self.target) {
+        let violations = violations.into_iter();
+        let (least, most) = violations.size_hint();
+        self.raw.reserve(most.unwrap_or(least));
+        for violation in violations.filter(|it| it.target == *self.target) {
             let component = violation.component.as_ref();
             self.push(
                 &violation.expectation,
@@ -223,7 +225,7 @@ impl<'a> WindowBuilder<'a> {
             named.push((expectation, component));
             named.len() - 1
         });
-        self.raw.push((at, breach, severity, open));
+        self.raw.push(Onset { at, breach, severity, open });
     }
 
     /// Adds the watched values.
@@ -237,19 +239,21 @@ impl<'a> WindowBuilder<'a> {
     #[must_use]
     pub fn build(self) -> Window<'a> {
         let (components, breaches, rank) = intern(&self.named);
-        let mut open: Vec<Onset> = self
-            .raw
-            .iter()
-            .map(|&(at, breach, severity, open)| Onset { at, breach: rank[breach], severity, open })
-            .collect();
-        let from = self.limit.map(|(at, history)| earlier(at, history));
-        let mut onsets: Vec<Onset> =
-            open.iter().filter(|onset| from.is_none_or(|from| onset.at >= from)).copied().collect();
-        open.retain(|onset| onset.open);
+        let mut onsets = self.raw;
+        onsets.iter_mut().for_each(|onset| onset.breach = rank[onset.breach]);
+        let mut open: Vec<Onset> = onsets.iter().filter(|onset| onset.open).copied().collect();
+        if let Some((at, history)) = self.limit {
+            let from = earlier(at, history);
+            onsets.retain(|onset| onset.at >= from);
+        }
         // A stable order of what is told of one episode twice: the worst, still open, is kept.
-        onsets
-            .sort_unstable_by(|a, b| a.at.cmp(&b.at).then(a.breach.cmp(&b.breach)).then(b.cmp(a)));
-        open.sort_unstable_by(|a, b| a.breach.cmp(&b.breach).then(a.at.cmp(&b.at)).then(b.cmp(a)));
+        let told = |onset: &Onset| std::cmp::Reverse((onset.severity, onset.open));
+        onsets.sort_unstable_by(|a, b| {
+            a.at.cmp(&b.at).then_with(|| (a.breach, told(a)).cmp(&(b.breach, told(b))))
+        });
+        open.sort_unstable_by(|a, b| {
+            a.breach.cmp(&b.breach).then_with(|| (a.at, told(a)).cmp(&(b.at, told(b))))
+        });
         onsets.dedup_by(|next, kept| same_episode(next, kept));
         open.dedup_by(|next, kept| same_episode(next, kept));
         Window {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use mapek_model::{Confidence, Duration, Finding, FindingKind, since};
+use mapek_model::{Confidence, Duration, Finding, FindingKind, later};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -110,9 +110,12 @@ impl Detector for Temporal {
 fn bursts(onsets: &[Onset], length: Duration, least: usize) -> Vec<(Range<usize>, usize)> {
     let mut found: Vec<(Range<usize>, usize)> = Vec::new();
     let mut first = 0;
+    let mut end = onsets.first().map(|onset| later(onset.at, length));
     for (last, onset) in onsets.iter().enumerate() {
-        while since(onset.at, onsets[first].at) >= length {
+        // Where time itself ends, the last onset stays in its own window.
+        while end.is_some_and(|end| onset.at >= end) && first < last {
             first += 1;
+            end = Some(later(onsets[first].at, length));
         }
         let count = last - first + 1;
         if count < least {
@@ -137,9 +140,11 @@ pub(super) fn fullest<T>(
 ) -> Range<usize> {
     let mut best = 0..0;
     let mut first = 0;
+    let mut end = onsets.first().map(|onset| later(at(onset), length));
     for (last, onset) in onsets.iter().enumerate() {
-        while since(at(onset), at(&onsets[first])) >= length {
+        while end.is_some_and(|end| at(onset) >= end) && first < last {
             first += 1;
+            end = Some(later(at(&onsets[first]), length));
         }
         if last + 1 - first >= best.len() {
             best = first..last + 1;
