@@ -19,7 +19,7 @@ fn metrics() -> Metrics {
     metrics.recorder().observe(&state);
     metrics.alerts_received().add(3);
     let timer = metrics.client_timer("shop_api_response_duration_seconds", "Time to an answer");
-    timer.unwrap().observe(HOSTILE, "200", Duration::from_secs(40));
+    timer.expect("a name").observe(HOSTILE, "200", Duration::from_secs(40));
     metrics
 }
 

@@ -145,6 +145,7 @@ impl Metrics {
 
     /// All of them as OpenMetrics 1.0 text.
     #[must_use]
+    #[expect(clippy::missing_panics_doc, reason = "it cannot")]
     pub fn open_metrics(&self) -> String {
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.lock().registry)
