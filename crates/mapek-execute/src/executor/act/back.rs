@@ -1,0 +1,131 @@
+//! Undoing steps: look first, then intend and send; or find out what became of an undo that was sent.
+
+use mapek_model::{
+    Captured, Execution, ExecutionEvent, Phase, StepIndex, StepStatus, UndoClass, UndoReason, Way,
+};
+use serde_json::{Value, json};
+
+use super::{
+    super::{needs_operator, nth},
+    Act, Turn, action_of, answered, receipt_of, undo_class,
+};
+use crate::{EffectError, Presence, Repeat, ledger::Tracked};
+
+impl Act<'_> {
+    pub(super) async fn undo_step(&mut self, tracked: &Tracked, step: StepIndex) -> Turn {
+        self.once(step, Way::Undo)?;
+        let execution = &tracked.execution;
+        self.may_undo(execution)?;
+        let status = execution.status.steps().get(usize::from(step.0)).copied();
+        let unsure = matches!(status, Some(StepStatus::Intended | StepStatus::Unclear));
+        if undo_class(execution, step) == UndoClass::Irreversible {
+            if unsure {
+                let why = format!(
+                    "it cannot be known whether step {nth} ran, nor can it be undone",
+                    nth = nth(step)
+                );
+                return self.note(needs_operator(why));
+            }
+            return self.nothing_to_undo(execution, step, "it cannot be undone and stays");
+        }
+        let Some(captured) = execution.captured.get(&step).cloned() else {
+            return self.note(needs_operator(format!(
+                "nothing was captured before step {nth}",
+                nth = nth(step)
+            )));
+        };
+        let (effector, action) = (self.effector()?, action_of(execution, step)?);
+        // Reading first parks the undo while the managed system is away, without using up attempts.
+        let look = if unsure { Way::Do } else { Way::Undo };
+        let known = receipt_of(execution, step);
+        let receipt = match effector.read_back(action, look, &captured, &known).await {
+            Ok(Presence::NotApplied) if unsure => {
+                return self.nothing_to_undo(execution, step, "it never took effect");
+            }
+            Ok(Presence::Applied { .. }) if !unsure => {
+                return self.nothing_to_undo(execution, step, "it is undone already");
+            }
+            Ok(Presence::Applied { receipt }) => receipt,
+            Ok(Presence::NotApplied | Presence::Unknown { .. }) => known,
+            Err(error) => return self.parked(execution, step, &error),
+        };
+        self.send_undo(execution, step, &captured, &receipt).await
+    }
+
+    async fn send_undo(
+        &mut self,
+        execution: &Execution,
+        step: StepIndex,
+        captured: &Captured,
+        receipt: &Value,
+    ) -> Turn {
+        let (effector, action) = (self.effector()?, action_of(execution, step)?);
+        self.may_undo(execution)?;
+        self.intend(execution, step, Way::Undo, None)?;
+        let sending = self.sending(execution, step, Way::Undo);
+        let answer = effector.undo(action, captured, receipt, &sending).await;
+        if answer.is_ok()
+            && effector.read_back(action, Way::Undo, captured, receipt).await
+                == Ok(Presence::NotApplied)
+        {
+            let error = EffectError::transient("it was answered, but read back it is not undone");
+            return self.note(answered(step, Way::Undo, Err(error)));
+        }
+        self.note(answered(step, Way::Undo, answer))
+    }
+
+    fn nothing_to_undo(&mut self, execution: &Execution, step: StepIndex, note: &str) -> Turn {
+        self.intend(execution, step, Way::Undo, None)?;
+        let receipt = json!({ "nothing_sent": note });
+        self.note(ExecutionEvent::Applied { step, way: Way::Undo, receipt })
+    }
+
+    pub(super) async fn settle_undo(&mut self, tracked: &Tracked, step: StepIndex) -> Turn {
+        self.read_once(step, Way::Undo)?;
+        let execution = &tracked.execution;
+        let (effector, action) = (self.effector()?, action_of(execution, step)?);
+        let Some(captured) = execution.captured.get(&step).cloned() else {
+            return self.note(needs_operator(format!(
+                "nothing was captured before step {nth}",
+                nth = nth(step)
+            )));
+        };
+        let receipt = receipt_of(execution, step);
+        match effector.read_back(action, Way::Undo, &captured, &receipt).await {
+            Ok(Presence::Applied { receipt }) => {
+                self.note(ExecutionEvent::Applied { step, way: Way::Undo, receipt })
+            }
+            Ok(Presence::NotApplied) => self.note(ExecutionEvent::Refused {
+                step,
+                way: Way::Undo,
+                reason: "read back: it is not undone".to_owned(),
+                transient: true,
+            }),
+            Ok(Presence::Unknown { reason }) => {
+                let repeat = effector.repeat(&action.kind(), Way::Undo);
+                let may_resend = repeat.is_some_and(|it| it != Repeat::NonRepeatable)
+                    && execution.attempts <= self.control.config().max_retries;
+                if !may_resend {
+                    let why = format!(
+                        "it cannot be known whether step {nth} is undone: {reason}",
+                        nth = nth(step)
+                    );
+                    return self.note(needs_operator(why));
+                }
+                self.once(step, Way::Undo)?;
+                self.send_undo(execution, step, &captured, &receipt).await
+            }
+            Err(error) => self.parked(execution, step, &error),
+        }
+    }
+
+    /// While the loop is paused nothing is undone by itself; a person who asks for it has thought of that.
+    fn may_undo(&self, execution: &Execution) -> Turn {
+        let by_person =
+            matches!(execution.status.phase(), Phase::Undoing { why: UndoReason::Person, .. });
+        match self.control.paused() {
+            Some(paused) if !by_person => Err(self.rest(paused.to_string())),
+            _ => Ok(()),
+        }
+    }
+}

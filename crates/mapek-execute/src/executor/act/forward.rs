@@ -1,0 +1,218 @@
+//! Doing steps: check, capture, intend, send; or find out what became of one that was sent.
+
+use mapek_model::{Captured, Execution, ExecutionEvent, Observation, Precondition, StepIndex, Way};
+
+use super::{
+    super::{moves::give_up, needs_operator, nth},
+    Act, Rest, Turn, action_of, answered, receipt_of,
+};
+use crate::{Decision, EffectError, Presence, Repeat, judge::explained, ledger::Tracked};
+
+impl Act<'_> {
+    pub(super) async fn do_step(&mut self, tracked: &Tracked, step: StepIndex) -> Turn {
+        self.once(step, Way::Do)?;
+        let execution = &tracked.execution;
+        if let Err(reason) = self.still_valid(tracked, step) {
+            return self.give_up(execution, step, &reason);
+        }
+        // Asked here to spare the managed system reads that lead nowhere; what counts is the answer before sending.
+        self.permitted(tracked)?;
+        let (effector, action) = (self.effector()?, action_of(execution, step)?);
+        let captured = match effector.capture(action).await {
+            Ok(state) => Captured { at: self.now, state },
+            Err(error) => return self.unready(execution, step, &error, "reading its state"),
+        };
+        if let Err(error) = effector.rehearse(action, &captured).await {
+            return self.unready(execution, step, &error, "checking it");
+        }
+        self.send(tracked, step, Some(captured)).await
+    }
+
+    /// Writes the intent down, durable, then sends, then writes the answer down.
+    async fn send(
+        &mut self,
+        tracked: &Tracked,
+        step: StepIndex,
+        captured: Option<Captured>,
+    ) -> Turn {
+        let execution = &tracked.execution;
+        let (effector, action) = (self.effector()?, action_of(execution, step)?);
+        if tracked.suspect
+            && effector.repeat(&action.kind(), Way::Do) == Some(Repeat::NonRepeatable)
+        {
+            let reason = format!(
+                "a damaged record may hide that step {nth} was sent already, and it cannot be repeated",
+                nth = nth(step)
+            );
+            return self.note(needs_operator(reason));
+        }
+        let kept = captured.clone().or_else(|| execution.captured.get(&step).cloned());
+        let Some(state) = kept else {
+            return self.note(needs_operator(format!(
+                "nothing was captured before step {nth}",
+                nth = nth(step)
+            )));
+        };
+        self.permitted_and_intended(tracked, step, captured)?;
+        let sending = self.sending(execution, step, Way::Do);
+        let answer = effector.apply(action, &state, &sending).await;
+        self.note(answered(step, Way::Do, answer))
+    }
+
+    /// The last look at the rails and the intent, with nothing in between.
+    fn permitted_and_intended(
+        &mut self,
+        tracked: &Tracked,
+        step: StepIndex,
+        captured: Option<Captured>,
+    ) -> Turn {
+        self.permitted(tracked)?;
+        self.intend(&tracked.execution, step, Way::Do, captured)
+    }
+
+    fn permitted(&self, tracked: &Tracked) -> Turn {
+        let execution = &tracked.execution;
+        let ledger = self.control.ledger();
+        let decision = self.control.decide_in(
+            &ledger,
+            &execution.plan,
+            Some(execution),
+            &tracked.approvers,
+            self.observation,
+            self.now,
+        );
+        if decision == Decision::Run {
+            return Ok(());
+        }
+        let why = format!("the rails hold it back: {decision}");
+        Err(Rest { held_back: Some(decision), ..self.rest(why) })
+    }
+
+    /// What was true when the plan was made is looked at again each time that a step is sent.
+    fn still_valid(&self, tracked: &Tracked, step: StepIndex) -> Result<(), String> {
+        let execution = &tracked.execution;
+        if execution.plan.is_expired(self.now) {
+            return Err(format!("the plan expired at {}", execution.plan.expires));
+        }
+        if execution.plan.hash() != tracked.hash {
+            return Err("the plan is not the one that began".to_owned());
+        }
+        let index = usize::from(step.0);
+        let conditions = execution.plan.steps.get(index).map(|step| step.preconditions.as_slice());
+        conditions
+            .unwrap_or_default()
+            .iter()
+            .try_for_each(|condition| holds(condition, execution, self.observation))
+    }
+
+    /// A step that cannot be read or checked: later, or not at all.
+    fn unready(
+        &mut self,
+        execution: &Execution,
+        step: StepIndex,
+        error: &EffectError,
+        doing: &str,
+    ) -> Turn {
+        if error.is_transient() {
+            Err(self.rest(format!("{doing} before step {nth}: {error}", nth = nth(step))))
+        } else {
+            self.give_up(execution, step, &error.to_string())
+        }
+    }
+
+    fn give_up(&mut self, execution: &Execution, step: StepIndex, reason: &str) -> Turn {
+        self.note(give_up(execution, self.control.config(), step, reason))
+    }
+
+    /// It was sent, or may have been: look before anything else.
+    pub(super) async fn settle_do(&mut self, tracked: &Tracked, step: StepIndex) -> Turn {
+        self.read_once(step, Way::Do)?;
+        let execution = &tracked.execution;
+        let (effector, action) = (self.effector()?, action_of(execution, step)?);
+        let Some(captured) = execution.captured.get(&step) else {
+            return self.note(needs_operator(format!(
+                "nothing was captured before step {nth}",
+                nth = nth(step)
+            )));
+        };
+        let receipt = receipt_of(execution, step);
+        let repeat = effector.repeat(&action.kind(), Way::Do).unwrap_or(Repeat::NonRepeatable);
+        match effector.read_back(action, Way::Do, captured, &receipt).await {
+            Ok(Presence::Applied { receipt }) => {
+                self.note(ExecutionEvent::Applied { step, way: Way::Do, receipt })
+            }
+            Ok(Presence::NotApplied) => self.note(ExecutionEvent::Refused {
+                step,
+                way: Way::Do,
+                reason: "read back: it did not take effect".to_owned(),
+                // What cannot be repeated may still be on its way, and is not sent a second time.
+                transient: repeat != Repeat::NonRepeatable,
+            }),
+            Ok(Presence::Unknown { reason }) => {
+                self.resend_or_stop(tracked, step, repeat, &reason).await
+            }
+            Err(error) => self.parked(execution, step, &error),
+        }
+    }
+
+    async fn resend_or_stop(
+        &mut self,
+        tracked: &Tracked,
+        step: StepIndex,
+        repeat: Repeat,
+        reason: &str,
+    ) -> Turn {
+        let execution = &tracked.execution;
+        if repeat == Repeat::NonRepeatable {
+            let why =
+                format!("it cannot be known whether step {nth} ran: {reason}", nth = nth(step));
+            return self.note(needs_operator(why));
+        }
+        if execution.attempts > self.control.config().max_retries {
+            return self.give_up(execution, step, reason);
+        }
+        if let Err(reason) = self.still_valid(tracked, step) {
+            return self.give_up(execution, step, &reason);
+        }
+        self.once(step, Way::Do)?;
+        self.send(tracked, step, None).await
+    }
+}
+
+/// Whether a precondition holds; a resource that was not observed is not known to be as it should.
+fn holds(
+    condition: &Precondition,
+    execution: &Execution,
+    observation: &Observation,
+) -> Result<(), String> {
+    let find = |kind: &str, id: &str| {
+        observation
+            .resources_of(kind)
+            .find(|resource| resource.id == id)
+            .ok_or_else(|| format!("{kind} {id} was not observed"))
+    };
+    match condition {
+        Precondition::CausePresent => {
+            let explained = explained(execution);
+            let present = observation.open.iter().any(|it| explained.contains(&it.fingerprint()));
+            present.then_some(()).ok_or_else(|| "nothing that the plan explains is open".to_owned())
+        }
+        Precondition::Unchanged { kind, id, generation } => {
+            let found = find(kind, id)?.generation;
+            if found == Some(*generation) {
+                return Ok(());
+            }
+            let found = found.map_or_else(|| "unknown".to_owned(), |it| it.to_string());
+            Err(format!("{kind} {id} has changed: generation {found}, not {generation}"))
+        }
+        Precondition::Within { kind, id, attribute, min, max } => {
+            let found = find(kind, id)?.count(attribute);
+            if found.is_some_and(|value| (*min..=*max).contains(&value)) {
+                return Ok(());
+            }
+            let found = found.map_or_else(|| "unknown".to_owned(), |it| it.to_string());
+            Err(format!("{attribute} of {kind} {id} is {found}, not within {min} and {max}"))
+        }
+        other => Err(format!("{other:?} cannot be checked")),
+    }
+}
