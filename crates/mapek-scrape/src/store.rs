@@ -1,0 +1,309 @@
+//! Samples in memory, for as long as they are needed.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
+    time::Duration,
+};
+
+use mapek_model::{Labels, Timestamp};
+
+use crate::AppendError;
+
+/// How much a [`MetricStore`] keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoreConfig {
+    /// How long a sample is kept. Default 2 h: the longest window of our rules is an hour, and a trend wants another.
+    pub retention: Duration,
+    /// Series. Default 10 000: beyond that a Prometheus server is the right tool.
+    pub series_max: usize,
+    /// Samples in all, 16 bytes each. Default 4 000 000: all series for the whole retention, every 18 s.
+    pub samples_max: usize,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self {
+            retention: Duration::from_secs(2 * 60 * 60),
+            series_max: 10_000,
+            samples_max: 4_000_000,
+        }
+    }
+}
+
+/// A sample as it is stored: milliseconds since 1970, and the bits of the value, which a float register could change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Point {
+    pub(crate) at_ms: i64,
+    bits: u64,
+}
+
+/// The NaN that Prometheus, too, writes where a series ends.
+const STALE_BITS: u64 = 0x7ff0_0000_0000_0002;
+
+impl Point {
+    /// The value, or none where the series ends.
+    pub(crate) fn value(self) -> Option<f64> {
+        (self.bits != STALE_BITS).then(|| f64::from_bits(self.bits))
+    }
+}
+
+/// A time-series store in memory, shared between whoever writes (a [`Scraper`](crate::Scraper)) and whoever reads (an
+/// [`EmbeddedSource`](crate::EmbeddedSource)).
+///
+/// It never asks for the time: what is old is old compared with the newest sample, so that it works in virtual time.
+///
+/// ```
+/// use mapek_model::{Labels, Timestamp};
+/// use mapek_scrape::{MetricStore, StoreConfig};
+///
+/// let store = MetricStore::new(StoreConfig::default());
+/// let up = Labels::from_iter([("__name__", "up"), ("job", "web")]);
+/// store.append(&up, Timestamp::UNIX_EPOCH, 1.0)?;
+/// assert_eq!(store.series_count(), 1);
+/// # Ok::<(), mapek_scrape::AppendError>(())
+/// ```
+#[derive(Debug)]
+pub struct MetricStore {
+    config: StoreConfig,
+    inner: RwLock<Stored>,
+}
+
+/// What is stored.
+#[derive(Debug, Default)]
+pub(crate) struct Stored {
+    metrics: BTreeMap<String, BTreeMap<Arc<Labels>, VecDeque<Point>>>,
+    series: usize,
+    samples: usize,
+    newest_ms: Option<i64>,
+}
+
+impl MetricStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new(config: StoreConfig) -> Self {
+        Self { config, inner: RwLock::default() }
+    }
+
+    /// Adds a sample to the series with these labels, `__name__` included; `at` is cut to milliseconds. The same sample
+    /// twice is fine.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError`] if the series has a newer sample or another one of the same instant, if it is older than the
+    /// retention, or if the store is full.
+    pub fn append(&self, labels: &Labels, at: Timestamp, value: f64) -> Result<(), AppendError> {
+        self.write(labels, at, value.to_bits(), false)
+    }
+
+    /// Ends a series: from `at` on an instant query no longer answers its last value, nor one of that very instant. A later
+    /// sample begins it anew.
+    ///
+    /// # Errors
+    ///
+    /// As [`append`](Self::append).
+    pub fn mark_stale(&self, labels: &Labels, at: Timestamp) -> Result<(), AppendError> {
+        self.write(labels, at, STALE_BITS, true)
+    }
+
+    /// Like [`append`](Self::append), whether there is room or not: for the few series that tell that there is none.
+    pub(crate) fn append_always(
+        &self,
+        labels: &Labels,
+        at: Timestamp,
+        value: f64,
+    ) -> Result<(), AppendError> {
+        self.write(labels, at, value.to_bits(), true)
+    }
+
+    fn write(
+        &self,
+        labels: &Labels,
+        at: Timestamp,
+        bits: u64,
+        always: bool,
+    ) -> Result<(), AppendError> {
+        let point = Point { at_ms: floor_ms(at), bits };
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        inner.write(labels, point, &self.config, always)
+    }
+
+    /// Forgets what is older than the retention at `now`.
+    pub fn expire(&self, now: Timestamp) {
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        inner.expire(floor_ms(now).saturating_sub(as_ms(self.config.retention)));
+    }
+
+    /// How many series it holds, ended ones included while they are kept.
+    #[must_use]
+    pub fn series_count(&self) -> usize {
+        self.read().series
+    }
+
+    /// How many samples it holds, ends of series included.
+    #[must_use]
+    pub fn sample_count(&self) -> usize {
+        self.read().samples
+    }
+
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, Stored> {
+        self.inner.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Stored {
+    fn write(
+        &mut self,
+        labels: &Labels,
+        point: Point,
+        config: &StoreConfig,
+        always: bool,
+    ) -> Result<(), AppendError> {
+        let newest_ms = self.newest_ms.map_or(point.at_ms, |newest| newest.max(point.at_ms));
+        if point.at_ms < newest_ms.saturating_sub(as_ms(config.retention)) {
+            return Err(AppendError::TooOld);
+        }
+        if self.samples >= config.samples_max && !always {
+            return Err(AppendError::Full { limit: config.samples_max, unit: "samples" });
+        }
+        let name = labels.get("__name__").unwrap_or_default();
+        if let Some(points) = self.metrics.get_mut(name).and_then(|metric| metric.get_mut(labels)) {
+            match points.back_mut() {
+                Some(last) if *last == point => return Ok(()),
+                // What was written at this instant is taken back: half a scrape is none.
+                Some(last) if last.at_ms == point.at_ms && point.value().is_none() => {
+                    *last = point;
+                    return Ok(());
+                }
+                Some(last) if last.at_ms >= point.at_ms => return Err(AppendError::OutOfOrder),
+                _ => points.push_back(point),
+            }
+        } else {
+            if self.series >= config.series_max && !always {
+                return Err(AppendError::Full { limit: config.series_max, unit: "series" });
+            }
+            let metric = self.metrics.entry(name.to_owned()).or_default();
+            metric.insert(Arc::new(labels.clone()), VecDeque::from([point]));
+            self.series += 1;
+        }
+        self.samples += 1;
+        self.newest_ms = Some(newest_ms);
+        Ok(())
+    }
+
+    fn expire(&mut self, oldest_ms: i64) {
+        let (mut series, mut samples) = (0, 0);
+        self.metrics.retain(|_, metric| {
+            metric.retain(|_, points| {
+                let old = points.partition_point(|point| point.at_ms < oldest_ms);
+                points.drain(..old);
+                samples += points.len();
+                !points.is_empty()
+            });
+            series += metric.len();
+            !metric.is_empty()
+        });
+        (self.series, self.samples) = (series, samples);
+    }
+
+    /// The series of a metric, or of all, by metric and labels.
+    pub(crate) fn series<'a>(
+        &'a self,
+        metric: Option<&'a str>,
+    ) -> impl Iterator<Item = (&'a Arc<Labels>, &'a VecDeque<Point>)> {
+        let named = metric.and_then(|name| self.metrics.get(name));
+        let all = metric.is_none().then(|| self.metrics.values()).into_iter().flatten();
+        named.into_iter().chain(all).flatten()
+    }
+}
+
+/// Whole milliseconds since 1970, in which Prometheus counts.
+pub(crate) fn floor_ms(at: Timestamp) -> i64 {
+    let ms = at.as_nanosecond().div_euclid(1_000_000);
+    i64::try_from(ms).expect("a timestamp's milliseconds fit: its range ends in the year 9999")
+}
+
+/// The same of a duration, cut at the largest.
+pub(crate) fn as_ms(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(name: &str) -> Labels {
+        Labels::from_iter([("__name__", name)])
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(seconds).unwrap()
+    }
+
+    #[test]
+    fn a_series_only_grows_at_its_end() {
+        let store = MetricStore::new(StoreConfig::default());
+        let up = labels("up");
+        assert_eq!(store.append(&up, at(10), 1.0), Ok(()));
+        assert_eq!(store.append(&up, at(10), 1.0), Ok(()), "the same again");
+        assert_eq!(store.append(&up, at(10), 0.0), Err(AppendError::OutOfOrder));
+        assert_eq!(store.append(&up, at(9), 1.0), Err(AppendError::OutOfOrder));
+        assert_eq!((store.series_count(), store.sample_count()), (1, 1));
+    }
+
+    #[test]
+    fn limits_hold_and_the_store_can_still_say_so() {
+        let config = StoreConfig { series_max: 2, samples_max: 3, ..StoreConfig::default() };
+        let store = MetricStore::new(config);
+        store.append(&labels("a"), at(0), 1.0).unwrap();
+        store.append(&labels("b"), at(0), 1.0).unwrap();
+        let full = store.append(&labels("c"), at(0), 1.0).unwrap_err();
+        assert_eq!(full, AppendError::Full { limit: 2, unit: "series" });
+        store.append(&labels("a"), at(1), 1.0).unwrap();
+        let full = store.append(&labels("a"), at(2), 1.0).unwrap_err();
+        assert_eq!(full, AppendError::Full { limit: 3, unit: "samples" });
+        assert_eq!(store.append_always(&labels("up"), at(2), 0.0), Ok(()));
+    }
+
+    #[test]
+    fn what_is_old_goes_and_makes_room() {
+        let retention = Duration::from_secs(60);
+        let store = MetricStore::new(StoreConfig { retention, ..StoreConfig::default() });
+        for second in 0..=90 {
+            store.append(&labels("a"), at(second), 1.0).unwrap();
+        }
+        store.append(&labels("b"), at(30), 1.0).unwrap();
+        assert_eq!(store.append(&labels("c"), at(29), 1.0), Err(AppendError::TooOld));
+        store.expire(at(91));
+        assert_eq!((store.series_count(), store.sample_count()), (1, 60));
+    }
+
+    #[test]
+    fn a_mark_is_no_value() {
+        let store = MetricStore::new(StoreConfig::default());
+        store.append(&labels("a"), at(0), f64::NAN).unwrap();
+        store.mark_stale(&labels("a"), at(1)).unwrap();
+        let read = store.read();
+        let (_, points) = read.series(Some("a")).next().unwrap();
+        assert!(points[0].value().unwrap().is_nan());
+        assert_eq!(points[1].value(), None);
+    }
+
+    #[test]
+    fn a_mark_takes_back_what_was_written_at_its_instant() {
+        let store = MetricStore::new(StoreConfig::default());
+        store.append(&labels("a"), at(0), 1.0).unwrap();
+        store.mark_stale(&labels("a"), at(0)).unwrap();
+        assert_eq!(store.mark_stale(&labels("a"), at(-1)), Err(AppendError::OutOfOrder));
+        let read = store.read();
+        let (_, points) = read.series(Some("a")).next().unwrap();
+        assert_eq!((points.len(), points[0].value()), (1, None));
+    }
+
+    #[test]
+    fn milliseconds_are_cut_downwards() {
+        assert_eq!(floor_ms(Timestamp::from_nanosecond(1_999_999).unwrap()), 1);
+        assert_eq!(floor_ms(Timestamp::from_nanosecond(-1).unwrap()), -1);
+        assert!(floor_ms(Timestamp::MIN) < 0 && floor_ms(Timestamp::MAX) > 0);
+    }
+}
