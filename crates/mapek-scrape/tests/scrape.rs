@@ -1,5 +1,6 @@
 //! Scraping: over HTTP and in process, in virtual time, and from targets that misbehave.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail")]
 #![expect(clippy::float_cmp, reason = "the numbers are exact")]
 
 use std::{
