@@ -171,7 +171,7 @@ fn listed_node(value: &Value) -> Option<Node> {
 fn healthy_word(status: &str) -> Option<bool> {
     match status {
         "healthy" | "up" | "ok" | "normal" | "ready" => Some(true),
-        "unhealthy" | "down" | "dead" | "failed" => Some(false),
+        "unhealthy" | "down" | "dead" | "failed" | "crashed" => Some(false),
         _ => None,
     }
 }
