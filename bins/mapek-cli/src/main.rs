@@ -1,3 +1,7 @@
 //! The `mapek` binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mapek_cli::main()
+}

@@ -115,10 +115,8 @@ fn set(config: &mut Config, name: &str, path: &str, text: &str) -> Result<(), Co
         place = fields.get_mut(part).expect("it was just found");
     }
     // A text first: it may be what the key wants, and `30s` is nothing else. Then whatever YAML makes of it.
-    let readings = [
-        Some(Value::String(text.to_owned())),
-        serde_saphyr::from_str::<Value>(text).ok(),
-    ];
+    let readings =
+        [Some(Value::String(text.to_owned())), serde_saphyr::from_str::<Value>(text).ok()];
     let mut why = String::new();
     for reading in readings.into_iter().flatten() {
         *at(&mut whole, path) = reading;

@@ -15,16 +15,16 @@ const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// A configuration that can be used.
 #[derive(Debug)]
-pub(crate) struct Loaded {
+pub struct Loaded {
     /// The values.
-    pub(crate) config: Config,
+    pub config: Config,
     /// What people should know about it: overrides that took effect, keys that have none.
-    pub(crate) notices: Vec<String>,
+    pub notices: Vec<String>,
 }
 
 /// The configuration cannot be used.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
-pub(crate) enum ConfigError {
+pub enum ConfigError {
     /// The file cannot be read.
     #[error("cannot read the configuration {path}")]
     #[diagnostic(help("check the path, or start without --config to use the defaults"))]
@@ -67,13 +67,15 @@ pub(crate) enum ConfigError {
 /// # Errors
 ///
 /// [`ConfigError`] says where and what to do.
-pub(crate) fn load(
+pub fn load(
     path: Option<&Path>,
     environment: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Loaded, ConfigError> {
     let config = path.map_or_else(|| Ok(Config::default()), read)?;
     let (mut config, mut notices) = env::overridden(config, environment)?;
-    config.validate().map_err(|report| ConfigError::Refused(format!("after overrides: {report}")))?;
+    config
+        .validate()
+        .map_err(|report| ConfigError::Refused(format!("after overrides: {report}")))?;
     read_key(&mut config)?;
     refuse_in_production(&config)?;
     notices.extend(without_effect(&config));
@@ -101,9 +103,8 @@ pub(super) fn parse(text: &str, name: &str) -> Result<Config, ConfigError> {
 }
 
 fn render(error: &serde_saphyr::Error, text: &str, name: &str) -> String {
-    let position = error
-        .location()
-        .map_or_else(String::new, |at| format!(":{}:{}", at.line(), at.column()));
+    let position =
+        error.location().map_or_else(String::new, |at| format!(":{}:{}", at.line(), at.column()));
     let line = error
         .location()
         .and_then(|at| text.lines().nth(usize::try_from(at.line()).ok()?.checked_sub(1)?))
@@ -172,7 +173,9 @@ fn without_effect(config: &Config) -> Vec<String> {
     let default = Config::default();
     let mut notices = Vec::new();
     if config.performance.async_executor != default.performance.async_executor {
-        notices.push("performance.async_executor has no effect: the loop is always asynchronous".to_owned());
+        notices.push(
+            "performance.async_executor has no effect: the loop is always asynchronous".to_owned(),
+        );
     }
     notices
 }

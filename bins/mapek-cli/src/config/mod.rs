@@ -8,11 +8,10 @@ mod nearest;
 mod render;
 mod sections;
 
-pub(crate) use load::{ConfigError, Loaded, load};
+pub use load::{ConfigError, Loaded, load};
 pub(crate) use render::effective_yaml;
+pub use sections::Config;
 pub(crate) use sections::{
-    AlertmanagerSection, AnalyzeSection, ApiSection, Config, ExecuteSection, ExecutionMode,
-    KnowledgeSection, LogFormat, LogLevel, LoggingSection, Mode, MonitorSection,
-    OrchestratorSection, PerformanceSection, PlanSection, QueryEntry, RailsProfile, Secret,
-    StagingSection, ThresholdDirection,
+    AlgorithmEntry, AlgorithmName, Database, ExecutionMode, LogFormat, MetricEntry, QueryEntry,
+    RailsProfile, Secret, ThresholdDirection,
 };

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize, Serializer};
 /// The whole file.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, Validate)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct Config {
+pub struct Config {
     /// The loop itself.
     #[garde(dive)]
     pub(crate) orchestrator: OrchestratorSection,

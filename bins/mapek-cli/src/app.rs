@@ -1,0 +1,224 @@
+//! The running process: the loop, its API, its webhook, and what has to be scraped for it.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use charter_sim::InProcess;
+use mapek::{
+    Clock, Loop, LoopHandle,
+    alertmanager::WebhookServer,
+    model::{Duration, later},
+    monitor::{AlertInbox, InboxIntake},
+    scrape::Scraper,
+    server::{Metrics, MetricsRecorder, Options, Server, metrics_router, router},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{error, info, warn};
+
+use crate::{
+    compose::{self, BuildError, Charter},
+    config::Config,
+    counted::{CountedInbox, TimedCharter, WakingIntake},
+};
+
+/// How often the reference server in this process is moved on.
+const PLANT_STEP: Duration = Duration::from_millis(500);
+
+/// Everything that `mapek run` runs, listening but not yet serving.
+#[derive(Debug)]
+pub struct App {
+    looped: Loop,
+    clock: Arc<dyn Clock>,
+    api: Server,
+    metrics_server: Option<Server>,
+    metrics: Metrics,
+    recorder: MetricsRecorder,
+    webhook: Option<WebhookServer<WakingIntake<InboxIntake>>>,
+    scraper: Option<Scraper>,
+    scrape_interval: Duration,
+    plant: Option<InProcess>,
+}
+
+impl App {
+    /// Puts everything together and binds the listeners. Nothing is sent yet.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`] names the part that cannot be set up.
+    pub async fn build(config: &Config) -> Result<Self, BuildError> {
+        let clock = compose::system_clock();
+        let metrics = Metrics::new();
+        let charter = compose::charter(config, clock.as_ref())?;
+        let timer = metrics
+            .client_timer("charter_api_response_duration_seconds", "Calls to Charter.")
+            .map_err(BuildError::of("the metrics"))?;
+        let timed = TimedCharter::new(charter.api(), Arc::clone(&clock), timer);
+        let (source, scraper) = compose::metrics(config)?;
+        let (mut outside, inbox) =
+            compose::outside(config, Arc::clone(&clock), Arc::new(timed), source)?;
+        let inbox = inbox.map(|inbox| inbox as Arc<dyn AlertInbox>);
+        outside.inbox = inbox.clone().map(|inbox| {
+            Arc::new(CountedInbox::new(inbox, metrics.alerts_processed())) as Arc<dyn AlertInbox>
+        });
+        let (builder, recovery) = compose::builder(config, outside)?;
+        for execution in &recovery.resumed {
+            info!(%execution, "goes on where it was");
+        }
+        for execution in &recovery.needs_operator {
+            warn!(%execution, "needs an operator");
+        }
+        let looped = builder.build().map_err(BuildError::of("the loop"))?;
+        let webhook = match inbox {
+            Some(inbox) => Some(webhook(config, inbox, &looped.handle(), &metrics).await?),
+            None => None,
+        };
+        let host = &config.api.host;
+        let metrics_server = match config.api.metrics_port {
+            Some(port) => Some(listen(host, port).await?),
+            None => None,
+        };
+        Ok(Self {
+            clock,
+            api: listen(host, config.api.port).await?,
+            metrics_server,
+            recorder: metrics.recorder(),
+            metrics,
+            webhook,
+            scraper,
+            scrape_interval: config.monitor.scrape_interval,
+            plant: match charter {
+                Charter::InProcess(plant) => Some(plant),
+                Charter::Http(_) => None,
+            },
+            looped,
+        })
+    }
+
+    /// Steers the loop.
+    #[must_use]
+    pub fn handle(&self) -> LoopHandle {
+        self.looped.handle()
+    }
+
+    /// Where the API listens.
+    #[must_use]
+    pub fn api_address(&self) -> SocketAddr {
+        self.api.local_addr()
+    }
+
+    /// Where the webhook listens, if there is one.
+    #[must_use]
+    pub fn webhook_address(&self) -> Option<SocketAddr> {
+        self.webhook.as_ref().map(WebhookServer::local_addr)
+    }
+
+    /// Runs until `shutdown` is cancelled; then lets the running cycle and the requests in progress finish.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let Self { looped, clock, api, metrics_server, metrics, recorder, webhook, .. } = self;
+        let tasks = TaskTracker::new();
+        // Servers outlive the loop: what it ends with can still be seen, and webhooks are still taken.
+        let stop = CancellationToken::new();
+        let states = looped.handle().watch();
+        tasks.spawn(recorder.follow(states.clone()));
+        let own = metrics_server.is_none().then(|| metrics.clone());
+        let routes = router(states, Options { metrics: own, ..Options::default() });
+        info!(address = %api.local_addr(), "API");
+        tasks.spawn(served("API", api.serve(routes, stop.clone().cancelled_owned())));
+        if let Some(server) = metrics_server {
+            info!(address = %server.local_addr(), "metrics");
+            let routes = metrics_router(metrics);
+            tasks.spawn(served("metrics", server.serve(routes, stop.clone().cancelled_owned())));
+        }
+        if let Some(webhook) = webhook {
+            info!(address = %webhook.local_addr(), "webhook");
+            tasks.spawn(served("webhook", webhook.serve(stop.clone().cancelled_owned())));
+        }
+        if let Some(scraper) = self.scraper {
+            let every = self.scrape_interval;
+            tasks.spawn(scrape(scraper, every, Arc::clone(&clock), stop.clone()));
+        }
+        if let Some(plant) = self.plant {
+            tasks.spawn(live(plant, clock, stop.clone()));
+        }
+        looped.run(shutdown.cancelled_owned()).await;
+        info!("the loop has stopped");
+        stop.cancel();
+        tasks.close();
+        tasks.wait().await;
+    }
+}
+
+async fn webhook(
+    config: &Config,
+    inbox: Arc<dyn AlertInbox>,
+    handle: &LoopHandle,
+    metrics: &Metrics,
+) -> Result<WebhookServer<WakingIntake<InboxIntake>>, BuildError> {
+    let section = &config.alertmanager;
+    let intake = WakingIntake {
+        inner: InboxIntake::new(inbox),
+        waker: handle.waker(),
+        received: metrics.alerts_received(),
+    };
+    let address = resolve(&section.webhook_host, section.webhook_port).await?;
+    WebhookServer::bind(address, section.webhook_path.clone(), intake)
+        .await
+        .map_err(|error| taken("the webhook", "alertmanager.webhook_port", error))
+}
+
+async fn listen(host: &str, port: u16) -> Result<Server, BuildError> {
+    let address = resolve(host, port).await?;
+    Server::bind(address).await.map_err(|error| taken("the API", "api.port", error))
+}
+
+fn taken(
+    what: &str,
+    key: &str,
+    error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> BuildError {
+    BuildError::new(what, error).with_help(format!("choose another port with {key}"))
+}
+
+async fn resolve(host: &str, port: u16) -> Result<SocketAddr, BuildError> {
+    let what = || format!("the address {host}:{port}");
+    let mut found = tokio::net::lookup_host((host, port))
+        .await
+        .map_err(|error| BuildError::new(what(), error))?;
+    found.next().ok_or_else(|| BuildError::new(what(), "it names no address"))
+}
+
+async fn served<E: std::error::Error>(
+    what: &'static str,
+    serving: impl Future<Output = Result<(), E>>,
+) {
+    if let Err(error) = serving.await {
+        error!(%error, what, "a server ended badly");
+    }
+}
+
+/// Scrapes now, and then at every interval.
+async fn scrape(scraper: Scraper, every: Duration, clock: Arc<dyn Clock>, stop: CancellationToken) {
+    loop {
+        let now = clock.now();
+        for target in scraper.scrape(now).await.targets {
+            if let Some(error) = target.error {
+                warn!(%error, job = target.job, instance = target.instance, "cannot be scraped");
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = clock.sleep_until(later(now, every)) => {}
+        }
+    }
+}
+
+/// Lets time pass for the reference server in this process.
+async fn live(plant: InProcess, clock: Arc<dyn Clock>, stop: CancellationToken) {
+    loop {
+        let now = clock.now();
+        plant.advance_to(now);
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = clock.sleep_until(later(now, PLANT_STEP)) => {}
+        }
+    }
+}

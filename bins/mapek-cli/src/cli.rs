@@ -1,0 +1,135 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A control loop that sees violations, finds their cause, remedies it and checks whether that helped.
+#[derive(Debug, Parser)]
+#[command(name = "mapek", version, about, max_term_width = 100, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What the exit codes mean.
+const EXIT_CODES: &str = "Exit codes: 0 it worked; 1 it did not; 2 the command line, the configuration or the input \
+                          cannot be used.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the loop beside Prometheus, Alertmanager and Charter.
+    Run(ConfigArgs),
+    /// Check the configuration, and with --live what it points to.
+    Check(CheckArgs),
+    /// Show what a running loop is at.
+    Status(StatusArgs),
+    /// Observe once, and print the observation as JSON.
+    Monitor(ConfigArgs),
+    /// Diagnose: an observation on standard input, or violations in FILE, one JSON object a line.
+    Analyze(AnalyzeArgs),
+    /// Plan: reads {"observation": …, "diagnosis": …} as JSON lines, prints plans.
+    Plan(StageArgs),
+    /// Execute plans, one JSON object a line; only as a dry run.
+    Execute(ExecuteArgs),
+    /// See it heal: reference server, loop and metric source in one process.
+    Demo(DemoArgs),
+}
+
+/// Where the configuration is.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ConfigArgs {
+    /// The configuration file; the defaults if there is none.
+    #[arg(long, short, value_name = "FILE", env = "MAPEK_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// Ask Prometheus, Alertmanager and Charter too: expected series, loaded rules, receivers, and a test alert that must
+    /// reach our webhook.
+    #[arg(long)]
+    pub(crate) live: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// The API to ask, if not the configured one.
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How an answer looks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// One JSON object a line.
+    #[default]
+    Json,
+    /// A table for people.
+    Table,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AnalyzeArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// Violations, one JSON object a line, in any order of time; `-` for standard input. Without it, observations are
+    /// read from standard input.
+    pub(crate) file: Option<PathBuf>,
+    /// How the diagnosis is printed.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StageArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// Where the input is; standard input if absent or `-`.
+    pub(crate) file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExecuteArgs {
+    #[command(flatten)]
+    pub(crate) stage: StageArgs,
+    /// Say what would be done, and do nothing. Required: only the loop executes for real.
+    #[arg(long, required = true)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// End by itself, with exit code 0 only if the loop healed the fault.
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// How many times faster than real time.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) speed: u32,
+    /// What all random numbers come from.
+    #[arg(long, default_value_t = 7)]
+    pub(crate) seed: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn executing_alone_needs_dry_run() {
+        assert!(Cli::try_parse_from(["mapek", "execute"]).is_err());
+        assert!(Cli::try_parse_from(["mapek", "execute", "--dry-run"]).is_ok());
+    }
+}

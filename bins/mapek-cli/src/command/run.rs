@@ -1,0 +1,38 @@
+//! `mapek run`.
+
+use std::process::ExitCode;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::{Done, configuration};
+use crate::{App, cli::ConfigArgs, logging};
+
+/// Runs the loop until the process is told to stop.
+pub(crate) async fn run(args: &ConfigArgs) -> Done {
+    let loaded = configuration(args)?;
+    let _log = logging::start(&loaded.config)?;
+    for notice in &loaded.notices {
+        warn!("{notice}");
+    }
+    let app = App::build(&loaded.config).await?;
+    let shutdown = CancellationToken::new();
+    tokio::spawn(on_signal(shutdown.clone()));
+    app.run(shutdown).await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Cancels on SIGTERM and SIGINT.
+async fn on_signal(shutdown: CancellationToken) {
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return warn!("signals cannot be caught: the process ends at once when it is told to");
+    };
+    tokio::select! {
+        _ = terminate.recv() => info!("SIGTERM"),
+        _ = interrupt.recv() => info!("SIGINT"),
+    }
+    shutdown.cancel();
+}

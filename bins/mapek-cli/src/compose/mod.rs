@@ -1,0 +1,252 @@
+//! From a configuration to running parts. This is the only place that knows which implementation stands behind a seam.
+
+mod charter;
+mod settings;
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use mapek::{
+    Builder, Checkpoint, Clock, FileCheckpoint, IdSource, Loop, RandomIds, Seed, SystemClock,
+    Waker,
+    alertmanager::AlertmanagerApi,
+    analyze::Analyzer,
+    charter::CharterApi,
+    execute::{CharterEffector, Effector, Executor, Rails, Recovery},
+    knowledge::Knowledge,
+    model::{ContentHash, SourceName},
+    monitor::{
+        AlertFeed, AlertInbox, AlertmanagerFeed, CharterElement, CharterElementConfig,
+        MetricSource, Monitor, PrometheusConfig, PrometheusSource, SqliteInbox,
+    },
+    plan::charter::CharterStrategies,
+    scrape::{EmbeddedSource, MetricStore, Scraper, StoreConfig, Target},
+    store::{SqliteStore, Store},
+};
+
+pub use charter::{Charter, charter};
+pub(crate) use settings::monitor_config;
+
+use crate::config::Config;
+
+/// A part cannot be put together.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[error("{what} cannot be set up")]
+pub struct BuildError {
+    what: String,
+    #[source]
+    source: Box<dyn std::error::Error + Send + Sync>,
+    #[help]
+    help: Option<String>,
+}
+
+impl BuildError {
+    /// What failed, and why.
+    pub(crate) fn new(
+        what: impl Into<String>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self { what: what.into(), source: source.into(), help: None }
+    }
+
+    /// The same, with what to do about it.
+    pub(crate) fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// For `map_err`.
+    pub(crate) fn of<E>(what: &'static str) -> impl FnOnce(E) -> Self
+    where
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        move |source| Self::new(what, source)
+    }
+}
+
+/// Everything that a loop needs from outside itself. A demo or a test brings its own.
+#[derive(Debug)]
+pub struct Outside {
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where ids come from.
+    pub ids: Arc<dyn IdSource>,
+    /// What random numbers come from, if that is to be known.
+    pub seed: Option<Seed>,
+    /// The managed system.
+    pub charter: Arc<dyn CharterApi>,
+    /// Its metrics.
+    pub metrics: Arc<dyn MetricSource>,
+    /// Alerts that fire.
+    pub feed: Option<Arc<dyn AlertFeed>>,
+    /// Alerts that webhooks brought.
+    pub inbox: Option<Arc<dyn AlertInbox>>,
+    /// Where the journal is.
+    pub store: Arc<dyn Store>,
+    /// What is remembered.
+    pub knowledge: Knowledge,
+    /// What survives a restart besides.
+    pub checkpoint: Arc<dyn Checkpoint>,
+    /// Whether journal and pause file are on a disk.
+    pub on_disk: bool,
+}
+
+/// A client that keeps its connections, follows no redirect, and brings `timeout`.
+pub(crate) fn http_client(timeout: std::time::Duration) -> Result<reqwest::Client, BuildError> {
+    reqwest::Client::builder()
+        .timeout(timeout)
+        .connect_timeout(std::time::Duration::from_secs(5))
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(concat!("mapek/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(BuildError::of("the HTTP client"))
+}
+
+/// The metric source that the configuration asks for, and what has to be scraped for it.
+pub(crate) fn metrics(
+    config: &Config,
+) -> Result<(Arc<dyn MetricSource>, Option<Scraper>), BuildError> {
+    let client = http_client(config.monitor.read_deadline)?;
+    if config.monitor.targets.is_empty() {
+        let source = PrometheusConfig::at(config.monitor.prometheus_url.clone());
+        let source = PrometheusSource::try_new(client, source)
+            .map_err(BuildError::of("the Prometheus client"))?;
+        return Ok((Arc::new(source), None));
+    }
+    let store = Arc::new(MetricStore::new(StoreConfig::default()));
+    let mut scraper = Scraper::builder(Arc::clone(&store)).client(client);
+    for target in &config.monitor.targets {
+        let job = target.job.as_deref().unwrap_or("charter");
+        let target = Target::http(job, &target.url).map_err(BuildError::of("a scrape target"))?;
+        scraper = scraper.target(target);
+    }
+    let scraper = scraper.build().map_err(BuildError::of("the scraper"))?;
+    let name = SourceName::try_new("scrape").map_err(BuildError::of("the metric source"))?;
+    Ok((Arc::new(EmbeddedSource::new(name, store)), Some(scraper)))
+}
+
+/// The client of Alertmanager.
+pub(crate) fn alertmanager(
+    config: &Config,
+    clock: &dyn Clock,
+) -> Result<Arc<dyn AlertmanagerApi>, BuildError> {
+    let client = http_client(config.monitor.read_deadline)?;
+    let settings = mapek::alertmanager::Config {
+        url: config.alertmanager.url.clone(),
+        ..mapek::alertmanager::Config::default()
+    };
+    settings.build(client, clock.now()).map_err(BuildError::of("the Alertmanager client"))
+}
+
+/// What the configuration asks for, on disk and over the network.
+///
+/// # Errors
+///
+/// [`BuildError`] names the part that cannot be set up.
+pub(crate) fn outside(
+    config: &Config,
+    clock: Arc<dyn Clock>,
+    charter: Arc<dyn CharterApi>,
+    metrics: Arc<dyn MetricSource>,
+) -> Result<(Outside, Option<Arc<SqliteInbox>>), BuildError> {
+    let directory = config.execute.state_dir.as_path();
+    std::fs::create_dir_all(directory).map_err(|error| {
+        BuildError::new(format!("the state directory {}", directory.display()), error)
+            .with_help("set execute.state_dir to a directory that can be written")
+    })?;
+    let open = |name: &str| directory.join(name);
+    let store = SqliteStore::open(open("journal.db")).map_err(|error| locked("journal", error))?;
+    let (feed, inbox) = if config.alertmanager.enabled {
+        let api = alertmanager(config, clock.as_ref())?;
+        let feed = AlertmanagerFeed::new(api, mapek::alertmanager::AlertFilter::default());
+        let inbox = SqliteInbox::open(open("inbox.db"), SqliteInbox::CAPACITY)
+            .map_err(|error| locked("inbox", error))?;
+        (Some(Arc::new(feed) as Arc<dyn AlertFeed>), Some(Arc::new(inbox)))
+    } else {
+        (None, None)
+    };
+    let outside = Outside {
+        clock,
+        ids: Arc::new(RandomIds),
+        seed: None,
+        charter,
+        metrics,
+        feed,
+        inbox: inbox.clone().map(|inbox| inbox as Arc<dyn AlertInbox>),
+        store: Arc::new(store),
+        knowledge: knowledge(config)?,
+        checkpoint: Arc::new(FileCheckpoint::in_directory(directory)),
+        on_disk: true,
+    };
+    Ok((outside, inbox))
+}
+
+fn locked(what: &str, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> BuildError {
+    BuildError::new(format!("the {what}"), error)
+        .with_help("is another mapek running on this state directory?")
+}
+
+fn knowledge(config: &Config) -> Result<Knowledge, BuildError> {
+    let settings = settings::knowledge_config(config);
+    if let Some(directory) = settings.sqlite_path.parent().filter(|it| *it != Path::new("")) {
+        std::fs::create_dir_all(directory).map_err(BuildError::of("the knowledge directory"))?;
+    }
+    settings.build().map_err(BuildError::of("knowledge"))
+}
+
+/// Puts the loop together.
+///
+/// # Errors
+///
+/// [`BuildError`] names the stage whose configuration makes no sense.
+pub fn builder(config: &Config, outside: Outside) -> Result<(Builder, Recovery), BuildError> {
+    let target = config.orchestrator.target.clone();
+    let element =
+        CharterElement::new(Arc::clone(&outside.charter), CharterElementConfig::default());
+    let mut monitor = Monitor::builder(monitor_config(config)?)
+        .target(target.clone())
+        .metrics(Arc::clone(&outside.metrics))
+        .element(Arc::new(element));
+    if let Some(feed) = outside.feed {
+        monitor = monitor.feed(feed);
+    }
+    if let Some(inbox) = outside.inbox {
+        monitor = monitor.inbox(inbox);
+    }
+    let effector: Arc<dyn Effector> = Arc::new(CharterEffector::new(outside.charter));
+    let execute = settings::execute_config(config, outside.on_disk);
+    let rails = Rails::new(&execute.rails);
+    let effectors = BTreeMap::from([(target, effector)]);
+    let (executor, recovery) = Executor::open(execute, rails, outside.store, effectors)
+        .map_err(BuildError::of("the executor"))?;
+    let analyzer = Analyzer::try_new(settings::analyze_config(config))
+        .map_err(BuildError::of("the analyzer"))?;
+    let planner = settings::plan_config(config)
+        .build(CharterStrategies::default().catalogue())
+        .map_err(BuildError::of("the planner"))?;
+    let mut builder = Loop::builder()
+        .monitor(monitor.build().map_err(BuildError::of("the monitor"))?)
+        .analyzer(analyzer)
+        .planner(planner)
+        .executor(executor)
+        .knowledge(outside.knowledge)
+        .config(settings::loop_config(config))
+        .config_hash(hash(config)?)
+        .clock(outside.clock)
+        .ids(outside.ids)
+        .checkpoint(outside.checkpoint)
+        .waker(Waker::new());
+    if let Some(seed) = outside.seed {
+        builder = builder.seed(seed);
+    }
+    Ok((builder, recovery))
+}
+
+/// What the journal calls this configuration. Secrets are masked before it is hashed.
+fn hash(config: &Config) -> Result<ContentHash, BuildError> {
+    ContentHash::of_value(config).map_err(BuildError::of("the hash of the configuration"))
+}
+
+/// The system's clock.
+pub(crate) fn system_clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock::new())
+}

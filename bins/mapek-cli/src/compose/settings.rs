@@ -1,0 +1,226 @@
+//! From sections of the file to the configurations of the stages.
+
+use mapek::{
+    LoopConfig,
+    analyze::{
+        Algorithm, AnalyzeConfig, CausalConfig, FrequencyConfig, SpatialConfig, TemporalConfig,
+    },
+    execute::{self, Profile, RailsConfig},
+    knowledge,
+    model::{Confidence, Expectation, MetricName, Query, Ratio},
+    monitor::{AlertMapping, MonitorConfig, RuleConfig, WatchConfig},
+    plan,
+};
+
+use super::BuildError;
+use crate::config::{
+    AlgorithmEntry, AlgorithmName, Config, Database, ExecutionMode, MetricEntry, QueryEntry,
+    RailsProfile, ThresholdDirection,
+};
+
+/// The rules that are there when the file names none.
+const KNOWN_RULES: [&str; 3] = ["high_validation_latency", "high_failure_rate", "low_throughput"];
+
+/// What Monitor watches.
+pub(crate) fn monitor_config(config: &Config) -> Result<MonitorConfig, BuildError> {
+    let section = &config.monitor;
+    let mut rules = if section.queries.is_empty() {
+        KNOWN_RULES.iter().filter_map(|name| RuleConfig::known(name)).collect()
+    } else {
+        section.queries.iter().map(rule).collect::<Result<Vec<_>, _>>()?
+    };
+    let mut watches = WatchConfig::known();
+    for metric in &section.metrics {
+        watches.push(watch(metric)?);
+        rules.extend(threshold(metric)?);
+    }
+    let alerts = section.alerts.iter().map(|(alert, expectation)| {
+        let mapping =
+            AlertMapping { expectation: Some(expectation.clone()), ..AlertMapping::default() };
+        (alert.clone(), mapping)
+    });
+    Ok(MonitorConfig {
+        scrape_interval: section.scrape_interval,
+        rules,
+        watches,
+        component_labels: ["component", "node", "node_or_service"].map(str::to_owned).to_vec(),
+        up: Some(Query::try_new("up").map_err(BuildError::of("the monitor"))?),
+        alerts: known_alerts().into_iter().chain(alerts).collect(),
+        reads_max: count(config.performance.max_concurrent_analyses),
+        reset_window: MonitorConfig::RESET_WINDOW.max(section.scrape_interval),
+        ..MonitorConfig::default()
+    })
+}
+
+/// Alerts of Charter's own rules that say what a rule of ours says, too.
+fn known_alerts() -> Vec<(String, AlertMapping)> {
+    let same = [("ValidationLatencySLA", "high-validation-latency")];
+    same.iter()
+        .map(|(alert, expectation)| {
+            let expectation = Some(Expectation::normalise(expectation));
+            ((*alert).to_owned(), AlertMapping { expectation, ..AlertMapping::default() })
+        })
+        .collect()
+}
+
+fn rule(entry: &QueryEntry) -> Result<RuleConfig, BuildError> {
+    let what = |error: Box<dyn std::error::Error + Send + Sync>| {
+        BuildError::new(format!("the rule {}", entry.name), error)
+    };
+    let mut rule = match (&entry.promql, RuleConfig::known(&entry.name)) {
+        (Some(promql), _) => {
+            RuleConfig::new(&entry.name, promql).map_err(|error| what(error.into()))?
+        }
+        (None, Some(known)) => known,
+        (None, None) => {
+            let known = KNOWN_RULES.join(", ");
+            return Err(what("it has no promql".into())
+                .with_help(format!("give it one; only {known} are known by name")));
+        }
+    };
+    if let Some(threshold) = entry.threshold {
+        rule = match entry.direction {
+            ThresholdDirection::Above => rule.above(threshold),
+            ThresholdDirection::Below => rule.below(threshold),
+        };
+    }
+    rule.severity = entry.severity.unwrap_or(rule.severity);
+    rule.expectation = entry.expectation.clone().or(rule.expectation);
+    rule.component_label = entry.component_label.clone().or(rule.component_label);
+    Ok(rule)
+}
+
+fn watch(entry: &MetricEntry) -> Result<WatchConfig, BuildError> {
+    WatchConfig::new(&entry.name, &entry.name)
+        .map_err(|error| BuildError::new(format!("the metric {}", entry.name), error))
+}
+
+fn threshold(entry: &MetricEntry) -> Result<Option<RuleConfig>, BuildError> {
+    let Some(threshold) = entry.threshold else { return Ok(None) };
+    let rule = RuleConfig::new(format!("high_{}", entry.name), &entry.name)
+        .map_err(|error| BuildError::new(format!("the metric {}", entry.name), error))?;
+    let metric = MetricName::try_new(&entry.name).ok();
+    Ok(Some(RuleConfig { metric, ..rule.above(threshold) }))
+}
+
+/// How Analyze works.
+pub(crate) fn analyze_config(config: &Config) -> AnalyzeConfig {
+    AnalyzeConfig {
+        algorithms: config.analyze.algorithms.iter().map(algorithm).collect(),
+        pattern_history_limit: count(config.analyze.pattern_history_limit),
+        ..AnalyzeConfig::default()
+    }
+}
+
+fn algorithm(entry: &AlgorithmEntry) -> Algorithm {
+    let enabled = entry.enabled;
+    let sensitivity =
+        |default: Confidence| entry.sensitivity.map_or(default, Confidence::saturating);
+    match entry.name {
+        AlgorithmName::Temporal => {
+            let it = TemporalConfig::default();
+            Algorithm::Temporal(TemporalConfig {
+                enabled,
+                sensitivity: sensitivity(it.sensitivity),
+                window: entry.window.unwrap_or(it.window),
+                ..it
+            })
+        }
+        AlgorithmName::Spatial => {
+            let it = SpatialConfig::default();
+            Algorithm::Spatial(SpatialConfig {
+                enabled,
+                sensitivity: sensitivity(it.sensitivity),
+                min_components: entry.min_components.map_or(it.min_components, count),
+                ..it
+            })
+        }
+        AlgorithmName::Causal => {
+            let it = CausalConfig::default();
+            Algorithm::Causal(CausalConfig {
+                enabled,
+                sensitivity: sensitivity(it.sensitivity),
+                correlation_threshold: entry
+                    .correlation_threshold
+                    .map_or(it.correlation_threshold, Ratio::saturating),
+                ..it
+            })
+        }
+        AlgorithmName::Frequency => {
+            let it = FrequencyConfig::default();
+            Algorithm::Frequency(FrequencyConfig {
+                enabled,
+                sensitivity: sensitivity(it.sensitivity),
+                anomaly_threshold: entry.anomaly_threshold.map_or(it.anomaly_threshold, count),
+                ..it
+            })
+        }
+    }
+}
+
+/// A number of the file as a number of things in memory; they are the same wherever this runs.
+fn count(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+/// How Plan works.
+pub(crate) fn plan_config(config: &Config) -> plan::Config {
+    let section = &config.plan;
+    plan::Config {
+        cost_model: section.cost_model.clone(),
+        benefit_target: Ratio::saturating(section.benefit_target),
+        min_confidence: Confidence::saturating(section.min_confidence),
+        max_policies_per_analysis: section.max_policies_per_analysis,
+        min_violations: section.min_violations,
+        ..plan::Config::default()
+    }
+}
+
+/// How Execute works.
+pub(crate) fn execute_config(config: &Config, on_disk: bool) -> execute::Config {
+    let section = &config.execute;
+    let mut rails = RailsConfig::default();
+    rails.autonomy.profile = match section.rails.profile {
+        RailsProfile::Observe => Profile::Observe,
+        RailsProfile::Shipped => Profile::Shipped,
+        RailsProfile::Auto => Profile::Auto,
+    };
+    execute::Config {
+        state_dir: on_disk.then(|| section.state_dir.clone()),
+        max_retries: u16::try_from(section.max_retries).unwrap_or(u16::MAX),
+        rollback_enabled: section.rollback_enabled,
+        execution_mode: match section.execution_mode {
+            ExecutionMode::Transactional => execute::ExecutionMode::Transactional,
+            ExecutionMode::BestEffort => execute::ExecutionMode::BestEffort,
+        },
+        rails,
+        ..execute::Config::default()
+    }
+}
+
+/// What is remembered, and where.
+pub(crate) fn knowledge_config(config: &Config) -> knowledge::Config {
+    let section = &config.knowledge;
+    knowledge::Config {
+        database: match section.database {
+            Database::Memory => knowledge::Database::Memory,
+            Database::Sqlite => knowledge::Database::Sqlite,
+            Database::Postgres => knowledge::Database::Postgres,
+        },
+        sqlite_path: section.sqlite_path.clone(),
+        pattern_learning_enabled: section.pattern_learning_enabled,
+        confidence_saturation_point: section.confidence_saturation_point,
+        outcome_history_limit: section.outcome_history_limit,
+        insight_generation_enabled: section.insight_generation_enabled,
+    }
+}
+
+/// When cycles run.
+pub(crate) fn loop_config(config: &Config) -> LoopConfig {
+    LoopConfig {
+        interval: config.orchestrator.loop_interval,
+        poll_interval: config.monitor.poll_interval,
+        read_deadline: config.monitor.read_deadline,
+        ..LoopConfig::default()
+    }
+}

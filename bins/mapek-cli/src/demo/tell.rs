@@ -1,0 +1,199 @@
+//! What a person reads while the demo runs.
+#![expect(clippy::print_stdout, reason = "this is what the demo is for")]
+
+use std::io::IsTerminal as _;
+
+use mapek::{
+    CycleReport, Decided, NoPlanning, Progress,
+    model::{Duration, ExecutionEvent, Timestamp, Verdict, Violation, Way, duration, since},
+};
+
+use super::stage::Stage;
+
+/// Quiet cycles between two lines that say that all is well.
+const QUIET_CYCLES: u32 = 10;
+
+/// Tells the story.
+#[derive(Debug)]
+pub(super) struct Teller {
+    start: Option<Timestamp>,
+    quiet: u32,
+    colour: bool,
+}
+
+impl Teller {
+    pub(super) fn new() -> Self {
+        let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        Self { start: None, quiet: 0, colour }
+    }
+
+    pub(super) fn opening(&self, stage: &Stage) {
+        println!("{}", self.bold("mapek demo"));
+        println!(
+            "A Charter committee serves requests; the loop looks at its metrics every 30 s of its time. Target: {}.",
+            stage.state().target
+        );
+        println!("First a quarter of an hour in which all is well, to learn what is usual.\n");
+    }
+
+    pub(super) fn injected(&mut self, what: &str, words: &str) {
+        self.quiet = 0;
+        println!("\n{} {what}: {words}. Nobody tells the loop.\n", self.paint("31;1", "FAULT"));
+    }
+
+    /// One cycle, in as many lines as it has things to say.
+    pub(super) fn cycle(&mut self, report: &CycleReport) {
+        let start = *self.start.get_or_insert(report.at);
+        let head = format!("{:>7}  cycle {:<3}", clock(since(report.at, start)), report.number);
+        let lines = lines(report);
+        if lines.is_empty() {
+            if self.quiet.is_multiple_of(QUIET_CYCLES) {
+                println!("{head} {}", self.paint("32", &format!("all well: {}", values(report))));
+            }
+            self.quiet += 1;
+            return;
+        }
+        self.quiet = 0;
+        for (i, (colour, line)) in lines.iter().enumerate() {
+            let head = if i == 0 { head.clone() } else { " ".repeat(head.chars().count()) };
+            println!("{head} {}", self.paint(colour, line));
+        }
+    }
+
+    pub(super) fn closing(&self, stage: &Stage, good: bool, took: Duration) {
+        let state = stage.state();
+        println!("\n{}", self.bold("What came of it"));
+        for outcome in stage.outcomes() {
+            println!("  {} against {}: {}", outcome.signature, outcome.cause, outcome.reason);
+        }
+        println!("\n{}", self.bold("What was learned"));
+        for insight in &state.insights {
+            println!("  {}", insight.text);
+        }
+        let statistics = &state.statistics;
+        println!(
+            "\n{} cycles, {} violations, {} outcomes.",
+            statistics.cycles,
+            statistics.violations,
+            stage.outcomes().len()
+        );
+        let verdict = if good {
+            self.paint("32;1", &format!("Healed after {}.", duration::format(took)))
+        } else {
+            self.paint("31;1", "Not healed.")
+        };
+        println!("{verdict}");
+    }
+
+    fn bold(&self, text: &str) -> String {
+        self.paint("1", text)
+    }
+
+    fn paint(&self, code: &str, text: &str) -> String {
+        if self.colour && !code.is_empty() {
+            format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+}
+
+/// What a cycle has to say, each line with its colour.
+fn lines(report: &CycleReport) -> Vec<(&'static str, String)> {
+    let mut lines = Vec::new();
+    lines.extend(report.seen.open.iter().map(|it| ("33", format!("sees     {}", violation(it)))));
+    lines
+        .extend(report.seen.closed.iter().map(|it| ("32", format!("over     {}", it.expectation))));
+    for ranked in report.diagnosis.causes.iter().take(2) {
+        let why = ranked.reasons.first().map_or("", String::as_str);
+        let percent = ranked.confidence.get() * 100.0;
+        lines.push(("36", format!("thinks   {} ({percent:.0} %): {why}", ranked.cause)));
+    }
+    lines.extend(report.planning.waiting.iter().map(|waiting| {
+        let what: Vec<_> = waiting.plan.steps.iter().map(|step| step.action.to_string()).collect();
+        ("", format!("waits    to {}: {}", what.join(", then "), waiting.reason))
+    }));
+    lines.extend(report.decisions.iter().map(|it| ("35", format!("decides  {}", decided(it)))));
+    lines.extend(report.progress.iter().flat_map(progress));
+    if let Some(no @ NoPlanning::Fault) = &report.no_planning {
+        lines.push(("31", format!("plans nothing: {no}")));
+    }
+    lines.extend(report.faults.iter().map(|fault| ("31", format!("fault    {fault}"))));
+    for outcome in &report.outcomes {
+        let colour = if outcome.verdict == Verdict::Success { "32;1" } else { "33;1" };
+        lines.push((colour, format!("learns   {}: {}", outcome.verdict, outcome.reason)));
+    }
+    lines
+}
+
+fn violation(violation: &Violation) -> String {
+    let component = violation.component.as_ref().map_or(String::new(), |it| format!(" at {it}"));
+    let value = match (violation.value, violation.threshold) {
+        (Some(value), Some(threshold)) => format!(": {value:.2}, must not cross {threshold}"),
+        (Some(value), None) => format!(": {value:.2}"),
+        _ => String::new(),
+    };
+    format!("{}{component} ({}){value}", violation.expectation, violation.severity)
+}
+
+fn decided(decided: &Decided) -> String {
+    match decided.execution {
+        Some(_) => format!("to act {}", decided.summary),
+        None => format!("not to act {}: {}", decided.summary, decided.decision),
+    }
+}
+
+fn progress(progress: &Progress) -> Vec<(&'static str, String)> {
+    let name = |step: &mapek::model::StepIndex| {
+        let planned = progress.state.plan.steps.get(usize::from(step.0));
+        planned.map_or_else(|| format!("step {step}"), |planned| planned.action.to_string())
+    };
+    progress
+        .advance
+        .events
+        .iter()
+        .filter_map(|event| {
+            Some(match event {
+                ExecutionEvent::Applied { step, way: Way::Do, .. } => {
+                    ("34", format!("does     {}", name(step)))
+                }
+                ExecutionEvent::Applied { step, way: Way::Undo, .. } => {
+                    ("34", format!("undoes   {}", name(step)))
+                }
+                ExecutionEvent::Refused { step, reason, .. } => {
+                    ("31", format!("refused  {}: {reason}", name(step)))
+                }
+                ExecutionEvent::Unclear { step, reason, .. } => {
+                    ("31", format!("unclear  {}: {reason}", name(step)))
+                }
+                ExecutionEvent::UndoBegan { reason, .. } => {
+                    ("33", format!("takes it back: {reason}"))
+                }
+                ExecutionEvent::VerificationBegan => {
+                    ("", "checks   on fresh metrics whether it helps".to_owned())
+                }
+                ExecutionEvent::Ended { ending, reason } => {
+                    ("", format!("ended    {ending}: {reason}"))
+                }
+                _ => return None,
+            })
+        })
+        .collect()
+}
+
+/// The values that people know, as far as they are there.
+fn values(report: &CycleReport) -> String {
+    let value = |name: &str| report.seen.values.get(name).copied();
+    let parts = [
+        value("validation_latency").map(|it| format!("p99 {it:.2} s")),
+        value("throughput").map(|it| format!("{it:.0} ops/s")),
+        value("failure_rate").map(|it| format!("{:.1} % fail", it * 100.0)),
+        value("committee_size").map(|it| format!("{it:.0} replicas")),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// Minutes and seconds of loop time.
+fn clock(passed: Duration) -> String {
+    format!("{}:{:02}", passed.as_secs() / 60, passed.as_secs() % 60)
+}

@@ -1,0 +1,18 @@
+//! The parts of the `mapek` binary, as a library so that tests start what the binary starts.
+//!
+//! It composes, parses and prints; it decides nothing. [`config::load`](load) reads a configuration, [`App::build`] puts together
+//! what it asks for, [`App::run`] runs it until it is told to stop.
+mod cli;
+mod command;
+mod config;
+mod counted;
+mod demo;
+mod logging;
+
+mod app;
+mod compose;
+
+pub use app::App;
+pub use command::main;
+pub use compose::{BuildError, Charter, Outside, builder, charter};
+pub use config::{Config, ConfigError, Loaded, load};
