@@ -151,11 +151,13 @@ impl<'a> Sieve<'a> {
 
     /// What the plan waits for; `None` if it may be acted on. A critical episode waits for nothing.
     fn wait(&self, draft: &Draft<'_>) -> Option<WaitReason> {
-        let (dwell, violations) = (self.config.dwell_cycles, self.config.min_violations);
+        let (dwell, needed) = (self.config.dwell_cycles, self.config.min_violations);
+        // A violation that stays is as much evidence as another one: it counts once for each cycle of its cause.
+        let violations = self.violations.saturating_mul(draft.persisted().max(1));
         if draft.extent.critical > 0 {
             None
-        } else if self.violations < violations {
-            Some(WaitReason::Violations { violations: self.violations, needed: violations })
+        } else if violations < needed {
+            Some(WaitReason::Violations { violations, needed })
         } else if draft.persisted() < dwell {
             Some(WaitReason::Dwell { persisted: draft.persisted(), needed: dwell })
         } else {

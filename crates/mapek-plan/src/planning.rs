@@ -59,7 +59,7 @@ pub enum WaitReason {
     /// That there is more evidence than a mild violation or two.
     #[error("there are {violations} of {needed} violations, and none that it explains is critical")]
     Violations {
-        /// How many there are.
+        /// How many there are, each counted once for each cycle that its cause has been there.
         violations: u32,
         /// How many there must be.
         needed: u32,

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::{StreamExt, stream};
+use futures_util::{FutureExt as _, StreamExt, stream};
 use mapek_model::{Labels, Timestamp, later};
 
 use crate::{
@@ -210,11 +210,10 @@ impl Scraper {
     /// future is dropped, targets that have answered are written and the others are not.
     pub async fn scrape(&self, at: Timestamp) -> ScrapeReport {
         self.store.expire(at);
-        let targets = stream::iter(&self.targets)
-            .map(|watched| self.scrape_one(watched, at))
-            .buffered(CONCURRENT_MAX)
-            .collect()
-            .await;
+        // Boxed before they are streamed: a closure over references, held across the wait, would not be `Send`.
+        let scrapes: Vec<_> =
+            self.targets.iter().map(|watched| self.scrape_one(watched, at).boxed()).collect();
+        let targets = stream::iter(scrapes).buffered(CONCURRENT_MAX).collect().await;
         ScrapeReport { targets }
     }
 

@@ -1,4 +1,6 @@
-use mapek_model::{MetricName, Query, Severity};
+use std::collections::BTreeMap;
+
+use mapek_model::{Expectation, MetricName, Query, Severity};
 
 use crate::{RuleConfig, WatchConfig};
 
@@ -31,6 +33,17 @@ pub(crate) fn known_rule(name: &str) -> Option<RuleConfig> {
         }
         _ => None,
     }
+}
+
+/// What Charter's own words mean where a known rule says the same.
+pub(crate) fn known_expectations() -> BTreeMap<String, Expectation> {
+    const SAME: &[(&str, &str)] = &[
+        ("validation_late", "high-validation-latency"),
+        ("enforcement_failed", "high-failure-rate"),
+        ("low_throughput", "low-throughput"),
+    ];
+    let mean = |(word, rule): &(&str, &str)| ((*word).to_owned(), Expectation::normalise(rule));
+    SAME.iter().map(mean).collect()
 }
 
 /// The watched values of `docs/causes.md`, on the metrics of Charter.

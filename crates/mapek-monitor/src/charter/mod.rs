@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Breach, ElementReading, Error, ManagedElement};
 
-pub(crate) use known::{known_rule, known_watches};
+pub(crate) use known::{known_expectations, known_rule, known_watches};
 
 /// How Charter is read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +30,8 @@ pub(crate) use known::{known_rule, known_watches};
 pub struct CharterElementConfig {
     /// What the source is called in observations.
     pub name: SourceName,
-    /// What the `type` of a violation means in our words; others mean themselves in kebab-case.
+    /// What the `type` of a violation means in our words; others mean themselves in kebab-case. A type that is listed is about
+    /// the system as a whole, as the rules of the same expectations are, so that both are one episode.
     pub expectations: BTreeMap<String, Expectation>,
     /// Most policies of which versions are read; each costs a request.
     pub policies_max: usize,
@@ -49,7 +50,7 @@ impl Default for CharterElementConfig {
     fn default() -> Self {
         Self {
             name: crate::source::source_name("charter"),
-            expectations: BTreeMap::new(),
+            expectations: known_expectations(),
             policies_max: Self::POLICIES_MAX,
             versions_max: Self::VERSIONS_MAX,
         }
@@ -104,9 +105,10 @@ impl CharterElement {
     fn breach(&self, record: &ViolationRecord, at: Timestamp) -> Breach {
         let metric = record.metric_name.as_ref().and_then(|name| MetricName::try_new(name).ok());
         let expectation = self.config.expectations.get(&record.kind).cloned();
+        let part = record.component.as_ref().filter(|_| expectation.is_none());
         Breach {
             expectation: expectation.unwrap_or_else(|| Expectation::normalise(&record.kind)),
-            component: record.component.as_ref().and_then(|it| Component::try_new(it).ok()),
+            component: part.and_then(|it| Component::try_new(it).ok()),
             severity: match record.severity {
                 ViolationSeverity::Info => Severity::Info,
                 ViolationSeverity::Warning => Severity::Warning,

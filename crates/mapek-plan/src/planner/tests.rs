@@ -152,9 +152,12 @@ fn a_cause_must_stay_unless_it_is_critical() {
 #[test]
 fn one_mild_violation_is_not_enough_and_one_critical_is() {
     let planner = proposing(vec![candidate(&[scale(5)])]);
-    let scene = Scene::new("overload").seeing_nothing().seeing("slow", Severity::Warning);
+    let mut scene = Scene::new("overload").seeing_nothing().seeing("slow", Severity::Warning);
     let waiting = scene.plan(&planner).waiting;
-    assert_eq!(waiting[0].reason, WaitReason::Violations { violations: 1, needed: 3 });
+    assert_eq!(waiting[0].reason, WaitReason::Violations { violations: 2, needed: 3 });
+    // One that stays is as much evidence as several.
+    scene.cause.persisted_cycles = 3;
+    assert_eq!(scene.plan(&planner).plans.len(), 1);
     let scene = Scene::new("overload").seeing_nothing().seeing("down", Severity::Critical);
     assert_eq!(scene.plan(&planner).plans.len(), 1);
 }
