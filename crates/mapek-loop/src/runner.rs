@@ -71,6 +71,7 @@ impl Loop {
                 info!(execution = %execution.id, "parked until the next start");
             }
         }
+        shown.send_modify(|state| Arc::make_mut(state).stopped = true);
         waker.close();
         last
     }

@@ -1,13 +1,13 @@
 //! What can be seen of a loop from outside, without stopping it.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
 use mapek_execute::{Control, Decision, Proposal};
 use mapek_knowledge::Insight;
-use mapek_model::{Execution, ExecutionId, Outcome, TargetId, Timestamp};
+use mapek_model::{Execution, ExecutionId, Outcome, TargetId, Timestamp, Violation};
 use serde::Serialize;
 
 use crate::{CycleReport, Timings};
@@ -54,6 +54,8 @@ pub struct LoopState {
     pub statistics: Statistics,
     /// When the next cycle is due; absent before the first.
     pub next_due: Option<Timestamp>,
+    /// Whether the loop has ended: no cycle will follow.
+    pub stopped: bool,
 }
 
 impl LoopState {
@@ -76,6 +78,7 @@ impl LoopState {
             insights: Vec::new(),
             statistics: Statistics::default(),
             next_due: None,
+            stopped: false,
         }
     }
 
@@ -94,6 +97,9 @@ impl LoopState {
     /// Why the loop is not ready to do its work; absent if it is.
     #[must_use]
     pub fn unready(&self) -> Option<String> {
+        if self.stopped {
+            return Some("the loop has stopped".to_owned());
+        }
         let Some(last) = self.last() else {
             return Some("the first cycle has not run".to_owned());
         };
@@ -119,6 +125,10 @@ impl LoopState {
 
     /// Takes in a finished cycle.
     pub(crate) fn take(&mut self, report: Arc<CycleReport>, timings: Timings) {
+        let before = self.last().map_or(&[][..], |last| &last.seen.open);
+        let known: BTreeSet<_> = before.iter().map(Violation::fingerprint).collect();
+        let begun = report.seen.open.iter().filter(|it| !known.contains(&it.fingerprint()));
+        self.statistics.violations += begun.count() as u64;
         self.statistics.count(&report);
         self.next_due = Some(report.next_due);
         self.timings = timings;
@@ -133,8 +143,6 @@ impl Statistics {
     fn count(&mut self, report: &CycleReport) {
         self.cycles += 1;
         self.faulty_cycles += u64::from(!report.faults.is_empty());
-        let known = report.seen.open.iter().filter(|violation| violation.onset == report.at);
-        self.violations += known.count() as u64;
         for decided in &report.decisions {
             *self.decisions.entry(decided.as_str()).or_default() += 1;
             if let Decision::Refused { refusals } = &decided.decision {

@@ -257,6 +257,7 @@ async fn a_fault_is_seen_explained_remedied_verified_and_learned_from() {
     assert!(matches!(next.no_planning, Some(NoPlanning::Awaits { .. })), "{next:#?}");
     let outcome = &reports.last().unwrap().outcomes[0];
     assert_eq!(outcome.verdict, Verdict::Success, "{outcome:#?}");
+    assert_eq!(cycle.state().statistics.violations, 1);
     assert_eq!((world.service.sent(), *world.service.replicas.lock().unwrap()), (1, 5));
     let experience = world.knowledge_of().await;
     assert_eq!(experience.plans["validation-latency"].values().next().unwrap().success, 1);
@@ -392,6 +393,7 @@ async fn a_wake_up_runs_a_cycle_before_its_time_and_shutting_down_ends_the_loop(
     assert!(handle.state().unready().unwrap().contains("ada"));
     stop.notify_one();
     assert!(running.await.unwrap().is_some());
+    assert_eq!(handle.state().unready().unwrap(), "the loop has stopped");
     assert!(matches!(handle.run_cycle().await, Err(mapek_loop::Error::Stopped)));
 }
 
