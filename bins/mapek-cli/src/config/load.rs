@@ -171,13 +171,36 @@ fn refuse_in_production(config: &Config) -> Result<(), ConfigError> {
 /// Keys that are accepted because users know them, and do nothing here.
 fn without_effect(config: &Config) -> Vec<String> {
     let default = Config::default();
-    let mut notices = Vec::new();
-    if config.performance.async_executor != default.performance.async_executor {
-        notices.push(
-            "performance.async_executor has no effect: the loop is always asynchronous".to_owned(),
-        );
-    }
-    notices
+    let (performance, staging) = (&config.performance, &config.staging);
+    let keys = [
+        (
+            performance.async_executor != default.performance.async_executor,
+            "performance.async_executor has no effect: the loop is always asynchronous",
+        ),
+        (
+            performance.metric_cache_ttl != default.performance.metric_cache_ttl,
+            "performance.metric_cache_ttl has no effect yet: the API answers from the newest cycle",
+        ),
+        (
+            performance.policy_cache_ttl != default.performance.policy_cache_ttl,
+            "performance.policy_cache_ttl has no effect yet: the API answers from the newest cycle",
+        ),
+        (config.api.cors_enabled, "api.cors_enabled has no effect yet: the API is read-only"),
+        (config.api.debug, "api.debug has no effect yet"),
+        (
+            staging.simulate_failures,
+            "staging.simulate_failures has no effect yet: inject faults into charter-simd",
+        ),
+        (
+            staging.collect_metrics != default.staging.collect_metrics,
+            "staging.collect_metrics has no effect: metrics are always collected",
+        ),
+        (
+            staging.verbose_logging != default.staging.verbose_logging,
+            "staging.verbose_logging has no effect: set logging.level",
+        ),
+    ];
+    keys.into_iter().filter(|(set, _)| *set).map(|(_, text)| text.to_owned()).collect()
 }
 
 #[cfg(test)]
@@ -243,5 +266,13 @@ mod tests {
         );
         let message = loaded.unwrap_err().to_string();
         assert!(message.contains("execute.rollback_enabled: false"), "{message}");
+    }
+
+    #[test]
+    fn a_key_without_effect_is_told() {
+        let debug = ("MAPEK__API__DEBUG".to_owned(), "true".to_owned());
+        let notices = load(None, [debug]).unwrap().notices;
+        assert!(notices.iter().any(|it| it.contains("api.debug has no effect")), "{notices:?}");
+        assert_eq!(load(None, []).unwrap().notices, Vec::<String>::new());
     }
 }

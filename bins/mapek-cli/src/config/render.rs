@@ -21,4 +21,24 @@ mod tests {
         let back = parse(&text, "effective").unwrap();
         assert_eq!(effective_yaml(&back), text);
     }
+
+    #[test]
+    fn the_commented_file_holds_every_key_at_its_default() {
+        let commented = include_str!("../../../../config/mape_k_config.yaml");
+        let parsed = parse(commented, "config/mape_k_config.yaml").unwrap();
+        assert_eq!(effective_yaml(&parsed), effective_yaml(&Config::default()));
+        for line in effective_yaml(&Config::default()).lines() {
+            let key = line.split(':').next().unwrap_or_default();
+            assert!(commented.contains(key), "{key} is missing");
+        }
+    }
+
+    #[test]
+    fn the_reference_names_every_key() {
+        let reference = include_str!("../../../../docs/configuration.md");
+        for line in effective_yaml(&Config::default()).lines() {
+            let key = line.split(':').next().unwrap_or_default().trim();
+            assert!(reference.contains(&format!("`{key}`")), "{key} is missing");
+        }
+    }
 }

@@ -275,6 +275,9 @@ pub(crate) struct PlanSection {
     /// How many warnings and infos it takes before a plan is made; one critical violation is enough.
     #[garde(range(min = 1, max = 10_000))]
     pub(crate) min_violations: u32,
+    /// Factor on all waits and times to effect: above 1 for a Charter that is slower than usual, below for a faster one.
+    #[garde(range(min = 0.01, max = 100.0))]
+    pub(crate) pace: f64,
 }
 
 impl Default for PlanSection {
@@ -285,6 +288,7 @@ impl Default for PlanSection {
             min_confidence: 0.6,
             max_policies_per_analysis: 5,
             min_violations: 3,
+            pace: 1.0,
         }
     }
 }
