@@ -11,7 +11,9 @@ mod sections;
 pub use load::{ConfigError, Loaded, load};
 pub(crate) use render::effective_yaml;
 pub use sections::Config;
+#[cfg(test)]
+pub(crate) use sections::Secret;
 pub(crate) use sections::{
-    AlgorithmEntry, AlgorithmName, Database, ExecutionMode, LogFormat, MetricEntry, QueryEntry,
-    RailsProfile, Secret, ThresholdDirection,
+    AlgorithmEntry, AlgorithmName, Database, ExecutionMode, LogFormat, LogLevel, MetricEntry,
+    QueryEntry, RailsProfile, ThresholdDirection,
 };

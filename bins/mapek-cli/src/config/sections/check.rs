@@ -1,0 +1,45 @@
+//! What values must satisfy, beyond their types.
+
+use mapek::model::Duration;
+
+pub(super) fn at_least_a_second(value: &Duration, (): &()) -> garde::Result {
+    if *value < Duration::from_secs(1) {
+        return Err(garde::Error::new("must be at least one second"));
+    }
+    Ok(())
+}
+
+pub(super) fn optional_at_least_a_second(value: &Option<Duration>, context: &()) -> garde::Result {
+    value.as_ref().map_or(Ok(()), |value| at_least_a_second(value, context))
+}
+
+pub(super) fn finite(value: &Option<f64>, (): &()) -> garde::Result {
+    match value {
+        Some(value) if !value.is_finite() => Err(garde::Error::new("must be a finite number")),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn http_url(value: &str, (): &()) -> garde::Result {
+    let explain = |why: &str| {
+        Err(garde::Error::new(format!("must be a URL such as http://localhost:9090: {why}")))
+    };
+    match reqwest::Url::parse(value) {
+        Err(error) => explain(&error.to_string()),
+        Ok(url) if !matches!(url.scheme(), "http" | "https") => {
+            explain("the scheme must be http or https")
+        }
+        Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+            explain("it must not hold a password; give it in a file or the environment")
+        }
+        Ok(_) => Ok(()),
+    }
+}
+
+pub(super) fn absolute_path(value: &str, (): &()) -> garde::Result {
+    if value.starts_with('/') && !value.contains(['?', '#', ' ']) {
+        Ok(())
+    } else {
+        Err(garde::Error::new("must be an absolute path such as /webhooks/alerts"))
+    }
+}

@@ -1,0 +1,68 @@
+//! The eleven sections.
+mod check;
+mod monitor;
+mod orchestrator;
+mod secret;
+mod service;
+mod stages;
+
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+
+pub(crate) use monitor::{MetricEntry, MonitorSection, QueryEntry, ThresholdDirection};
+pub(crate) use orchestrator::{Mode, OrchestratorSection};
+pub(crate) use secret::Secret;
+pub(crate) use service::{
+    AlertmanagerSection, ApiSection, LogFormat, LogLevel, LoggingSection, PerformanceSection,
+    StagingSection,
+};
+pub(crate) use stages::{
+    AlgorithmEntry, AlgorithmName, AnalyzeSection, Database, ExecuteSection, ExecutionMode,
+    KnowledgeSection, PlanSection, RailsProfile,
+};
+
+/// The whole file.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The loop itself.
+    #[garde(dive)]
+    pub(crate) orchestrator: OrchestratorSection,
+    /// What is watched.
+    #[garde(dive)]
+    pub(crate) monitor: MonitorSection,
+    /// How causes are found.
+    #[garde(dive)]
+    pub(crate) analyze: AnalyzeSection,
+    /// How plans are chosen.
+    #[garde(dive)]
+    pub(crate) plan: PlanSection,
+    /// How plans are carried out.
+    #[garde(dive)]
+    pub(crate) execute: ExecuteSection,
+    /// What is remembered.
+    #[garde(dive)]
+    pub(crate) knowledge: KnowledgeSection,
+    /// Where alerts come from.
+    #[garde(dive)]
+    pub(crate) alertmanager: AlertmanagerSection,
+    /// What is served.
+    #[garde(dive)]
+    pub(crate) api: ApiSection,
+    /// What is logged.
+    #[garde(dive)]
+    pub(crate) logging: LoggingSection,
+    /// What bounds the work.
+    #[garde(dive)]
+    pub(crate) performance: PerformanceSection,
+    /// What is only for trying things out.
+    #[garde(skip)]
+    pub(crate) staging: StagingSection,
+}
+
+impl Config {
+    /// How much is logged.
+    pub(crate) fn log_level(&self) -> LogLevel {
+        self.orchestrator.log_level.unwrap_or(self.logging.level)
+    }
+}

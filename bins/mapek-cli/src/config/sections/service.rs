@@ -1,0 +1,180 @@
+//! Sections `alertmanager`, `api`, `logging`, `performance` and `staging`.
+
+use std::path::PathBuf;
+
+use garde::Validate;
+use mapek::model::Duration;
+use serde::{Deserialize, Serialize};
+
+use super::check::{absolute_path, http_url};
+
+#[derive(Debug, Clone, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct AlertmanagerSection {
+    #[garde(custom(http_url))]
+    pub(crate) url: String,
+    #[garde(skip)]
+    pub(crate) webhook_host: String,
+    #[garde(skip)]
+    pub(crate) webhook_port: u16,
+    #[garde(custom(absolute_path))]
+    pub(crate) webhook_path: String,
+    #[garde(skip)]
+    pub(crate) enabled: bool,
+}
+
+impl Default for AlertmanagerSection {
+    fn default() -> Self {
+        Self {
+            url: "http://localhost:9093".to_owned(),
+            webhook_host: "127.0.0.1".to_owned(),
+            webhook_port: 5000,
+            webhook_path: "/webhooks/alerts".to_owned(),
+            enabled: true,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ApiSection {
+    #[garde(length(min = 1))]
+    pub(crate) host: String,
+    #[garde(skip)]
+    pub(crate) port: u16,
+    /// A listener of their own for the metrics.
+    #[garde(skip)]
+    pub(crate) metrics_port: Option<u16>,
+    #[garde(skip)]
+    pub(crate) debug: bool,
+    #[garde(skip)]
+    pub(crate) cors_enabled: bool,
+}
+
+impl Default for ApiSection {
+    fn default() -> Self {
+        Self {
+            host: "127.0.0.1".to_owned(),
+            port: 8001,
+            metrics_port: None,
+            debug: false,
+            cors_enabled: false,
+        }
+    }
+}
+
+/// How much is logged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogLevel {
+    #[serde(alias = "ERROR")]
+    Error,
+    #[serde(alias = "WARN", alias = "WARNING", alias = "warning")]
+    Warn,
+    #[default]
+    #[serde(alias = "INFO")]
+    Info,
+    #[serde(alias = "DEBUG")]
+    Debug,
+    #[serde(alias = "TRACE")]
+    Trace,
+}
+
+impl LogLevel {
+    /// The word that a filter takes.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LogFormat {
+    #[default]
+    Json,
+    Text,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct LoggingSection {
+    #[garde(skip)]
+    pub(crate) level: LogLevel,
+    #[garde(skip)]
+    pub(crate) format: LogFormat,
+    /// Where logs go; standard error if it is absent.
+    #[garde(skip)]
+    pub(crate) file: Option<PathBuf>,
+    #[garde(range(min = 1024))]
+    pub(crate) max_bytes: u64,
+    #[garde(range(max = 1000))]
+    pub(crate) backup_count: u32,
+}
+
+impl Default for LoggingSection {
+    fn default() -> Self {
+        Self {
+            level: LogLevel::Info,
+            format: LogFormat::Json,
+            file: None,
+            max_bytes: 10_485_760,
+            backup_count: 5,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct PerformanceSection {
+    /// How many queries run at once.
+    #[garde(range(min = 1, max = 1000))]
+    pub(crate) max_concurrent_analyses: u32,
+    #[garde(skip)]
+    #[serde(with = "mapek::model::duration")]
+    pub(crate) metric_cache_ttl: Duration,
+    #[garde(skip)]
+    #[serde(with = "mapek::model::duration")]
+    pub(crate) policy_cache_ttl: Duration,
+    #[garde(skip)]
+    pub(crate) async_executor: bool,
+}
+
+impl Default for PerformanceSection {
+    fn default() -> Self {
+        Self {
+            max_concurrent_analyses: 10,
+            metric_cache_ttl: Duration::from_secs(60),
+            policy_cache_ttl: Duration::from_secs(120),
+            async_executor: true,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct StagingSection {
+    /// Use the in-process reference server in place of a Charter.
+    pub(crate) use_mock_charter: bool,
+    /// Let the in-process reference server run into faults now and then.
+    pub(crate) simulate_failures: bool,
+    pub(crate) verbose_logging: bool,
+    pub(crate) collect_metrics: bool,
+}
+
+impl Default for StagingSection {
+    fn default() -> Self {
+        Self {
+            use_mock_charter: false,
+            simulate_failures: false,
+            verbose_logging: true,
+            collect_metrics: true,
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Sections `analyze`, `plan`, `execute` and `knowledge`.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use garde::Validate;
+use mapek::model::{ActionKind, Cost, Duration};
+use serde::{Deserialize, Serialize};
+
+use super::{Secret, check::http_url};
+
+/// The four detectors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum AlgorithmName {
+    Temporal,
+    Spatial,
+    Causal,
+    Frequency,
+}
+
+/// One detector's settings; what is absent keeps its default.
+#[derive(Debug, Clone, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AlgorithmEntry {
+    #[garde(skip)]
+    pub(crate) name: AlgorithmName,
+    #[serde(default = "yes")]
+    #[garde(skip)]
+    pub(crate) enabled: bool,
+    /// The confidence that evidence starts with.
+    #[serde(default)]
+    #[garde(range(min = 0.0, max = 1.0))]
+    pub(crate) sensitivity: Option<f64>,
+    /// Of `temporal`: how close together onsets must be.
+    #[serde(default, with = "mapek::model::duration::option")]
+    #[garde(skip)]
+    pub(crate) window: Option<Duration>,
+    /// Of `spatial`: how many onsets on one component.
+    #[serde(default)]
+    #[garde(range(min = 1))]
+    pub(crate) min_components: Option<u32>,
+    /// Of `causal`: how strong a correlation.
+    #[serde(default)]
+    #[garde(range(min = 0.0, max = 1.0))]
+    pub(crate) correlation_threshold: Option<f64>,
+    /// Of `frequency`: how many onsets in five minutes are usual.
+    #[serde(default)]
+    #[garde(range(min = 1))]
+    pub(crate) anomaly_threshold: Option<u32>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct AnalyzeSection {
+    /// Settings of detectors; one that is not listed has its defaults.
+    #[garde(dive)]
+    pub(crate) algorithms: Vec<AlgorithmEntry>,
+    #[garde(range(min = 1, max = 100_000))]
+    pub(crate) pattern_history_limit: u32,
+}
+
+impl Default for AnalyzeSection {
+    fn default() -> Self {
+        Self { algorithms: Vec::new(), pattern_history_limit: 100 }
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct PlanSection {
+    /// What actions cost, where it is not the default.
+    #[garde(skip)]
+    pub(crate) cost_model: BTreeMap<ActionKind, Cost>,
+    #[garde(range(min = 0.0, max = 1.0))]
+    pub(crate) benefit_target: f64,
+    #[garde(range(min = 0.0, max = 1.0))]
+    pub(crate) min_confidence: f64,
+    #[garde(range(min = 1, max = 100))]
+    pub(crate) max_policies_per_analysis: u32,
+    /// How many warnings and infos it takes before a plan is made; one critical violation is enough.
+    #[garde(range(min = 1, max = 10_000))]
+    pub(crate) min_violations: u32,
+    /// Factor on all waits and times to effect: above 1 for a Charter that is slower than usual, below for a faster one.
+    #[garde(range(min = 0.01, max = 100.0))]
+    pub(crate) pace: f64,
+}
+
+impl Default for PlanSection {
+    fn default() -> Self {
+        Self {
+            cost_model: BTreeMap::new(),
+            benefit_target: 0.95,
+            min_confidence: 0.6,
+            max_policies_per_analysis: 5,
+            min_violations: 3,
+            pace: 1.0,
+        }
+    }
+}
+
+/// What becomes of the steps before one that fails.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ExecutionMode {
+    /// They are undone.
+    #[default]
+    Transactional,
+    /// They stay.
+    BestEffort,
+}
+
+/// How much the loop may do by itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RailsProfile {
+    /// Nothing: it records what it would do.
+    Observe,
+    /// Scale and rebalance; everything else needs approval.
+    #[default]
+    Shipped,
+    /// All but the emergency override and the bypass, which need two people.
+    Auto,
+}
+
+/// The rails.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RailsSection {
+    pub(crate) profile: RailsProfile,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ExecuteSection {
+    #[garde(custom(http_url))]
+    pub(crate) charter_url: String,
+    /// The key itself. Better is a file, or the environment.
+    #[garde(skip)]
+    pub(crate) charter_api_key: Option<Secret>,
+    /// The file that holds the key.
+    #[garde(skip)]
+    pub(crate) charter_api_key_file: Option<PathBuf>,
+    #[garde(range(min = 1, max = 600))]
+    pub(crate) timeout_seconds: u32,
+    #[garde(range(max = 20))]
+    pub(crate) max_retries: u32,
+    #[garde(skip)]
+    pub(crate) rollback_enabled: bool,
+    #[garde(skip)]
+    pub(crate) execution_mode: ExecutionMode,
+    #[garde(skip)]
+    pub(crate) rails: RailsSection,
+    /// Where the journal and the inbox are.
+    #[garde(skip)]
+    pub(crate) state_dir: PathBuf,
+}
+
+impl Default for ExecuteSection {
+    fn default() -> Self {
+        Self {
+            charter_url: "http://localhost:8000".to_owned(),
+            charter_api_key: None,
+            charter_api_key_file: None,
+            timeout_seconds: 30,
+            max_retries: 3,
+            rollback_enabled: true,
+            execution_mode: ExecutionMode::Transactional,
+            rails: RailsSection::default(),
+            state_dir: PathBuf::from("data"),
+        }
+    }
+}
+
+/// Where knowledge is kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Database {
+    Memory,
+    #[default]
+    Sqlite,
+    Postgres,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct KnowledgeSection {
+    #[garde(skip)]
+    pub(crate) database: Database,
+    #[garde(skip)]
+    pub(crate) sqlite_path: PathBuf,
+    #[garde(skip)]
+    pub(crate) pattern_learning_enabled: bool,
+    #[garde(range(min = 1, max = 100_000))]
+    pub(crate) confidence_saturation_point: u32,
+    #[garde(range(min = 1, max = 10_000_000))]
+    pub(crate) outcome_history_limit: u32,
+    #[garde(skip)]
+    pub(crate) insight_generation_enabled: bool,
+}
+
+impl Default for KnowledgeSection {
+    fn default() -> Self {
+        Self {
+            database: Database::Sqlite,
+            sqlite_path: PathBuf::from("data/knowledge.db"),
+            pattern_learning_enabled: true,
+            confidence_saturation_point: 30,
+            outcome_history_limit: 1000,
+            insight_generation_enabled: true,
+        }
+    }
+}
+
+const fn yes() -> bool {
+    true
+}
