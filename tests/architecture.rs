@@ -158,6 +158,15 @@ fn the_facade_without_features_is_the_loop_alone() {
 }
 
 #[test]
+fn who_embeds_the_loop_gets_no_system_of_ours() {
+    let embed = ["-p", "mapek-examples", "--no-default-features", "--features", "embed"];
+    let tree = tree(&embed);
+    assert!(tree.contains("mapek-loop"), "cargo tree shows no tree");
+    let foreign = ["charter", "prometheus", "alertmanager", "hyper", "reqwest"];
+    none(below(&tree, &foreign, "the example embed_loop"));
+}
+
+#[test]
 fn only_programs_install_a_subscriber() {
     let metadata = metadata();
     let libraries = members(&metadata).filter(|member| directory(member).starts_with("crates"));
