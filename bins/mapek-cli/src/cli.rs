@@ -86,6 +86,9 @@ pub(crate) struct AnalyzeArgs {
     /// How the diagnosis is printed.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: Format,
+    /// Print the observation too, as `mapek plan` reads it.
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) pass: bool,
 }
 
 #[derive(Debug, Args)]

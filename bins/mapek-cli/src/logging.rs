@@ -1,18 +1,54 @@
 //! Where logs go and how they look.
 
-use std::{io::IsTerminal as _, path::Path};
+use std::{fmt, io::IsTerminal as _, path::Path, sync::Arc};
 
 use logroller::{LogRollerBuilder, Rotation, RotationSize};
 use tracing_appender::non_blocking::WorkerGuard;
-use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+use tracing_subscriber::{EnvFilter, fmt::MakeWriter, reload};
 
-use crate::config::{Config, LogFormat};
+use crate::config::{Config, LogFormat, LogLevel};
 
 /// Keeps the log writer alive; dropping it writes what is still queued.
 #[derive(Debug)]
 #[must_use = "logs are lost once this is dropped"]
 pub(crate) struct LogGuard {
     _writer: Option<WorkerGuard>,
+    level: LevelSwitch,
+}
+
+impl LogGuard {
+    /// Changes how much is logged from now on.
+    pub(crate) fn level(&self) -> LevelSwitch {
+        self.level.clone()
+    }
+}
+
+/// Changes how much is logged, while it is logged.
+#[derive(Clone)]
+pub(crate) struct LevelSwitch(Arc<dyn Fn(LogLevel) -> Result<(), reload::Error> + Send + Sync>);
+
+impl fmt::Debug for LevelSwitch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LevelSwitch")
+    }
+}
+
+impl LevelSwitch {
+    /// Where nothing is logged, nothing changes.
+    fn none() -> Self {
+        Self(Arc::new(|_| Ok(())))
+    }
+
+    fn of<S: 'static>(handle: reload::Handle<EnvFilter, S>) -> Self {
+        Self(Arc::new(move |level| handle.reload(EnvFilter::new(level.as_str()))))
+    }
+
+    /// Logs as much as `level` says from now on.
+    pub(crate) fn set(&self, level: LogLevel) {
+        if let Err(error) = (self.0)(level) {
+            tracing::error!(%error, "the log level cannot be changed");
+        }
+    }
 }
 
 /// The log cannot be opened.
@@ -33,39 +69,47 @@ pub(crate) struct LogError {
 /// [`LogError`] if the log file cannot be opened.
 pub(crate) fn start(config: &Config) -> Result<LogGuard, LogError> {
     if !config.orchestrator.enable_logging {
-        return Ok(LogGuard { _writer: None });
+        return Ok(LogGuard { _writer: None, level: LevelSwitch::none() });
     }
-    let level = config.orchestrator.log_level.unwrap_or(config.logging.level).as_str();
+    let (format, level) = (config.logging.format, config.log_level());
     match &config.logging.file {
         None => {
-            install(config.logging.format, level, std::io::stderr, std::io::stderr().is_terminal());
-            Ok(LogGuard { _writer: None })
+            let colour = std::io::stderr().is_terminal();
+            let level = install(format, level, std::io::stderr, colour);
+            Ok(LogGuard { _writer: None, level })
         }
         Some(path) => {
             let roller = roller(path, config.logging.max_bytes, config.logging.backup_count)?;
             let (writer, guard) = tracing_appender::non_blocking(roller);
-            install(config.logging.format, level, writer, false);
-            Ok(LogGuard { _writer: Some(guard) })
+            let level = install(format, level, writer, false);
+            Ok(LogGuard { _writer: Some(guard), level })
         }
     }
 }
 
-fn install<W>(format: LogFormat, level: &str, writer: W, colour: bool)
+fn install<W>(format: LogFormat, level: LogLevel, writer: W, colour: bool) -> LevelSwitch
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(level))
+        .with_env_filter(EnvFilter::new(level.as_str()))
         .with_ansi(colour && std::env::var_os("NO_COLOR").is_none())
         .with_writer(writer);
     // A second start in one process (a test) keeps the first subscriber: there is only one log.
-    let installed = match format {
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
-        LogFormat::Text => builder.try_init(),
+    let (switch, installed) = match format {
+        LogFormat::Json => {
+            let builder = builder.json().flatten_event(true).with_filter_reloading();
+            (LevelSwitch::of(builder.reload_handle()), builder.try_init())
+        }
+        LogFormat::Text => {
+            let builder = builder.with_filter_reloading();
+            (LevelSwitch::of(builder.reload_handle()), builder.try_init())
+        }
     };
     if let Err(error) = installed {
         tracing::debug!(%error, "the log was started before");
     }
+    switch
 }
 
 fn roller(path: &Path, max_bytes: u64, backups: u32) -> Result<logroller::LogRoller, LogError> {
@@ -85,8 +129,8 @@ mod tests {
     use super::*;
     use std::io::Write as _;
 
-    #[test]
-    fn a_log_rotates_by_size_and_keeps_so_many() {
+    #[tokio::test]
+    async fn a_log_rotates_by_size_and_keeps_so_many() {
         let directory = tempfile::tempdir().unwrap();
         let mut roller = roller(&directory.path().join("mapek.log"), 1024, 2).unwrap();
         for _ in 0..100 {
@@ -94,18 +138,23 @@ mod tests {
             roller.write_all(b"\n").unwrap();
         }
         roller.flush().unwrap();
-        drop(roller);
-        let sizes: Vec<_> = std::fs::read_dir(directory.path())
-            .unwrap()
-            .map(|entry| entry.unwrap().metadata().unwrap().len())
-            .collect();
-        assert!((2..=3).contains(&sizes.len()), "{sizes:?}");
-        assert!(sizes.iter().all(|size| *size <= 1024), "{sizes:?}");
+        let sizes = || -> Vec<u64> {
+            let entries = std::fs::read_dir(directory.path()).unwrap();
+            // A file may be renamed while the directory is read.
+            entries.filter_map(|entry| Some(entry.ok()?.metadata().ok()?.len())).collect()
+        };
+        // Old files are tidied away by a thread of the roller's own.
+        let minute = std::time::Duration::from_secs(60);
+        mapek_testkit::wait_until(minute, "three files", async || sizes().len() <= 3)
+            .await
+            .unwrap();
+        assert!(sizes().len() >= 2, "{:?}", sizes());
+        assert!(sizes().iter().all(|size| *size <= 1024), "{:?}", sizes());
     }
 
     #[test]
     fn a_path_that_is_no_file_is_an_error_that_says_so() {
-        let error = roller(Path::new("/"), 1024, 2).unwrap_err();
+        let error = roller(Path::new("/"), 1024, 2).err().unwrap();
         assert!(error.to_string().contains("names no file"), "{error}");
     }
 }

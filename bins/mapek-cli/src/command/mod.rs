@@ -1,16 +1,32 @@
 //! What each command does.
 
+mod analyze;
+mod check;
+mod execute;
+mod http;
+mod ids;
+mod input;
+mod monitor;
+mod output;
+mod plan;
+mod reload;
 mod run;
+mod status;
 
-use std::process::ExitCode;
+use std::{fmt, process::ExitCode};
 
 use clap::Parser as _;
+use miette::MietteHandlerOpts;
 
 use crate::{
     cli::{Cli, Command, ConfigArgs},
     config::{self, Loaded},
     demo,
 };
+use input::InputError;
+use output::OutputError;
+
+pub(crate) use output::say;
 
 /// What a command ends with.
 pub(crate) type Done = miette::Result<ExitCode>;
@@ -19,6 +35,13 @@ pub(crate) type Done = miette::Result<ExitCode>;
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    // Paths and lines of input stay in one piece, so that they can be searched for and copied.
+    let plain = miette::set_hook(Box::new(|_| {
+        Box::new(MietteHandlerOpts::new().wrap_lines(false).break_words(false).build())
+    }));
+    if let Err(error) = plain {
+        tracing::debug!(%error, "errors look as they were set up before");
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&miette::miette!("the runtime cannot start: {error}")),
@@ -29,22 +52,33 @@ pub fn main() -> ExitCode {
 async fn dispatch(command: Command) -> Done {
     match command {
         Command::Run(args) => run::run(&args).await,
+        Command::Check(args) => check::check(&args).await,
+        Command::Status(args) => status::status(&args).await,
+        Command::Monitor(args) => monitor::monitor(&args).await,
+        Command::Analyze(args) => analyze::analyze(&args),
+        Command::Plan(args) => plan::plan(&args),
+        Command::Execute(args) => execute::execute(&args).await,
         Command::Demo(args) => demo::demo(&args).await,
-        _ => unreachable!("written next"),
     }
 }
 
-#[expect(clippy::print_stderr, reason = "this is where errors reach people")]
 fn failed(report: &miette::Report) -> ExitCode {
-    eprintln!("{report:?}");
-    if report.downcast_ref::<config::ConfigError>().is_some() {
-        ExitCode::from(2)
-    } else {
-        ExitCode::FAILURE
+    if let Some(OutputError::Closed) = report.downcast_ref() {
+        return ExitCode::SUCCESS;
     }
+    note(format_args!("{report:?}"));
+    let unusable = report.downcast_ref::<config::ConfigError>().is_some()
+        || report.downcast_ref::<InputError>().is_some();
+    if unusable { ExitCode::from(2) } else { ExitCode::FAILURE }
+}
+
+/// A line for people, beside the output.
+#[expect(clippy::print_stderr, reason = "this is where people are told of what is not the answer")]
+fn note(text: fmt::Arguments<'_>) {
+    eprintln!("{text}");
 }
 
 /// The configuration that the command line and the environment name.
-pub(crate) fn configuration(args: &ConfigArgs) -> miette::Result<Loaded> {
+fn configuration(args: &ConfigArgs) -> miette::Result<Loaded> {
     Ok(config::load(args.config.as_deref(), std::env::vars())?)
 }

@@ -2,23 +2,28 @@
 
 use std::process::ExitCode;
 
+use miette::IntoDiagnostic as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{Done, configuration};
+use super::{Done, configuration, reload};
 use crate::{App, cli::ConfigArgs, logging};
 
 /// Runs the loop until the process is told to stop.
-pub(crate) async fn run(args: &ConfigArgs) -> Done {
+pub(super) async fn run(args: &ConfigArgs) -> Done {
     let loaded = configuration(args)?;
-    let _log = logging::start(&loaded.config)?;
+    let log = logging::start(&loaded.config)?;
+    // Caught from here on, so that none ends the process while it starts.
+    let hangup = signal(SignalKind::hangup()).into_diagnostic()?;
     for notice in &loaded.notices {
         warn!("{notice}");
     }
     let app = App::build(&loaded.config).await?;
     let shutdown = CancellationToken::new();
     tokio::spawn(on_signal(shutdown.clone()));
+    let reloading = reload::on_hangup(hangup, args.clone(), loaded.config, log.level());
+    tokio::spawn(shutdown.clone().run_until_cancelled_owned(reloading));
     app.run(shutdown).await;
     Ok(ExitCode::SUCCESS)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use charter_sim::{InProcess, PlantConfig};
 use mapek::{
     Clock,
-    charter::{CharterApi, HttpCharter, RetryConfig, SecretString, Seconds},
+    charter::{CharterApi, HttpCharter, RetryConfig, Seconds, SecretString},
 };
 
 use super::{BuildError, http_client};

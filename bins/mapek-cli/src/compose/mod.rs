@@ -18,13 +18,13 @@ use mapek::{
         AlertFeed, AlertInbox, AlertmanagerFeed, CharterElement, CharterElementConfig,
         MetricSource, Monitor, PrometheusConfig, PrometheusSource, SqliteInbox,
     },
-    plan::charter::CharterStrategies,
+    plan::{Planner, charter::CharterStrategies},
     scrape::{EmbeddedSource, MetricStore, Scraper, StoreConfig, Target},
     store::{SqliteStore, Store},
 };
 
 pub use charter::{Charter, charter};
-pub(crate) use settings::monitor_config;
+pub(crate) use settings::{CHECK_ALERT, analyze_config, monitor_config};
 
 use crate::config::Config;
 
@@ -220,9 +220,7 @@ pub fn builder(config: &Config, outside: Outside) -> Result<(Builder, Recovery),
         .map_err(BuildError::of("the executor"))?;
     let analyzer = Analyzer::try_new(settings::analyze_config(config))
         .map_err(BuildError::of("the analyzer"))?;
-    let planner = settings::plan_config(config)
-        .build(CharterStrategies::default().catalogue())
-        .map_err(BuildError::of("the planner"))?;
+    let planner = planner(config)?;
     let mut builder = Loop::builder()
         .monitor(monitor.build().map_err(BuildError::of("the monitor"))?)
         .analyzer(analyzer)
@@ -239,6 +237,14 @@ pub fn builder(config: &Config, outside: Outside) -> Result<(Builder, Recovery),
         builder = builder.seed(seed);
     }
     Ok((builder, recovery))
+}
+
+/// What chooses plans against causes in Charter.
+pub(crate) fn planner(config: &Config) -> Result<Planner, BuildError> {
+    let strategies = CharterStrategies { pace: config.plan.pace, ..CharterStrategies::default() };
+    settings::plan_config(config)
+        .build(strategies.catalogue())
+        .map_err(BuildError::of("the planner"))
 }
 
 /// What the journal calls this configuration. Secrets are masked before it is hashed.

@@ -1,5 +1,7 @@
 //! From sections of the file to the configurations of the stages.
 
+use std::collections::BTreeSet;
+
 use mapek::{
     LoopConfig,
     analyze::{
@@ -45,11 +47,20 @@ pub(crate) fn monitor_config(config: &Config) -> Result<MonitorConfig, BuildErro
         watches,
         component_labels: ["component", "node", "node_or_service"].map(str::to_owned).to_vec(),
         up: Some(Query::try_new("up").map_err(BuildError::of("the monitor"))?),
+        alerts_ignored: alerts_ignored(),
         alerts: known_alerts().into_iter().chain(alerts).collect(),
         reads_max: count(config.performance.max_concurrent_analyses),
         reset_window: MonitorConfig::RESET_WINDOW.max(section.scrape_interval),
         ..MonitorConfig::default()
     })
+}
+
+/// The alert by which `mapek check` looks whether alerts arrive.
+pub(crate) const CHECK_ALERT: &str = "MapekCheck";
+
+/// Alerts that fire on purpose.
+fn alerts_ignored() -> BTreeSet<String> {
+    MonitorConfig::ALERTS_IGNORED.into_iter().chain([CHECK_ALERT]).map(str::to_owned).collect()
 }
 
 /// Alerts of Charter's own rules that say what a rule of ours says, too.

@@ -1,5 +1,4 @@
 //! What a person reads while the demo runs.
-#![expect(clippy::print_stdout, reason = "this is what the demo is for")]
 
 use std::io::IsTerminal as _;
 
@@ -9,6 +8,11 @@ use mapek::{
 };
 
 use super::stage::Stage;
+
+/// `println!`, but who stops reading ends the demo quietly.
+macro_rules! say {
+    ($($text:tt)*) => { crate::command::say(format_args!($($text)*)) };
+}
 
 /// Quiet cycles between two lines that say that all is well.
 const QUIET_CYCLES: u32 = 10;
@@ -28,17 +32,17 @@ impl Teller {
     }
 
     pub(super) fn opening(&self, stage: &Stage) {
-        println!("{}", self.bold("mapek demo"));
-        println!(
+        say!("{}", self.bold("mapek demo"));
+        say!(
             "A Charter committee serves requests; the loop looks at its metrics every 30 s of its time. Target: {}.",
             stage.state().target
         );
-        println!("First a quarter of an hour in which all is well, to learn what is usual.\n");
+        say!("First a quarter of an hour in which all is well, to learn what is usual.\n");
     }
 
     pub(super) fn injected(&mut self, what: &str, words: &str) {
         self.quiet = 0;
-        println!("\n{} {what}: {words}. Nobody tells the loop.\n", self.paint("31;1", "FAULT"));
+        say!("\n{} {what}: {words}. Nobody tells the loop.\n", self.paint("31;1", "FAULT"));
     }
 
     /// One cycle, in as many lines as it has things to say.
@@ -48,7 +52,7 @@ impl Teller {
         let lines = lines(report);
         if lines.is_empty() {
             if self.quiet.is_multiple_of(QUIET_CYCLES) {
-                println!("{head} {}", self.paint("32", &format!("all well: {}", values(report))));
+                say!("{head} {}", self.paint("32", &format!("all well: {}", values(report))));
             }
             self.quiet += 1;
             return;
@@ -56,22 +60,22 @@ impl Teller {
         self.quiet = 0;
         for (i, (colour, line)) in lines.iter().enumerate() {
             let head = if i == 0 { head.clone() } else { " ".repeat(head.chars().count()) };
-            println!("{head} {}", self.paint(colour, line));
+            say!("{head} {}", self.paint(colour, line));
         }
     }
 
     pub(super) fn closing(&self, stage: &Stage, good: bool, took: Duration) {
         let state = stage.state();
-        println!("\n{}", self.bold("What came of it"));
+        say!("\n{}", self.bold("What came of it"));
         for outcome in stage.outcomes() {
-            println!("  {} against {}: {}", outcome.signature, outcome.cause, outcome.reason);
+            say!("  {} against {}: {}", outcome.signature, outcome.cause, outcome.reason);
         }
-        println!("\n{}", self.bold("What was learned"));
+        say!("\n{}", self.bold("What was learned"));
         for insight in &state.insights {
-            println!("  {}", insight.text);
+            say!("  {}", insight.text);
         }
         let statistics = &state.statistics;
-        println!(
+        say!(
             "\n{} cycles, {} violations, {} outcomes.",
             statistics.cycles,
             statistics.violations,
@@ -82,7 +86,7 @@ impl Teller {
         } else {
             self.paint("31;1", "Not healed.")
         };
-        println!("{verdict}");
+        say!("{verdict}");
     }
 
     fn bold(&self, text: &str) -> String {

@@ -1,0 +1,105 @@
+//! Whether every stage can be built from the configuration. Nothing is opened, and nobody is asked.
+
+use mapek::{
+    analyze::Analyzer,
+    model::Query,
+    monitor::MonitorConfig,
+    scrape::{conforms, parse_promql},
+};
+use miette::Diagnostic as _;
+
+use super::report::Report;
+use crate::{
+    command::output::{OutputError, chain},
+    compose::{self, BuildError},
+    config::{Config, Database},
+};
+
+/// Where the expressions are.
+const CORRECT: &str = "correct it in monitor.queries or monitor.metrics";
+
+pub(super) fn check(config: &Config, report: &mut Report) -> Result<(), OutputError> {
+    match compose::monitor_config(config) {
+        Err(error) => refused(&error, report)?,
+        Ok(monitor) => expressions(&monitor, !config.monitor.targets.is_empty(), report)?,
+    }
+    if let Err(error) = Analyzer::try_new(compose::analyze_config(config)) {
+        report.fail("analyze", chain(&error), "correct it in analyze.algorithms")?;
+    }
+    if let Err(error) = compose::planner(config) {
+        report.fail("plan", chain(&error), "correct it in plan")?;
+    }
+    if config.knowledge.database == Database::Postgres {
+        let remedy = "set knowledge.database to sqlite or memory";
+        report.fail("knowledge", "database postgres is not in this build", remedy)?;
+    }
+    clients(config, report)?;
+    ports(config, report)
+}
+
+fn refused(error: &BuildError, report: &mut Report) -> Result<(), OutputError> {
+    let help = error.help().map(|help| help.to_string());
+    report.fail("stages", chain(error), help.as_deref().unwrap_or("correct what it names"))
+}
+
+/// Syntax, and for the embedded source whether it answers as Prometheus would.
+fn expressions(
+    monitor: &MonitorConfig,
+    embedded: bool,
+    report: &mut Report,
+) -> Result<(), OutputError> {
+    let rules = monitor.rules.iter().map(|rule| ("rule", &rule.name, &rule.promql));
+    let watches = monitor.watches.iter().map(|watch| ("metric", &watch.name, &watch.promql));
+    let before = report.failures();
+    for (what, name, query) in rules.chain(watches) {
+        if let Err(why) = sound(query, embedded) {
+            report.fail(what, format_args!("{name}: {why}"), CORRECT)?;
+        }
+    }
+    if report.failures() == before
+        && let Err(error) = monitor.check()
+    {
+        report.fail("monitor", chain(&error), CORRECT)?;
+    }
+    Ok(())
+}
+
+fn sound(query: &Query, embedded: bool) -> Result<(), String> {
+    parse_promql(query.as_str()).map_err(|error| error.to_string())?;
+    if embedded {
+        conforms(query).map_err(|error| {
+            format!("{error}; the embedded metric source, which monitor.targets asks for, lacks it")
+        })?;
+    }
+    Ok(())
+}
+
+fn clients(config: &Config, report: &mut Report) -> Result<(), OutputError> {
+    let clock = compose::system_clock();
+    let clock = clock.as_ref();
+    let built = [
+        compose::charter(config, clock).err(),
+        compose::metrics(config).err(),
+        config.alertmanager.enabled.then(|| compose::alertmanager(config, clock).err()).flatten(),
+    ];
+    built.iter().flatten().try_for_each(|error| refused(error, report))
+}
+
+/// Two listeners cannot share a port. Port 0 is any that is free.
+fn ports(config: &Config, report: &mut Report) -> Result<(), OutputError> {
+    let webhook = config.alertmanager.enabled.then_some(config.alertmanager.webhook_port);
+    let listeners = [
+        ("api.port", Some(config.api.port)),
+        ("api.metrics_port", config.api.metrics_port),
+        ("alertmanager.webhook_port", webhook),
+    ];
+    for (i, (name, port)) in listeners.iter().enumerate() {
+        let same =
+            |(_, other): &&(&str, Option<u16>)| port.is_some_and(|it| it > 0) && other == port;
+        if let Some((first, _)) = listeners[..i].iter().find(same) {
+            let what = format!("{first} and {name} are the same");
+            report.fail("ports", what, "give each a port of its own")?;
+        }
+    }
+    Ok(())
+}
