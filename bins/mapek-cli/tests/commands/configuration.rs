@@ -1,0 +1,119 @@
+//! Configurations: what is said about bad ones, and what `check` says about good ones.
+
+use std::path::PathBuf;
+
+use crate::support::{Ran, mapek, ran};
+
+struct Case {
+    directory: tempfile::TempDir,
+    path: PathBuf,
+}
+
+fn case(text: &str) -> Case {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("mapek.yaml");
+    std::fs::write(&path, text).unwrap();
+    Case { directory, path }
+}
+
+async fn check(case: &Case, variables: &[(&str, &str)]) -> Ran {
+    let mut command = mapek(&["check", "--config", case.path.to_str().unwrap()]);
+    command.current_dir(case.directory.path()).envs(variables.iter().copied());
+    ran(command, "").await
+}
+
+#[tokio::test]
+async fn help_lists_every_command_and_the_exit_codes() {
+    let told = ran(mapek(&["--help"]), "").await;
+    assert_eq!(told.code, Some(0));
+    for word in
+        ["run", "check", "status", "monitor", "analyze", "plan", "execute", "demo", "Exit codes"]
+    {
+        assert!(told.out.contains(word), "{word} is not in {}", told.out);
+    }
+    assert_eq!(ran(mapek(&["cheque"]), "").await.code, Some(2));
+}
+
+#[tokio::test]
+async fn check_shows_what_is_in_force_and_leaves_nothing_behind() {
+    let case = case("plan:\n  min_violations: 7\n");
+    let key = ("CHARTER_API_KEY", "hunter2");
+    let told = check(&case, &[key, ("PROMETHEUS_URL", "http://prom:1")]).await;
+    assert_eq!(told.code, Some(0), "{told:?}");
+    assert!(told.out.contains("min_violations: 7"), "{}", told.out);
+    assert!(told.out.contains("http://prom:1"), "{}", told.out);
+    assert!(told.out.contains("monitor.prometheus_url is taken from PROMETHEUS_URL"), "{told:?}");
+    assert!(told.out.contains("ok    configuration"), "{}", told.out);
+    assert!(!told.out.contains("hunter2") && !told.err.contains("hunter2"), "{told:?}");
+    assert_eq!(std::fs::read_dir(case.directory.path()).unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn an_unknown_key_names_file_line_column_and_the_nearest() {
+    let case = case("orchestrator:\n  mode: staging\n  loop_intervall: 30\n");
+    let told = check(&case, &[]).await;
+    assert_eq!((told.code, told.out.as_str()), (Some(2), ""));
+    let place = format!("{}:3:3", case.path.display());
+    assert!(told.err.contains(&place), "{}", told.err);
+    assert!(told.err.contains("the nearest valid key is loop_interval"), "{}", told.err);
+}
+
+#[tokio::test]
+async fn a_variable_that_does_not_fit_is_named() {
+    let told = check(&case(""), &[("WEBHOOK_PORT", "many")]).await;
+    assert_eq!(told.code, Some(2));
+    assert!(told.err.contains("WEBHOOK_PORT"), "{}", told.err);
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_there_is_exit_code_2() {
+    let told = ran(mapek(&["check", "--config", "/nowhere/mapek.yaml"]), "").await;
+    assert_eq!(told.code, Some(2));
+    assert!(told.err.contains("/nowhere/mapek.yaml"), "{}", told.err);
+}
+
+#[tokio::test]
+async fn an_expression_that_is_none_is_named_with_its_place() {
+    let text = "monitor:\n  queries:\n    - {name: slow, promql: 'rate(hits[5m] > 1'}\n";
+    let told = check(&case(text), &[]).await;
+    assert_eq!(told.code, Some(2), "{told:?}");
+    let line = told.out.lines().find(|line| line.starts_with("FAIL")).unwrap();
+    assert!(line.contains("slow: line 1, column 5: `(` is never closed"), "{line}");
+    assert!(line.contains("correct it in monitor.queries"), "{line}");
+}
+
+#[tokio::test]
+async fn what_only_a_server_evaluates_is_refused_for_the_embedded_source() {
+    let rule = "  queries:\n    - {name: weekend, promql: 'day_of_week() > 5'}\n";
+    let server = check(&case(&format!("monitor:\n{rule}")), &[]).await;
+    assert_eq!(server.code, Some(0), "{server:?}");
+    let targets = "  targets: [{url: 'http://127.0.0.1:1/metrics'}]\n";
+    let embedded = check(&case(&format!("monitor:\n{rule}{targets}")), &[]).await;
+    assert_eq!(embedded.code, Some(2), "{embedded:?}");
+    assert!(embedded.out.contains("weekend: day_of_week: "), "{}", embedded.out);
+}
+
+#[tokio::test]
+async fn what_cannot_work_together_is_refused() {
+    let ports = check(&case("api: {port: 5000}\n"), &[]).await;
+    assert_eq!(ports.code, Some(2), "{ports:?}");
+    let clash = "api.port and alertmanager.webhook_port are the same";
+    assert!(ports.out.contains(clash), "{}", ports.out);
+    let database = check(&case("knowledge: {database: postgres}\n"), &[]).await;
+    assert_eq!(database.code, Some(2), "{database:?}");
+    assert!(database.out.contains("sqlite or memory"), "{}", database.out);
+}
+
+#[tokio::test]
+async fn check_live_says_what_is_not_there_and_what_to_do() {
+    let text = "monitor: {prometheus_url: 'http://127.0.0.1:1'}\n\
+                execute: {charter_url: 'http://127.0.0.1:1'}\n\
+                alertmanager: {url: 'http://127.0.0.1:1'}\n";
+    let case = case(text);
+    let told = ran(mapek(&["check", "--live", "--config", case.path.to_str().unwrap()]), "").await;
+    assert_eq!(told.code, Some(1), "{told:?}");
+    for subject in ["FAIL  prometheus", "FAIL  charter", "FAIL  alertmanager"] {
+        let line = told.out.lines().find(|line| line.starts_with(subject)).unwrap();
+        assert!(line.contains("start it"), "{line}");
+    }
+}

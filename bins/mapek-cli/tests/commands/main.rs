@@ -1,0 +1,16 @@
+//! The commands of the binary, as a shell sees them.
+
+#[cfg(test)]
+#[path = "../support/mod.rs"]
+mod support;
+
+#[cfg(test)]
+mod analyze;
+#[cfg(test)]
+mod configuration;
+#[cfg(test)]
+mod demo;
+#[cfg(test)]
+mod running;
+#[cfg(test)]
+mod stages;
