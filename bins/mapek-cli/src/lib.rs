@@ -1,6 +1,6 @@
 //! The parts of the `mapek` binary, as a library so that tests start what the binary starts.
 //!
-//! It composes, parses and prints; it decides nothing. [`config::load`](load) reads a configuration, [`App::build`] puts together
+//! It composes, parses and prints; it decides nothing. [`load`] reads a configuration, [`App::build`] puts together
 //! what it asks for, [`App::run`] runs it until it is told to stop.
 mod cli;
 mod command;

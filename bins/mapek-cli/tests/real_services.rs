@@ -73,3 +73,45 @@ async fn all_is_well_and_a_test_alert_arrives() {
     assert!(bad.out.contains("FAIL  alert rules   Missing is not loaded"), "{}", bad.out);
     assert!(plant.charter.ledger().is_empty(), "a check changes nothing");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_loop_is_asked_whether_the_test_alert_arrived() {
+    let plant = Plant::start(1.0).await;
+    let (webhook, api) = (free_port(), free_port());
+    let receiver = format!("http://127.0.0.1:{webhook}/webhooks/alerts");
+    let alertmanager = Alertmanager::builder().webhook(receiver).start().await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("mapek.yaml");
+    let address = plant.address;
+    let text = format!(
+        "monitor: {{scrape_interval: 1s, targets: [{{url: 'http://{address}/metrics'}}]}}\n\
+         execute: {{charter_url: 'http://{address}', state_dir: '{}'}}\n\
+         knowledge: {{database: memory}}\n\
+         api: {{port: {api}}}\n\
+         alertmanager: {{url: '{}', webhook_port: {webhook}}}\n",
+        directory.path().display(),
+        alertmanager.url(),
+    );
+    std::fs::write(&path, text).unwrap();
+    let path = path.to_str().unwrap();
+    let check = async || ran(mapek(&["check", "--live", "-c", path]), "").await;
+
+    // Somebody else's port: nobody can tell whether alerts arrive.
+    let stranger = std::net::TcpListener::bind(("127.0.0.1", webhook)).unwrap();
+    let blocked = check().await;
+    assert_eq!(blocked.code, Some(1), "{}{}", blocked.out, blocked.err);
+    assert!(blocked.out.contains("delivery is not checked"), "{}", blocked.out);
+    drop(stranger);
+
+    let mut running = mapek(&["run", "-c", path]).spawn().unwrap();
+    wait_until(DEADLINE, "the loop", async || {
+        reqwest::get(format!("http://127.0.0.1:{api}/health")).await.is_ok()
+    })
+    .await
+    .unwrap();
+    let good = check().await;
+    assert_eq!(good.code, Some(0), "{}{}", good.out, good.err);
+    assert!(good.out.contains("taken by a running loop"), "{}", good.out);
+    assert!(good.out.contains("ok    webhook       the running loop got an alert"), "{}", good.out);
+    running.kill().await.unwrap();
+}

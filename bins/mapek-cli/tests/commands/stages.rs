@@ -76,11 +76,32 @@ async fn the_stages_pipe_from_observation_to_rehearsed_steps_and_nothing_is_sent
     shell.env("M", env!("CARGO_BIN_EXE_mapek")).env("MAPEK_CONFIG", &config);
     shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let piped = ran(shell, "").await;
-    assert_eq!((piped.code, piped.err.as_str()), (Some(0), ""));
+    assert_eq!(piped.code, Some(0), "{piped:?}");
     assert!(piped.out.lines().all(|line| json(line)["dry_run"] == true), "{}", piped.out);
     assert!(!piped.out.is_empty());
 
     assert!(plant.charter.ledger().is_empty(), "{:?}", plant.charter.ledger());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_live_scrapes_the_targets_itself() {
+    let (plant, _directory, config) = broken().await;
+    let told = ran(mapek(&["check", "--live", "--config", &config]), "").await;
+    assert_eq!(told.code, Some(0), "{told:?}");
+    let address = plant.address;
+    for line in [
+        format!("ok    target        charter {address}: "),
+        "ok    rule          high_failure_rate: 1 series, fresh".to_owned(),
+        "ok    metric        throughput: 1 series".to_owned(),
+        format!("ok    charter       http://{address}"),
+        "note  alertmanager  is not asked".to_owned(),
+    ] {
+        assert!(told.out.contains(&line), "{line} is not in {}", told.out);
+    }
+    drop(plant);
+    let told = ran(mapek(&["check", "--live", "--config", &config]), "").await;
+    assert_eq!(told.code, Some(1), "{told:?}");
+    assert!(told.out.contains(&format!("FAIL  target        charter {address}: ")), "{told:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -141,6 +162,16 @@ async fn hostile_lines_are_refused_by_every_stage() {
         let told = ran(command, "").await;
         assert_eq!((told.code, told.out.as_str()), (Some(0), ""), "{stage:?}: {told:?}");
     }
+}
+
+#[tokio::test]
+async fn what_is_no_plan_is_not_executed() {
+    let mut command = mapek(&["execute", "--dry-run"]);
+    command.env("CHARTER_URL", "http://127.0.0.1:1");
+    let told = ran(command, "{\"diagnosis\": {}}").await;
+    assert_eq!((told.code, told.out.as_str()), (Some(2), ""));
+    assert!(told.err.contains("line 1, the line as a whole: neither a plan"), "{}", told.err);
+    assert_eq!(ran(mapek(&["execute"]), "").await.code, Some(2), "only as a dry run");
 }
 
 #[tokio::test]

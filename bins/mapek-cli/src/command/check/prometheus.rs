@@ -29,7 +29,7 @@ pub(super) async fn check(
         .map_err(BuildError::of("the Prometheus client"))?;
     if let Err(error) = source.ready().await {
         let remedy = "start it, wait until it is ready, or correct monitor.prometheus_url";
-        return Ok(report.fail("prometheus", chain(&error), remedy)?);
+        return Ok(report.fail("prometheus", format_args!("{url}: {}", chain(&error)), remedy)?);
     }
     report.ok("prometheus", format_args!("{url} is ready"))?;
     let monitor = compose::monitor_config(config)?;
