@@ -167,15 +167,19 @@ impl Expectation {
     /// use mapek_model::Expectation;
     ///
     /// assert_eq!(Expectation::normalise("CommitteeOverloaded"), "committee-overloaded");
+    /// assert_eq!(Expectation::normalise("CharterAPIDown"), "charter-api-down");
     /// assert_eq!(Expectation::normalise("high_failure_rate"), "high-failure-rate");
     /// assert_eq!(Expectation::normalise("…"), "unnamed");
     /// ```
     #[must_use]
     pub fn normalise(text: &str) -> Self {
         let mut out = String::with_capacity(text.len() + 8);
-        let mut previous_lower = false;
-        for c in text.chars() {
-            if c.is_ascii_uppercase() && previous_lower {
+        let (mut previous_lower, mut previous_upper) = (false, false);
+        let mut rest = text.chars().peekable();
+        while let Some(c) = rest.next() {
+            // The last capital of a run begins the next word: `APIDown` is `api-down`.
+            let ends_run = previous_upper && rest.peek().is_some_and(char::is_ascii_lowercase);
+            if c.is_ascii_uppercase() && (previous_lower || ends_run) {
                 out.push('-');
             }
             if c.is_ascii_alphanumeric() {
@@ -184,6 +188,7 @@ impl Expectation {
                 out.push('-');
             }
             previous_lower = c.is_ascii_lowercase() || c.is_ascii_digit();
+            previous_upper = c.is_ascii_uppercase();
             if out.len() >= 63 {
                 break;
             }
