@@ -118,7 +118,8 @@ impl App {
         // Servers outlive the loop: what it ends with can still be seen, and webhooks are still taken.
         let stop = CancellationToken::new();
         let states = looped.handle().watch();
-        tasks.spawn(recorder.follow(states.clone()));
+        // It would follow for as long as anybody holds a handle.
+        tasks.spawn(stop.clone().run_until_cancelled_owned(recorder.follow(states.clone())));
         let own = metrics_server.is_none().then(|| metrics.clone());
         let routes = router(states, Options { metrics: own, ..Options::default() });
         info!(address = %api.local_addr(), "API");
