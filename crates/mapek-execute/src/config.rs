@@ -58,6 +58,10 @@ pub struct Config {
     /// How long a step that was sent may wait for a managed system that cannot be read, before a person is called.
     #[serde(with = "mapek_model::duration")]
     pub park_max: Duration,
+    /// How long what was sent and not answered may still be on its way: a step that cannot be repeated is not believed lost
+    /// before.
+    #[serde(with = "mapek_model::duration")]
+    pub settle: Duration,
     /// How long an approval stands before it is used.
     #[serde(with = "mapek_model::duration")]
     pub approval_ttl: Duration,
@@ -87,6 +91,8 @@ impl Default for Config {
             release_after: Duration::from_secs(300),
             lease: Duration::from_secs(1800),
             park_max: Duration::from_secs(3600),
+            // As long as a call may take: a server that had the request then has answered it or dropped it.
+            settle: Duration::from_secs(30),
             approval_ttl: Duration::from_secs(3600),
             rejection_ttl: Duration::from_secs(3600),
             side_effects: side_effects(),

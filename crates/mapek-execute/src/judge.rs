@@ -163,7 +163,9 @@ impl Count {
             .map(mapek_model::Violation::fingerprint)
             .filter(|fingerprint| !explained.contains(fingerprint))
             .collect();
-        Self { before: explained.len(), still, new: new.len() }
+        // What was open when it began, not what the plan was made for: a plan may have waited for its approval.
+        let before = usize::try_from(execution.before.explained_open).unwrap_or(usize::MAX);
+        Self { before, still, new: new.len() }
     }
 
     const fn after(&self) -> usize {

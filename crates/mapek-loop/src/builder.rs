@@ -110,8 +110,7 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// [`Error::Missing`] names the part that is missing; [`Error::Checkpoint`] and [`Error::Monitor`] if what was saved cannot be
-    /// used.
+    /// [`Error::Missing`] names the part that is missing.
     pub fn build_cycle(self) -> Result<Cycle, Error> {
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
         let ids = self.ids.unwrap_or_else(|| Arc::new(RandomIds));
@@ -122,7 +121,7 @@ impl Builder {
         let config_hash = self.config_hash.unwrap_or_else(|| self.config.hash());
         let executor = self.executor.ok_or(Error::Missing { what: "an executor" })?;
         let control: Control = executor.control();
-        Cycle::new(Parts {
+        Ok(Cycle::new(Parts {
             config: self.config,
             config_hash,
             seed,
@@ -135,7 +134,7 @@ impl Builder {
             control,
             knowledge: self.knowledge.ok_or(Error::Missing { what: "knowledge" })?,
             checkpoint: self.checkpoint.unwrap_or_else(|| Arc::new(MemoryCheckpoint::default())),
-        })
+        }))
     }
 
     /// The loop.

@@ -25,7 +25,8 @@ pub trait Clock: fmt::Debug + Send + Sync {
     /// Time since some fixed moment; only differences mean anything.
     fn stopwatch(&self) -> Duration;
 
-    /// Returns once [`now`](Self::now) is at or after `at`.
+    /// Returns once [`now`](Self::now) is at or after `at`, or as much time has passed as there was left at the call:
+    /// a clock that is set back meanwhile delays nothing.
     async fn sleep_until(&self, at: Timestamp);
 }
 
@@ -45,6 +46,9 @@ impl<C: Clock + ?Sized> Clock for Arc<C> {
         self.as_ref().sleep_until(at).await;
     }
 }
+
+/// How often a sleeper looks whether the wall clock was set forward.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// The system's clock, at its own pace or a multiple of it.
 ///
@@ -95,14 +99,18 @@ impl Clock for SystemClock {
     }
 
     async fn sleep_until(&self, at: Timestamp) {
-        // The wall clock may be set back while we sleep: ask again until it is really late enough.
+        // Both ways of being late enough count: the wall clock may be set forward while we sleep, or back by an hour,
+        // which must not stop a loop for an hour.
+        let asked = self.origin.elapsed();
+        let whole = since(at, self.now()) / self.pace;
         loop {
-            let left = since(at, self.now());
-            if left.is_zero() {
+            let left = since(at, self.now()) / self.pace;
+            let slept = self.origin.elapsed().saturating_sub(asked);
+            let rest = left.min(whole.saturating_sub(slept));
+            if rest.is_zero() {
                 return;
             }
-            let real = (left / self.pace).max(Duration::from_millis(1));
-            tokio::time::sleep(real).await;
+            tokio::time::sleep(rest.clamp(Duration::from_millis(1), LOOK_AGAIN)).await;
         }
     }
 }

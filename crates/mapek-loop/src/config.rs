@@ -28,6 +28,9 @@ pub struct LoopConfig {
     /// What all reads of one cycle may take together; what has not answered by then is unknown.
     #[serde(with = "mapek_model::duration")]
     pub read_deadline: Duration,
+    /// How long after something was undone or taken back nothing new is planned: metrics over a window still show it.
+    #[serde(with = "mapek_model::duration")]
+    pub settle: Duration,
     /// How long wake-ups are gathered before the cycle that answers them: alerts come in groups.
     #[serde(with = "mapek_model::duration")]
     pub debounce: Duration,
@@ -40,6 +43,8 @@ impl Default for LoopConfig {
             poll_interval: None,
             min_gap: Duration::from_secs(1),
             read_deadline: Duration::from_secs(10),
+            // Two cycles of the usual length, in which a window of a minute has passed.
+            settle: Duration::from_secs(60),
             debounce: Duration::from_millis(200),
         }
     }

@@ -9,15 +9,15 @@ use mapek_execute::{Advance, Control, CycleInputs, Executor};
 use mapek_knowledge::Knowledge;
 use mapek_model::{
     Action, ContentHash, CycleNumber, Diagnosis, DiagnosisId, Duration, Execution, Experience,
-    Level, Observation, Outcome, Span, TargetId, Timestamp, later, since,
+    Level, Observation, Outcome, Span, StepStatus, TargetId, Timestamp, later, since,
 };
 use mapek_monitor::{ExpectedReset, Monitor};
 use mapek_plan::{Planner, Planning};
 use tracing::error;
 
 use crate::{
-    Checkpoint, Clock, CycleReport, Error, IdSource, LoopConfig, LoopState, NoPlanning, Progress,
-    Saved, Seed, Seen, Timings, WakeReason, idle::IdleWatch,
+    Checkpoint, Clock, CycleReport, IdSource, LoopConfig, LoopState, NoPlanning, Progress, Saved,
+    Seed, Seen, Timings, WakeReason, idle::IdleWatch,
 };
 use decide::Decisions;
 
@@ -75,18 +75,22 @@ struct Draft {
 
 impl Cycle {
     /// Goes on where an earlier run stood.
-    pub(crate) fn new(mut parts: Parts) -> Result<Self, Error> {
-        let saved = parts.checkpoint.load().map_err(Error::Checkpoint)?;
+    pub(crate) fn new(mut parts: Parts) -> Self {
         let mut number = parts.control.cycle();
         let (mut analyzer_state, mut idle) = (AnalyzerState::default(), IdleWatch::default());
-        if let Some(saved) = saved {
-            parts.monitor.restore(saved.monitor).map_err(Error::Monitor)?;
-            (analyzer_state, idle) = (saved.analyzer, saved.idle);
-            number = number.max(saved.cycle);
+        // Losing a checkpoint costs time, not correctness: it must not keep a loop from watching, and from taking back
+        // what the journal says is held.
+        match restored(&mut parts) {
+            Ok(Some(saved)) => {
+                (analyzer_state, idle) = (saved.analyzer, saved.idle);
+                number = number.max(saved.cycle);
+            }
+            Ok(None) => {}
+            Err(reason) => error!(reason, "the checkpoint cannot be used; starting without it"),
         }
         let mut state = LoopState::new(parts.monitor.target().clone());
         state.refresh(&parts.control);
-        Ok(Self { parts, analyzer_state, idle, number, decided: None, state })
+        Self { parts, analyzer_state, idle, number, decided: None, state }
     }
 
     /// The managed system.
@@ -124,6 +128,7 @@ impl Cycle {
         let begun = self.parts.clock.stopwatch();
         self.number = self.number.next();
         let mut timings = Timings::default();
+        let backwards = self.state.last().is_some_and(|last| now < last.at);
         let observation = self.observe(now, &mut timings).await;
         let diagnosis = self.diagnose(&observation, &mut timings);
         let mut draft = Draft {
@@ -134,10 +139,15 @@ impl Cycle {
             faults: Vec::new(),
             timings,
         };
+        if backwards {
+            // Ages mean nothing then: what is old would look fresh.
+            draft.faults.push("the clock went back".to_owned());
+        }
         let experience = self.experience(&mut draft).await;
         self.write_down(&draft.observation, &experience, now, &mut draft.faults);
         self.advance(now, &mut draft).await;
         self.learn(&mut draft).await;
+        self.tidy_proposals(now, &mut draft);
         let no_planning = self.no_planning(now, &woken_by, &draft);
         let (planning, mut decisions) = match no_planning {
             Some(_) => (Planning::default(), Decisions::default()),
@@ -145,7 +155,7 @@ impl Cycle {
         };
         self.follow_idle(now, &mut draft).await;
         self.save(&mut draft.faults).await;
-        if no_planning != Some(NoPlanning::Polling) {
+        if no_planning.is_none() {
             self.decided = Some(now);
         }
         decisions.escalations.extend(self.stuck());
@@ -324,10 +334,23 @@ impl Cycle {
         if !draft.outcomes.is_empty() {
             return Some(NoPlanning::Learning);
         }
+        if self.is_settling(now) {
+            return Some(NoPlanning::Settling);
+        }
         let only_time = woken_by.iter().all(|reason| *reason == WakeReason::Interval);
         let early = self.decided.is_some_and(|it| later(it, self.parts.config.interval) > now);
         (self.parts.config.poll_interval.is_some() && only_time && early)
             .then_some(NoPlanning::Polling)
+    }
+
+    /// Whether something was undone or taken back so lately that the metrics may still show what was before.
+    fn is_settling(&self, now: Timestamp) -> bool {
+        let undone = |execution: &Execution| execution.status.steps().contains(&StepStatus::Undone);
+        self.parts.control.executions().iter().any(|execution| {
+            execution.target() == self.target()
+                && undone(execution)
+                && since(now, execution.updated) < self.parts.config.settle
+        })
     }
 
     /// Learns what heals by itself.
@@ -390,6 +413,15 @@ impl Cycle {
     }
 }
 
+/// Puts the monitor back to where an earlier run stood, and answers the rest of what was saved; or why it cannot be used.
+fn restored(parts: &mut Parts) -> Result<Option<Saved>, String> {
+    let Some(saved) = parts.checkpoint.load().map_err(|error| chain(&error))? else {
+        return Ok(None);
+    };
+    parts.monitor.restore(saved.monitor.clone()).map_err(|error| chain(&error))?;
+    Ok(Some(saved))
+}
+
 /// The resources that an execution changed, by id.
 fn changed_by(execution: &Execution) -> impl Iterator<Item = &str> {
     execution.plan.steps.iter().filter_map(|step| match &step.action {
@@ -401,12 +433,13 @@ fn changed_by(execution: &Execution) -> impl Iterator<Item = &str> {
 }
 
 fn fault(faults: &mut Vec<String>, what: &str, error: &(dyn std::error::Error + 'static)) {
-    let mut text = format!("{what}: {error}");
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(&format!(": {cause}"));
-        source = cause.source();
-    }
+    let text = format!("{what}: {}", chain(error));
     error!(fault = text, "the cycle is faulty");
     faults.push(text);
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let sources = std::iter::successors(Some(error), |error| error.source());
+    sources.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -7,12 +7,6 @@ pub enum Error {
     /// Execute refused or failed.
     #[error("the executor refused")]
     Execute(#[source] mapek_execute::Error),
-    /// What was saved of an earlier run cannot be read.
-    #[error("the saved state cannot be used")]
-    Checkpoint(#[source] crate::CheckpointError),
-    /// The monitor cannot go on where an earlier run stood.
-    #[error("the monitor cannot be restored")]
-    Monitor(#[source] mapek_monitor::Error),
     /// The loop no longer runs.
     #[error("the loop has stopped")]
     Stopped,

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use mapek_execute::Control;
-use mapek_model::{Approval, ExecutionId, PlanHash};
+use mapek_model::{ActionKind, Approval, ExecutionId, PlanHash};
 use tokio::sync::watch;
 
 use crate::{Clock, CycleReport, Error, LoopState, WakeReason, Waker};
@@ -122,6 +122,16 @@ impl LoopHandle {
         reason: Option<&str>,
     ) -> Result<Approval, Error> {
         self.after(self.control.reject(plan, by, reason, self.clock.now()))
+    }
+
+    /// Trusts a kind of action again that the breaker has disabled.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Execute`] without a name or a reason, or if it cannot be made to last.
+    pub fn rearm(&self, kind: ActionKind, by: &str, reason: &str) -> Result<(), Error> {
+        let target = self.state().target.clone();
+        self.after(self.control.rearm(&target, kind, by, reason, self.clock.now()))
     }
 
     /// Undoes all of an execution that may have run, at a person's word, even while the loop is paused.

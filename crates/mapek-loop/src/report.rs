@@ -98,6 +98,8 @@ pub enum NoPlanning {
     },
     /// Something was learned in this very cycle; the next one plans with it.
     Learning,
+    /// Something was undone or taken back a moment ago: the metrics still show what was before.
+    Settling,
     /// It is a look between two cycles: Monitor asks more often than the loop decides.
     Polling,
     /// Something went wrong inside the loop.
@@ -109,6 +111,7 @@ impl std::fmt::Display for NoPlanning {
         match self {
             Self::Awaits { execution } => write!(f, "execution {execution} is not finished"),
             Self::Learning => f.write_str("an outcome came in; the next cycle plans with it"),
+            Self::Settling => f.write_str("what was undone still shows in the metrics"),
             Self::Polling => f.write_str("only looking; the interval is not over"),
             Self::Fault => f.write_str("something went wrong inside the loop"),
         }

@@ -60,10 +60,12 @@ impl Loop {
         let last = loop {
             let report = run_one(&mut cycle, clock.as_ref(), woken_by, &shown).await;
             let next_due = report.next_due;
+            // Neither a noisy webhook nor a slow source may make cycles run back to back.
+            let soonest = later(clock.now(), cycle.parts.config.min_gap);
             tokio::select! {
                 biased;
                 () = &mut shutdown => break Some(report),
-                reasons = woken(clock.as_ref(), &waker, debounce, next_due) => woken_by = reasons,
+                reasons = woken(clock.as_ref(), &waker, debounce, soonest, next_due) => woken_by = reasons,
             }
         };
         for execution in cycle.control().executions() {
@@ -82,6 +84,7 @@ async fn woken(
     clock: &dyn Clock,
     waker: &Waker,
     debounce: Duration,
+    soonest: Timestamp,
     next_due: Timestamp,
 ) -> BTreeSet<WakeReason> {
     tokio::select! {
@@ -93,7 +96,7 @@ async fn woken(
         }
         () = waker.called() => {
             // Alerts come in groups: wait a little for the others.
-            clock.sleep_until(later(clock.now(), debounce)).await;
+            clock.sleep_until(soonest.max(later(clock.now(), debounce))).await;
             waker.take()
         }
     }

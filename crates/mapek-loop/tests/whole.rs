@@ -377,7 +377,8 @@ async fn what_heals_by_itself_is_learned_as_such() {
 #[tokio::test]
 async fn a_wake_up_runs_a_cycle_before_its_time_and_shutting_down_ends_the_loop() {
     let world = World::new();
-    let config = LoopConfig { debounce: Duration::ZERO, ..LoopConfig::default() };
+    let zero = Duration::ZERO;
+    let config = LoopConfig { debounce: zero, min_gap: zero, ..LoopConfig::default() };
     let looped = world.builder().config(config).build().unwrap();
     let handle = looped.handle();
     let stop = Arc::new(tokio::sync::Notify::new());

@@ -158,12 +158,15 @@ impl Observation {
         self.series.get(name)?.iter().find_map(|series| series.last()).map(|sample| sample.value)
     }
 
-    /// The newest values of all watched values that have one, for an outcome's *before* and *after*.
+    /// The newest values of all watched values that have a finite one, for an outcome's *before* and *after*.
     #[must_use]
     pub fn values(&self) -> BTreeMap<MetricName, f64> {
         self.series
             .keys()
-            .filter_map(|name| Some((MetricName::try_new(name).ok()?, self.value(name)?)))
+            .filter_map(|name| {
+                let value = self.value(name).filter(|value| value.is_finite())?;
+                Some((MetricName::try_new(name).ok()?, value))
+            })
             .collect()
     }
 }

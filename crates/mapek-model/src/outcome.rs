@@ -17,7 +17,7 @@ pub struct Measured {
     pub explained_open: u32,
     /// How many other episodes were open on the target.
     pub other_open: u32,
-    /// The watched values.
+    /// The watched values, all of them finite: JSON has no others, and what is journaled must be readable.
     pub values: BTreeMap<MetricName, f64>,
 }
 

@@ -49,7 +49,8 @@ impl Control {
         reason: Option<&str>,
         now: Timestamp,
     ) -> Result<Approval, Error> {
-        let by = named(by)?;
+        // One person in two spellings is one person.
+        let by = named(by)?.to_lowercase();
         self.expire_proposals(now)?;
         let requester = self.proposal(hash)?.requester;
         if same_person(&by, &requester) || same_person(&by, LOOP) {

@@ -6,8 +6,8 @@ mod forward;
 use std::{collections::BTreeSet, sync::Arc};
 
 use mapek_model::{
-    Action, Captured, Execution, ExecutionEvent, ExecutionId, IdempotencyKey, Observation,
-    StepIndex, Timestamp, UndoClass, Way, since,
+    Action, Captured, Duration, Execution, ExecutionEvent, ExecutionId, IdempotencyKey,
+    Observation, StepIndex, Timestamp, UndoClass, Way, later, since,
 };
 use serde_json::Value;
 
@@ -21,6 +21,9 @@ use crate::{Control, EffectError, Effector, Error, Sending, ledger::Tracked};
 /// Longest chain of moves in one advance: each step once either way, and what only the journal hears. A plan has at most as
 /// many steps as people can read; a longer chain is a defect, and stops instead of spinning.
 const MOVES_MAX: usize = 1024;
+
+/// When what is held back is looked at again, if nothing wakes the loop before: a cycle of the usual length.
+const UNHURRIED: Duration = Duration::from_secs(30);
 
 /// One execution's turn in one advance.
 pub(super) struct Act<'a> {
@@ -130,7 +133,7 @@ impl<'a> Act<'a> {
                 Ok(())
             }
             // A person rolled it back while the answer was on its way: the undo reads back what came of it.
-            Err(Error::Illegal { source }) => Err(self.rest(format!("it was overtaken: {source}"))),
+            Err(Error::Illegal { source }) => Err(self.soon(format!("it was overtaken: {source}"))),
             Err(error) => {
                 tracing::error!(execution = %self.id, %error, "an event cannot be written down");
                 let source = std::error::Error::source(&error).map(ToString::to_string);
@@ -145,14 +148,14 @@ impl<'a> Act<'a> {
         if self.tried.insert((step, way)) {
             Ok(())
         } else {
-            Err(self.rest(format!("step {nth} was tried in this cycle", nth = nth(step))))
+            Err(self.soon(format!("step {nth} was tried in this cycle", nth = nth(step))))
         }
     }
 
     /// What was sent in this advance is read back in the next: it may still be at work.
     fn read_once(&self, step: StepIndex, way: Way) -> Turn {
         if self.tried.contains(&(step, way)) {
-            Err(self.rest(format!("step {nth} is read back in the next cycle", nth = nth(step))))
+            Err(self.soon(format!("step {nth} is read back in the next cycle", nth = nth(step))))
         } else {
             Ok(())
         }
@@ -162,9 +165,14 @@ impl<'a> Act<'a> {
         self.effector.ok_or_else(|| self.rest("its target has no effector"))
     }
 
-    /// Looked at again in the next cycle.
-    fn rest(&self, why: impl Into<String>) -> Rest {
+    /// Looked at again in the next cycle, which is due at once.
+    fn soon(&self, why: impl Into<String>) -> Rest {
         Rest { until: self.now, why: why.into(), held_back: None }
+    }
+
+    /// Looked at again in the next cycle, which need not hurry for it: what holds it back may last all night.
+    fn rest(&self, why: impl Into<String>) -> Rest {
+        Rest { until: later(self.now, UNHURRIED), why: why.into(), held_back: None }
     }
 }
 

@@ -1,7 +1,9 @@
 //! From plans to what is done about them.
 
 use mapek_execute::{Decision, LOOP, Order, Proposal};
-use mapek_model::{Approval, Confidence, ExecutionId, Experience, Level, Plan, PlanId, Timestamp};
+use mapek_model::{
+    Approval, Confidence, Diagnosis, ExecutionId, Experience, Level, Plan, PlanId, Timestamp,
+};
 use mapek_plan::Planning;
 
 use super::{Cycle, Draft, fault};
@@ -23,7 +25,6 @@ impl Cycle {
         draft: &mut Draft,
     ) -> (Planning, Decisions) {
         let begun = self.parts.clock.stopwatch();
-        self.tidy_proposals(now, draft);
         let ids = &self.parts.ids;
         let mut next_id = || PlanId::from_uuid(ids.next_id(now));
         let planning = self.parts.planner.plan(
@@ -36,10 +37,13 @@ impl Cycle {
         draft.timings.plan = self.parts.clock.stopwatch().saturating_sub(begun);
         let mut decisions = Decisions::default();
         decisions.escalations.extend(planning.escalate.clone());
-        for plan in self.candidates(&planning) {
+        for plan in self.candidates(&planning, &draft.diagnosis) {
             let decided = self.decide(plan, now, draft, &mut decisions.escalations);
             let started = decided.execution.is_some();
             decisions.decided.push(decided);
+            if !draft.faults.is_empty() {
+                break;
+            }
             if started {
                 // One plan at a time on a target; what it leaves is planned for when it has been judged.
                 self.advance(now, draft).await;
@@ -49,8 +53,16 @@ impl Cycle {
         (planning, decisions)
     }
 
-    /// What people have approved comes first, then the plans in their rank.
-    fn candidates(&self, planning: &Planning) -> Vec<Plan> {
+    /// What people have approved comes first, as long as the diagnosis still tells its cause, then the plans in their
+    /// rank. Where the planner has just made the same plan anew, that one counts: its expiry and its reasons are of now.
+    fn candidates(&self, planning: &Planning, diagnosis: &Diagnosis) -> Vec<Plan> {
+        let told = |plan: &Plan| {
+            diagnosis.causes.iter().any(|ranked| ranked.cause.kind == plan.cause.kind)
+        };
+        let fresh = |plan: Plan| {
+            let hash = plan.hash();
+            planning.plans.iter().find(|it| it.hash() == hash).cloned().unwrap_or(plan)
+        };
         let mut approved: Vec<_> = self
             .parts
             .control
@@ -58,7 +70,8 @@ impl Cycle {
             .into_iter()
             .filter(|proposal| proposal.plan.target == *self.target())
             .filter(|proposal| proposal.approval.is_approved())
-            .map(|proposal| proposal.plan)
+            .map(|proposal| fresh(proposal.plan))
+            .filter(told)
             .collect();
         approved.sort_by_key(|plan| (std::cmp::Reverse((plan.priority, plan.score)), plan.hash()));
         let known: Vec<_> = approved.iter().map(Plan::hash).collect();
@@ -112,7 +125,7 @@ impl Cycle {
     }
 
     /// Ends proposals that have waited too long, and takes back those whose cause is gone.
-    fn tidy_proposals(&self, now: Timestamp, draft: &mut Draft) {
+    pub(super) fn tidy_proposals(&self, now: Timestamp, draft: &mut Draft) {
         let control = &self.parts.control;
         if let Err(error) = control.expire_proposals(now) {
             fault(&mut draft.faults, "proposals cannot be ended", &error);

@@ -1,6 +1,6 @@
 //! An execution as the fold of its log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -72,8 +72,10 @@ pub struct Execution {
     pub last_applied: Option<Timestamp>,
     /// Where it stands.
     pub status: ExecutionStatus,
-    /// What was captured before each step.
+    /// What each step is to be undone to: what was captured before the first sending that may have taken effect.
     pub captured: BTreeMap<StepIndex, Captured>,
+    /// Steps of which an earlier sending may still take effect: what is captured later may already show it.
+    pub doubtful: BTreeSet<StepIndex>,
     /// What the managed system answered to each step.
     pub receipts: BTreeMap<StepIndex, Value>,
     /// How often the step at hand was tried, this way.
@@ -126,6 +128,7 @@ impl Execution {
             first_applied: None,
             last_applied: None,
             captured: BTreeMap::new(),
+            doubtful: BTreeSet::new(),
             receipts: BTreeMap::new(),
             attempts: 0,
             retryable: true,
@@ -219,7 +222,9 @@ impl Execution {
             E::Started { .. } | E::VerificationBegan | E::Held { .. } => {}
             E::Intended { step, captured, attempt, .. } => {
                 self.attempts = *attempt;
-                if let Some(captured) = captured {
+                if let Some(captured) = captured
+                    && !self.doubtful.contains(step)
+                {
                     self.captured.insert(*step, captured.clone());
                 }
             }
@@ -248,8 +253,14 @@ impl Execution {
                 self.retryable = *transient;
                 self.reason = Some(reason.clone());
             }
-            E::Unclear { reason, .. } | E::Ended { reason, .. } | E::Closed { reason, .. } => {
-                self.reason = Some(reason.clone())
+            E::Unclear { step, way, reason } => {
+                if *way == Way::Do {
+                    self.doubtful.insert(*step);
+                }
+                self.reason = Some(reason.clone());
+            }
+            E::Ended { reason, .. } | E::Closed { reason, .. } => {
+                self.reason = Some(reason.clone());
             }
         }
     }

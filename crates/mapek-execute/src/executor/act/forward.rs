@@ -1,6 +1,8 @@
 //! Doing steps: check, capture, intend, send; or find out what became of one that was sent.
 
-use mapek_model::{Captured, Execution, ExecutionEvent, Observation, Precondition, StepIndex, Way};
+use mapek_model::{
+    Captured, Execution, ExecutionEvent, Observation, Precondition, StepIndex, Way, since,
+};
 
 use super::{
     super::{moves::give_up, needs_operator, nth},
@@ -140,6 +142,13 @@ impl Act<'_> {
         match effector.read_back(action, Way::Do, captured, &receipt).await {
             Ok(Presence::Applied { receipt }) => {
                 self.note(ExecutionEvent::Applied { step, way: Way::Do, receipt })
+            }
+            // Sent a moment ago, it may still be on its way; and what cannot be repeated must not be believed lost too soon.
+            Ok(Presence::NotApplied)
+                if repeat == Repeat::NonRepeatable
+                    && since(self.now, execution.updated) < self.control.config().settle =>
+            {
+                Err(self.rest(format!("step {nth} may still be on its way", nth = nth(step))))
             }
             Ok(Presence::NotApplied) => self.note(ExecutionEvent::Refused {
                 step,
