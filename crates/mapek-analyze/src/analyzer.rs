@@ -126,7 +126,7 @@ impl Analyzer {
         drop(window);
         state.set_baselines(learned);
         let told = diagnosis.causes.iter().map(|it| (&it.cause.kind, it.cause.component.as_ref()));
-        let standing = state.persist(told, at);
+        let standing = state.persist(told, at, self.config.min_cycle);
         for (cause, (since, cycles)) in diagnosis.causes.iter_mut().zip(standing) {
             (cause.since, cause.persisted_cycles) = (since, cycles);
         }

@@ -31,6 +31,11 @@ pub struct AnalyzeConfig {
     #[serde(with = "mapek_model::duration")]
     #[cfg_attr(feature = "schemars", schemars(with = "mapek_model::duration::Schema"))]
     pub history: Duration,
+    /// Shortest time between two cycles that both count towards how long a cause has persisted: alerts make cycles, and
+    /// several on the same scrape are no more evidence than one.
+    #[serde(with = "mapek_model::duration")]
+    #[cfg_attr(feature = "schemars", schemars(with = "mapek_model::duration::Schema"))]
+    pub min_cycle: Duration,
     /// Causes below this confidence are not told.
     pub min_reported: Confidence,
     /// From computed to stated confidence.
@@ -46,6 +51,8 @@ impl Default for AnalyzeConfig {
             algorithms: Vec::new(),
             pattern_history_limit: 100,
             history: Duration::from_secs(600),
+            // The usual scrape interval, less some jitter.
+            min_cycle: Duration::from_secs(10),
             min_reported: Confidence::saturating(0.05),
             calibration: Calibration::default(),
             catalogue: None,

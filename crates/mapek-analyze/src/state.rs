@@ -2,7 +2,9 @@
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
-use mapek_model::{CauseKind, Component, Expectation, Severity, Timestamp, Violation, earlier};
+use mapek_model::{
+    CauseKind, Component, Duration, Expectation, Severity, Timestamp, Violation, earlier, later,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{AnalyzeConfig, Baselines, WindowBuilder};
@@ -85,12 +87,13 @@ impl AnalyzerState {
 
     /// Notes the causes that stand at `now`, and answers for each since when and for how many cycles it has stood.
     ///
-    /// A cause stands on while its kind is told in each cycle and its place is not contradicted. Asking twice for the same
-    /// moment counts once.
+    /// A cause stands on while its kind is told in each cycle and its place is not contradicted. A cycle sooner than `gap` after
+    /// the one that was counted last looks at the same measurements, and is not counted.
     pub(crate) fn persist<'a>(
         &mut self,
         told: impl Iterator<Item = (&'a CauseKind, Option<&'a Component>)>,
         now: Timestamp,
+        gap: Duration,
     ) -> Vec<(Timestamp, u32)> {
         let before = std::mem::take(&mut self.standing);
         told.map(|(kind, component)| {
@@ -100,12 +103,15 @@ impl AnalyzerState {
                     || old.component.as_ref() == component
             });
             let standing = match old {
-                Some(old) => Standing {
-                    component: component.cloned().or_else(|| old.component.clone()),
-                    since: old.since.min(now),
-                    last: old.last.max(now),
-                    cycles: old.cycles.saturating_add(u32::from(now > old.last)),
-                },
+                Some(old) => {
+                    let counts = now > old.last && now >= later(old.last, gap);
+                    Standing {
+                        component: component.cloned().or_else(|| old.component.clone()),
+                        since: old.since.min(now),
+                        last: if counts { now } else { old.last },
+                        cycles: old.cycles.saturating_add(u32::from(counts)),
+                    }
+                }
                 None => {
                     Standing { component: component.cloned(), since: now, last: now, cycles: 1 }
                 }
@@ -131,14 +137,18 @@ mod tests {
     fn a_cause_stands_from_cycle_to_cycle_until_it_is_not_told() {
         let mut state = AnalyzerState::default();
         let (a, b) = (Component::try_new("a").unwrap(), Component::try_new("b").unwrap());
-        let mut told = |place, now| state.persist([(&kind("leak"), place)].into_iter(), at(now))[0];
+        let gap = Duration::from_secs(10);
+        let mut told =
+            |place, now| state.persist([(&kind("leak"), place)].into_iter(), at(now), gap)[0];
         assert_eq!(told(None, 0), (at(0), 1));
         assert_eq!(told(Some(&a), 30), (at(0), 2), "a place that was not known is no other place");
         assert_eq!(told(Some(&a), 30), (at(0), 2), "the same moment counts once");
+        assert_eq!(told(Some(&a), 35), (at(0), 2), "an alert's cycle sees the same scrape");
+        assert_eq!(told(Some(&a), 40), (at(0), 3), "and does not put off what counts");
         assert_eq!(told(Some(&b), 60), (at(60), 1), "another place is another cause");
-        assert_eq!(state.persist(std::iter::empty(), at(90)), []);
+        assert_eq!(state.persist(std::iter::empty(), at(90), gap), []);
         assert_eq!(
-            state.persist([(&kind("leak"), Some(&b))].into_iter(), at(120))[0],
+            state.persist([(&kind("leak"), Some(&b))].into_iter(), at(120), gap)[0],
             (at(120), 1)
         );
     }

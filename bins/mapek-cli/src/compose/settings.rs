@@ -46,7 +46,7 @@ pub(crate) fn monitor_config(config: &Config) -> Result<MonitorConfig, BuildErro
         rules,
         watches,
         component_labels: ["component", "node", "node_or_service"].map(str::to_owned).to_vec(),
-        up: Some(Query::try_new("up").map_err(BuildError::of("the monitor"))?),
+        up: Some(Query::try_new(&section.up).map_err(BuildError::of("monitor.up"))?),
         alerts_ignored: alerts_ignored(),
         alerts: known_alerts().into_iter().chain(alerts).collect(),
         reads_max: count(config.performance.max_concurrent_analyses),
@@ -118,6 +118,8 @@ fn threshold(entry: &MetricEntry) -> Result<Option<RuleConfig>, BuildError> {
 pub(crate) fn analyze_config(config: &Config) -> AnalyzeConfig {
     AnalyzeConfig {
         algorithms: config.analyze.algorithms.iter().map(algorithm).collect(),
+        // Half an interval: neither jitter nor alerts in between may change what counts as a cycle.
+        min_cycle: (config.orchestrator.loop_interval / 2).min(AnalyzeConfig::default().min_cycle),
         pattern_history_limit: count(config.analyze.pattern_history_limit),
         ..AnalyzeConfig::default()
     }

@@ -92,6 +92,10 @@ pub(crate) struct MonitorSection {
     #[garde(custom(at_least_a_second))]
     #[serde(with = "mapek::model::duration")]
     pub(crate) scrape_interval: Duration,
+    /// The series that are 1 for each scrape target that answers. In a Prometheus that others share, narrow it down to the
+    /// managed system: what is down elsewhere is no reason to doubt this one.
+    #[garde(length(min = 1, max = 16384))]
+    pub(crate) up: String,
     /// What all reads of one cycle may take together.
     #[garde(custom(at_least_a_second))]
     #[serde(with = "mapek::model::duration")]
@@ -115,6 +119,7 @@ impl Default for MonitorSection {
             prometheus_url: "http://localhost:9090".to_owned(),
             poll_interval: None,
             scrape_interval: Duration::from_secs(15),
+            up: "up".to_owned(),
             read_deadline: Duration::from_secs(10),
             metrics: Vec::new(),
             queries: Vec::new(),
