@@ -14,8 +14,8 @@ use mapek_execute::{
 };
 use mapek_knowledge::{Knowledge, MemoryKnowledge};
 use mapek_loop::{
-    Builder, Checkpoint, Clock, Cycle, CycleReport, IdSource as _, Loop, LoopConfig, ManualClock,
-    MemoryCheckpoint, NoPlanning, Seed, SeededIds, WakeReason,
+    Builder, Checkpoint, CheckpointError, Clock, Cycle, CycleReport, IdSource as _, Loop,
+    LoopConfig, ManualClock, MemoryCheckpoint, NoPlanning, Saved, Seed, SeededIds, WakeReason,
 };
 use mapek_model::{
     Action, ActionKind, Answer, Captured, Duration, ExecutionEvent, Generation, Quality, Query,
@@ -345,6 +345,42 @@ async fn a_restart_goes_on_where_it_was_and_sends_nothing_twice() {
     // What is learned is learned once, however often the loop starts.
     let mut once_more = world.cycle();
     assert!(world.run(&mut once_more).await.outcomes.is_empty());
+}
+
+#[tokio::test]
+async fn a_clock_that_went_back_begins_nothing() {
+    let world = World::new();
+    let mut cycle = world.cycle();
+    world.run(&mut cycle).await;
+    *world.service.slow.lock().unwrap() = true;
+    let before = "2025-12-31T23:00:00Z".parse().unwrap();
+    let report = cycle.run_once(before, BTreeSet::from([WakeReason::Interval])).await;
+    assert_eq!(report.faults, ["the clock went back"]);
+    assert_eq!(report.no_planning, Some(NoPlanning::Fault));
+    assert_eq!(world.service.sent(), 0);
+}
+
+/// A checkpoint that somebody damaged.
+#[derive(Debug)]
+struct Damaged;
+
+impl Checkpoint for Damaged {
+    fn save(&self, _: &Saved) -> Result<(), CheckpointError> {
+        Ok(())
+    }
+
+    fn load(&self) -> Result<Option<Saved>, CheckpointError> {
+        let source = std::io::Error::other("not what was written");
+        Err(CheckpointError::Io { doing: "reading", path: "loop.json".into(), source })
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_checkpoint_costs_time_and_not_the_start() {
+    let world = World::new();
+    *world.service.slow.lock().unwrap() = true;
+    let mut cycle = world.builder().checkpoint(Arc::new(Damaged)).build_cycle().unwrap();
+    assert_eq!(world.heal(&mut cycle).await.last().unwrap().outcomes.len(), 1);
 }
 
 #[tokio::test]

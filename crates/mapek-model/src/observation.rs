@@ -170,3 +170,22 @@ impl Observation {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Sample;
+
+    #[test]
+    fn only_finite_values_are_kept_for_the_journal() {
+        let mut seen = Observation::empty(TargetId::default(), Timestamp::UNIX_EPOCH);
+        for (name, value) in [("skew", f64::NAN), ("age", f64::INFINITY), ("latency", 0.2)] {
+            let samples = vec![Sample { at: seen.at, value }];
+            seen.series.insert(name.to_owned(), vec![Series { samples, ..Series::default() }]);
+        }
+        let values = seen.values();
+        assert_eq!(values.keys().map(MetricName::as_str).collect::<Vec<_>>(), ["latency"]);
+        let text = serde_json::to_string(&values).unwrap();
+        assert_eq!(serde_json::from_str::<BTreeMap<MetricName, f64>>(&text).unwrap(), values);
+    }
+}

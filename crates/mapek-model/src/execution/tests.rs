@@ -147,6 +147,37 @@ fn keys_differ_by_execution_step_and_way_and_nothing_else() {
 }
 
 #[test]
+fn a_step_is_undone_to_what_was_before_its_first_doubtful_sending() {
+    let runner = &mut proptest::test_runner::TestRunner::deterministic();
+    let plan = proptest1::plan().new_tree(runner).unwrap().current();
+    let step = StepIndex(0);
+    let capture = |replicas: u32| match intended(step, Way::Do) {
+        ExecutionEvent::Intended { step, way, attempt, key, .. } => {
+            let state = serde_json::json!(replicas);
+            let captured = Some(crate::Captured { at: Timestamp::UNIX_EPOCH, state });
+            record(ExecutionEvent::Intended { step, way, attempt, key, captured })
+        }
+        other => panic!("{other:?}"),
+    };
+    let refused = || {
+        let reason = "no".to_owned();
+        record(ExecutionEvent::Refused { step, way: Way::Do, reason, transient: true })
+    };
+    let unclear = || {
+        let reason = "no answer".to_owned();
+        record(ExecutionEvent::Unclear { step, way: Way::Do, reason })
+    };
+    let undone_to =
+        |log: &[ExecutionRecord]| Execution::replay(log).unwrap().captured[&step].state.clone();
+    // Known not to have taken effect: somebody else changed it meanwhile, and that is to stay.
+    let log = [started(&plan), capture(5), refused(), capture(6)];
+    assert_eq!(undone_to(&log), 6);
+    // It may have taken effect after all: what is captured later may already show it.
+    let log = [started(&plan), capture(5), unclear(), refused(), capture(12)];
+    assert_eq!(undone_to(&log), 5);
+}
+
+#[test]
 fn only_a_person_closes_what_needs_an_operator() {
     let runner = &mut proptest::test_runner::TestRunner::deterministic();
     let plan = proptest1::plan().new_tree(runner).unwrap().current();
