@@ -180,8 +180,9 @@ impl Analyzer {
     ) -> (Vec<(&'p Candidate<'c>, RankedCause)>, Vec<EpisodeKey>) {
         let of_breach = evidence.expectation_of_breach();
         let open = |wanted: &dyn Fn(usize) -> bool| -> Vec<EpisodeKey> {
-            let inside = |breach: usize| of_breach[breach].is_some_and(wanted);
-            window.open().iter().filter(|it| inside(it.breach)).map(|it| window.key(it)).collect()
+            let inside: Vec<bool> = of_breach.iter().map(|of| of.is_some_and(wanted)).collect();
+            let inside = window.open().iter().filter(|it| inside[it.breach as usize]);
+            inside.map(|it| window.key(it)).collect()
         };
         let mut causes: Vec<_> = posterior
             .candidates

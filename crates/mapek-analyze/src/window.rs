@@ -3,12 +3,16 @@
 //! Names are interned: a hundred thousand onsets of a few hundred breaches are sorted and counted as small numbers, and
 //! each fingerprint (a SHA-256) is computed once per breach, not once per onset.
 
+mod packed;
+
 use std::collections::{BTreeMap, HashMap};
 
+use foldhash::fast::RandomState;
 use mapek_model::{
     Component, Duration, EpisodeKey, Expectation, Fingerprint, Observation, Series, Severity,
     TargetId, Timestamp, Violation, earlier,
 };
+use packed::Packed;
 
 /// A breach: an expectation and the component that breaches it. Many onsets share one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +31,7 @@ pub struct Onset {
     /// When it began.
     pub at: Timestamp,
     /// What it is an episode of: an index into [`Window::breaches`].
-    pub breach: usize,
+    pub breach: u32,
     /// How bad it is.
     pub severity: Severity,
     /// Whether it is still going on.
@@ -117,13 +121,13 @@ impl<'a> Window<'a> {
     /// What `onset` is an episode of.
     #[must_use]
     pub fn breach(&self, onset: &Onset) -> &Breach {
-        &self.breaches[onset.breach]
+        &self.breaches[onset.breach as usize]
     }
 
     /// Which component began to breach, as an index into [`components`](Self::components).
     #[must_use]
     pub fn component(&self, onset: &Onset) -> Option<usize> {
-        self.breaches[onset.breach].component
+        self.breaches[onset.breach as usize].component
     }
 
     /// Which episode began.
@@ -131,7 +135,7 @@ impl<'a> Window<'a> {
     pub fn key(&self, onset: &Onset) -> EpisodeKey {
         EpisodeKey {
             target: self.target.clone(),
-            fingerprint: self.breaches[onset.breach].fingerprint,
+            fingerprint: self.breach(onset).fingerprint,
             onset: onset.at,
         }
     }
@@ -150,7 +154,7 @@ impl<'a> Window<'a> {
             .into_iter()
             .map(|(breach, onset)| EpisodeKey {
                 target: self.target.clone(),
-                fingerprint: self.breaches[breach].fingerprint,
+                fingerprint: self.breaches[breach as usize].fingerprint,
                 onset,
             })
             .collect()
@@ -169,9 +173,10 @@ pub struct WindowBuilder<'a> {
     target: &'a TargetId,
     limit: Option<(Timestamp, Duration)>,
     /// Each with the place of its breach in `named`.
-    raw: Vec<Onset>,
+    raw: Vec<Packed>,
     named: Vec<(&'a Expectation, Option<&'a Component>)>,
-    index: HashMap<(&'a str, Option<&'a str>), usize>,
+    /// Never iterated, so that its order, which differs from process to process, cannot be seen.
+    index: HashMap<(&'a str, Option<&'a str>), u32, RandomState>,
     series: Option<&'a BTreeMap<String, Vec<Series>>>,
 }
 
@@ -184,7 +189,7 @@ impl<'a> WindowBuilder<'a> {
             limit: None,
             raw: Vec::new(),
             named: Vec::new(),
-            index: HashMap::new(),
+            index: HashMap::default(),
             series: None,
         }
     }
@@ -223,9 +228,9 @@ impl<'a> WindowBuilder<'a> {
         let named = &mut self.named;
         let breach = *self.index.entry(name).or_insert_with(|| {
             named.push((expectation, component));
-            named.len() - 1
+            u32::try_from(named.len() - 1).expect("memory holds no four billion names")
         });
-        self.raw.push(Onset { at, breach, severity, open });
+        self.raw.push(Packed::new(Onset { at, breach, severity, open }));
     }
 
     /// Adds the watched values.
@@ -239,23 +244,23 @@ impl<'a> WindowBuilder<'a> {
     #[must_use]
     pub fn build(self) -> Window<'a> {
         let (components, breaches, rank) = intern(&self.named);
-        let mut onsets = self.raw;
-        onsets.iter_mut().for_each(|onset| onset.breach = rank[onset.breach]);
-        let mut open: Vec<Onset> = onsets.iter().filter(|onset| onset.open).copied().collect();
+        let mut packed = self.raw;
+        packed.iter_mut().for_each(|it| *it = it.of_breach(rank[it.breach() as usize]));
+        packed.sort_unstable();
+        // What is told of one episode twice stands side by side, the worst first.
+        packed.dedup_by(|next, kept| {
+            let same = next.same_episode(*kept);
+            if same {
+                *kept = kept.joined(*next);
+            }
+            same
+        });
+        let mut onsets: Vec<Onset> = packed.iter().map(|it| it.unpack()).collect();
+        let open = open_by_breach(&onsets, breaches.len());
         if let Some((at, history)) = self.limit {
             let from = earlier(at, history);
-            onsets.retain(|onset| onset.at >= from);
+            onsets.drain(..onsets.partition_point(|onset| onset.at < from));
         }
-        // A stable order of what is told of one episode twice: the worst, still open, is kept.
-        let told = |onset: &Onset| std::cmp::Reverse((onset.severity, onset.open));
-        onsets.sort_unstable_by(|a, b| {
-            a.at.cmp(&b.at).then_with(|| (a.breach, told(a)).cmp(&(b.breach, told(b))))
-        });
-        open.sort_unstable_by(|a, b| {
-            a.breach.cmp(&b.breach).then_with(|| (a.at, told(a)).cmp(&(b.at, told(b))))
-        });
-        onsets.dedup_by(|next, kept| same_episode(next, kept));
-        open.dedup_by(|next, kept| same_episode(next, kept));
         Window {
             target: self.target.clone(),
             history: self.limit.map(|(_, history)| history),
@@ -268,20 +273,26 @@ impl<'a> WindowBuilder<'a> {
     }
 }
 
-/// Takes what `next` knows into `kept` if they are one episode.
-fn same_episode(next: &Onset, kept: &mut Onset) -> bool {
-    let same = next.at == kept.at && next.breach == kept.breach;
-    if same {
-        kept.severity = kept.severity.max(next.severity);
-        kept.open |= next.open;
+/// The open ones of `onsets`, which are in order of time, by breach and then by time: a counting sort, O(n).
+fn open_by_breach(onsets: &[Onset], breaches: usize) -> Vec<Onset> {
+    let mut next = vec![0_usize; breaches + 1];
+    let open = || onsets.iter().filter(|onset| onset.open);
+    open().for_each(|onset| next[onset.breach as usize + 1] += 1);
+    for i in 1..next.len() {
+        next[i] += next[i - 1];
     }
-    same
+    let Some(&filler) = onsets.first() else { return Vec::new() };
+    let mut sorted = vec![filler; *next.last().unwrap_or(&0)];
+    for onset in open() {
+        let place = &mut next[onset.breach as usize];
+        sorted[*place] = *onset;
+        *place += 1;
+    }
+    sorted
 }
 
 /// Components by name, breaches by fingerprint, and where each named breach has gone.
-fn intern(
-    named: &[(&Expectation, Option<&Component>)],
-) -> (Vec<Component>, Vec<Breach>, Vec<usize>) {
+fn intern(named: &[(&Expectation, Option<&Component>)]) -> (Vec<Component>, Vec<Breach>, Vec<u32>) {
     let mut components: Vec<Component> =
         named.iter().filter_map(|(_, component)| component.cloned()).collect();
     components.sort_unstable();
@@ -297,7 +308,7 @@ fn intern(
         .collect();
     breaches.sort_unstable_by_key(|(breach, _)| breach.fingerprint);
     let mut rank = vec![0; named.len()];
-    for (new, (_, old)) in breaches.iter().enumerate() {
+    for (new, (_, old)) in (0..).zip(&breaches) {
         rank[*old] = new;
     }
     (components, breaches.into_iter().map(|(breach, _)| breach).collect(), rank)

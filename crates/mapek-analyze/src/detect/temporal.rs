@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use mapek_model::{Confidence, Duration, Finding, FindingKind, later};
+use mapek_model::{Confidence, Duration, Finding, FindingKind};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -109,13 +109,11 @@ impl Detector for Temporal {
 /// One pass of two ends.
 fn bursts(onsets: &[Onset], length: Duration, least: usize) -> Vec<(Range<usize>, usize)> {
     let mut found: Vec<(Range<usize>, usize)> = Vec::new();
+    let length = nanos(length);
     let mut first = 0;
-    let mut end = onsets.first().map(|onset| later(onset.at, length));
     for (last, onset) in onsets.iter().enumerate() {
-        // Where time itself ends, the last onset stays in its own window.
-        while end.is_some_and(|end| onset.at >= end) && first < last {
+        while onset.at.as_nanosecond() - onsets[first].at.as_nanosecond() >= length {
             first += 1;
-            end = Some(later(onsets[first].at, length));
         }
         let count = last - first + 1;
         if count < least {
@@ -138,19 +136,22 @@ pub(super) fn fullest<T>(
     length: Duration,
     at: impl Fn(&T) -> mapek_model::Timestamp,
 ) -> Range<usize> {
-    let mut best = 0..0;
-    let mut first = 0;
-    let mut end = onsets.first().map(|onset| later(at(onset), length));
+    let length = nanos(length);
+    let (mut best, mut first) = (0..0, 0);
     for (last, onset) in onsets.iter().enumerate() {
-        while end.is_some_and(|end| at(onset) >= end) && first < last {
+        while at(onset).as_nanosecond() - at(&onsets[first]).as_nanosecond() >= length {
             first += 1;
-            end = Some(later(at(&onsets[first]), length));
         }
         if last + 1 - first >= best.len() {
             best = first..last + 1;
         }
     }
     best
+}
+
+/// The length of a window as differences of instants come: asked some hundred thousand times, so a plain number.
+fn nanos(length: Duration) -> i128 {
+    i128::try_from(length.as_nanos()).unwrap_or(i128::MAX)
 }
 
 #[cfg(test)]

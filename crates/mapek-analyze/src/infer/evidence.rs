@@ -78,7 +78,7 @@ impl<'a> Evidence<'a> {
             open.push((i, breach.component, same.len()));
         }
         let mut counts = vec![0; window.breaches().len()];
-        window.onsets().iter().filter(|it| !it.open).for_each(|it| counts[it.breach] += 1);
+        window.onsets().iter().filter(|it| !it.open).for_each(|it| counts[it.breach as usize] += 1);
         let ended = counts
             .into_iter()
             .zip(window.breaches())
@@ -109,7 +109,7 @@ impl<'a> Evidence<'a> {
         let mut of = vec![None; self.window.breaches().len()];
         let breaches = self.window.open().chunk_by(|a, b| a.breach == b.breach);
         for (same, (expectation, ..)) in breaches.zip(&self.open) {
-            of[same[0].breach] = Some(*expectation);
+            of[same[0].breach as usize] = Some(*expectation);
         }
         of
     }
