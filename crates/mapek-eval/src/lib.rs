@@ -1,0 +1,26 @@
+//! Closed-loop evaluation: runs control loops against a simulated Charter in virtual time, and scores what they did.
+//!
+//! A [`Scenario`] says what the managed system is like, what goes wrong with it, and what would be right. An [`Entrant`] steers: the
+//! loop, in the same code as in production, or a baseline to hold it against. [`play`] runs one scenario under one seed and gives a
+//! [`Trace`], from which everything else follows.
+mod alerts;
+mod entrant;
+mod error;
+mod objective;
+mod recorder;
+mod run;
+mod scenario;
+mod sensor;
+mod trace;
+mod world;
+
+pub use alerts::{AlertRule, charter_rules};
+pub use entrant::{BuildLoop, Entrant, Looped, Seat, Steering, Turn};
+pub use error::Error;
+pub use objective::{Compliance, Objective};
+pub use run::{Played, play};
+pub use scenario::{
+    Again, Approves, Operator, PlannedApiFault, PlannedFault, Right, Scenario, ScenarioKind,
+};
+pub use sensor::{SensorFault, SensorFaultKind};
+pub use trace::{CallRecord, CallResult, Look, Moment, StepOf, Trace, words};

@@ -1,0 +1,169 @@
+//! The plant, its faults at their times, and how it fares: all that a replay needs.
+
+use std::sync::Arc;
+
+use charter_client::{CallOptions, CharterApi, Seconds};
+use charter_sim::{Fault, InProcess, Mutation, Totals};
+use mapek_model::{Duration, Timestamp, later, since};
+
+use crate::{CallRecord, Error, Moment, Scenario};
+
+/// How much time passes at once.
+pub(crate) const TICK: Duration = Duration::from_secs(5);
+
+/// The plant of one run.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    scenario: Arc<Scenario>,
+    plant: InProcess,
+    began: Timestamp,
+    start: Timestamp,
+    now: Timestamp,
+    before: Totals,
+    /// How many faults of the API have been injected, in the order of their times.
+    api_faults: usize,
+    moments: Vec<Moment>,
+}
+
+impl Stage {
+    /// A healthy plant that knows what is to befall it.
+    pub(crate) fn build(scenario: &Arc<Scenario>, seed: u64) -> Result<Self, Error> {
+        let began: Timestamp = "2026-01-01T00:00:00Z".parse().expect("it is written here");
+        let start = later(began, scenario.warm_up);
+        let refused =
+            |field: String, reason: String| Error::scenario(&scenario.name, field, reason);
+        let plant = InProcess::try_new(scenario.plant.clone(), seed, began)
+            .map_err(|error| refused("plant".to_owned(), error.to_string()))?;
+        for (i, fault) in scenario.faults.iter().enumerate() {
+            let seconds = |field: &str, duration: Duration| {
+                Seconds::try_new(duration.as_secs_f64())
+                    .map_err(|error| refused(format!("faults[{i}].{field}"), error.to_string()))
+            };
+            for at in fault.starts() {
+                let fault = Fault {
+                    kind: fault.kind,
+                    at: Some(later(start, at)),
+                    ramp: seconds("ramp", fault.ramp)?,
+                    duration: fault.duration.map(|it| seconds("duration", it)).transpose()?,
+                    intensity: fault.intensity,
+                    node: fault.node.clone(),
+                };
+                let injected = plant.inject(fault);
+                injected.map_err(|error| refused(format!("faults[{i}]"), error.to_string()))?;
+            }
+        }
+        Ok(Self {
+            scenario: Arc::clone(scenario),
+            plant,
+            began,
+            start,
+            now: began,
+            before: Totals::default(),
+            api_faults: 0,
+            moments: Vec::new(),
+        })
+    }
+
+    pub(crate) fn plant(&self) -> &InProcess {
+        &self.plant
+    }
+
+    /// When the warm-up began.
+    pub(crate) fn began(&self) -> Timestamp {
+        self.began
+    }
+
+    /// When the scored time begins.
+    pub(crate) fn start(&self) -> Timestamp {
+        self.start
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Seconds after the start; negative in the warm-up.
+    pub(crate) fn at_s(&self, at: Timestamp) -> f64 {
+        at.duration_since(self.start).as_secs_f64()
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.now >= later(self.start, self.scenario.horizon)
+    }
+
+    /// Lets a tick pass, and looks how the plant fares.
+    pub(crate) fn tick(&mut self) -> Result<(), Error> {
+        self.now = later(self.now, TICK);
+        self.inject_api_faults()?;
+        self.plant.advance_to(self.now);
+        let state = self.plant.state();
+        let compliance = self.scenario.objective.compliance(&state, &self.before);
+        self.before = state.totals;
+        self.moments.push(Moment {
+            at_s: self.at_s(self.now),
+            met: compliance.met,
+            loss: compliance.loss,
+            validation_p99_s: state.validation_p99_s,
+            failure_rate: state.failure_rate,
+            throughput: state.throughput,
+            arrivals: state.arrival_rate,
+            replicas: state.target_replicas,
+        });
+        Ok(())
+    }
+
+    fn inject_api_faults(&mut self) -> Result<(), Error> {
+        if self.now < self.start {
+            return Ok(());
+        }
+        let passed = since(self.now, self.start);
+        while let Some(next) = self.scenario.api_faults.get(self.api_faults) {
+            if next.at > passed {
+                break;
+            }
+            let field = format!("api_faults[{}]", self.api_faults);
+            self.api_faults += 1;
+            let injected = self.plant.inject(next.fault.clone());
+            injected.map_err(|error| Error::scenario(&self.scenario.name, field, error))?;
+        }
+        Ok(())
+    }
+
+    /// What was seen of it so far.
+    pub(crate) fn into_moments(self) -> Vec<Moment> {
+        self.moments
+    }
+}
+
+/// The same plant under the same seed, to which just `calls` are done, each at its time: what would have been.
+///
+/// Faults of the API are left out: the calls are those that took effect.
+pub(crate) async fn replay(
+    scenario: &Arc<Scenario>,
+    seed: u64,
+    calls: &[&CallRecord],
+) -> Result<Vec<Moment>, Error> {
+    let mut quiet = Scenario::clone(scenario);
+    quiet.api_faults.clear();
+    let mut stage = Stage::build(&Arc::new(quiet), seed)?;
+    let mut calls = calls.iter().filter(|call| call.result.took_effect()).peekable();
+    while !stage.is_over() {
+        stage.tick()?;
+        let now = stage.at_s(stage.now);
+        while let Some(call) = calls.next_if(|call| call.at_s <= now) {
+            repeat(&stage.plant, &call.mutation).await;
+        }
+    }
+    Ok(stage.into_moments())
+}
+
+/// A call that made sense then may not make sense without those before it; then nothing happens.
+async fn repeat(plant: &InProcess, mutation: &Mutation) {
+    let options = CallOptions::new();
+    match mutation {
+        Mutation::Apply(request) => drop(plant.apply(request, &options).await),
+        Mutation::Rollback(policy) => drop(plant.rollback(policy, &options).await),
+        Mutation::Scale(request) => drop(plant.scale(request, &options).await),
+        Mutation::Restart(request) => drop(plant.restart(request, &options).await),
+    }
+}
