@@ -10,7 +10,9 @@ mod objective;
 mod recorder;
 mod run;
 mod scenario;
+mod score;
 mod sensor;
+mod suite;
 mod trace;
 mod world;
 
@@ -22,5 +24,7 @@ pub use run::{Played, play};
 pub use scenario::{
     Again, Approves, Operator, PlannedApiFault, PlannedFault, Right, Scenario, ScenarioKind,
 };
+pub use score::{Score, Stated, harm, score};
 pub use sensor::{SensorFault, SensorFaultKind};
+pub use suite::{Finished, Suite};
 pub use trace::{CallRecord, CallResult, Look, Moment, StepOf, Trace, words};

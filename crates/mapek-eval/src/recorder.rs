@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use charter_client::{
     Applied, ApplyRequest, CallOptions, CharterApi, CommitteeState, Error, Health, Policy,
-    PolicyId, PolicyVersion, RestartAccepted, RestartRequest, RolledBack, ScaleRequest, Tagged,
-    ValidateRequest, Validation, Violations,
+    PolicyConfig, PolicyId, PolicyKind, PolicyVersion, RestartAccepted, RestartRequest, RolledBack,
+    ScaleRequest, Tagged, ValidateRequest, Validation, Violations,
 };
 use charter_sim::{InProcess, Mutation};
-use mapek_model::Timestamp;
+use mapek_model::{ActionKind, Timestamp};
 
 use crate::CallResult;
 
@@ -17,6 +17,7 @@ use crate::CallResult;
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
     pub(crate) at: Timestamp,
+    pub(crate) kind: ActionKind,
     pub(crate) mutation: Mutation,
     pub(crate) key: Option<String>,
     pub(crate) result: CallResult,
@@ -42,6 +43,7 @@ impl Recorder {
 
     fn note<T>(
         &self,
+        kind: ActionKind,
         mutation: Mutation,
         options: &CallOptions,
         answer: Result<Tagged<T>, Error>,
@@ -53,7 +55,7 @@ impl Recorder {
             Err(_) => CallResult::Refused,
         };
         let key = options.idempotency_key.as_ref().map(ToString::to_string);
-        let asked = Asked { at: self.charter.now(), mutation, key, result };
+        let asked = Asked { at: self.charter.now(), kind, mutation, key, result };
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(asked);
         answer
     }
@@ -83,7 +85,12 @@ impl CharterApi for Recorder {
         options: &CallOptions,
     ) -> Result<Tagged<Applied>, Error> {
         let answer = self.charter.apply(request, options).await;
-        self.note(Mutation::Apply(request.clone()), options, answer)
+        self.note(
+            kind_of(&request.policy.config),
+            Mutation::Apply(request.clone()),
+            options,
+            answer,
+        )
     }
 
     async fn validate(&self, request: &ValidateRequest) -> Result<Validation, Error> {
@@ -96,7 +103,7 @@ impl CharterApi for Recorder {
         options: &CallOptions,
     ) -> Result<Tagged<RolledBack>, Error> {
         let answer = self.charter.rollback(id, options).await;
-        self.note(Mutation::Rollback(id.clone()), options, answer)
+        self.note(ActionKind::RollbackPolicy, Mutation::Rollback(id.clone()), options, answer)
     }
 
     async fn committee(&self) -> Result<Tagged<CommitteeState>, Error> {
@@ -108,8 +115,10 @@ impl CharterApi for Recorder {
         request: &ScaleRequest,
         options: &CallOptions,
     ) -> Result<Tagged<CommitteeState>, Error> {
+        let fewer = request.replicas < self.charter.state().target_replicas;
+        let kind = if fewer { ActionKind::ScaleDown } else { ActionKind::ScaleUp };
         let answer = self.charter.scale(request, options).await;
-        self.note(Mutation::Scale(*request), options, answer)
+        self.note(kind, Mutation::Scale(*request), options, answer)
     }
 
     async fn restart(
@@ -118,10 +127,22 @@ impl CharterApi for Recorder {
         options: &CallOptions,
     ) -> Result<Tagged<RestartAccepted>, Error> {
         let answer = self.charter.restart(request, options).await;
-        self.note(Mutation::Restart(request.clone()), options, answer)
+        self.note(ActionKind::RestartService, Mutation::Restart(request.clone()), options, answer)
     }
 
     async fn violations(&self) -> Result<Violations, Error> {
         self.charter.violations().await
+    }
+}
+
+/// What applying a policy is called as an action.
+fn kind_of(config: &PolicyConfig) -> ActionKind {
+    match config.kind() {
+        Ok(PolicyKind::Rebalance { .. }) => ActionKind::RebalanceLoad,
+        Ok(PolicyKind::Configuration { .. }) => ActionKind::UpdateConfiguration,
+        Ok(PolicyKind::Throttle { .. }) => ActionKind::ThrottleRequests,
+        Ok(PolicyKind::EmergencyOverride { .. }) => ActionKind::ActivateEmergencyOverride,
+        Ok(PolicyKind::BypassValidation { .. }) => ActionKind::BypassValidation,
+        _ => ActionKind::ApplyPolicy,
     }
 }

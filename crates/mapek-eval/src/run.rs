@@ -96,7 +96,7 @@ impl Notes {
 
     fn call(&self, asked: Asked, stage: &Stage) -> CallRecord {
         let step = asked.key.and_then(|key| self.steps.get(&key).copied());
-        let Asked { at, mutation, result, .. } = asked;
-        CallRecord { at_s: stage.at_s(at), mutation, result, step }
+        let Asked { at, kind, mutation, result, .. } = asked;
+        CallRecord { at_s: stage.at_s(at), kind, mutation, result, step }
     }
 }

@@ -1,7 +1,7 @@
 //! What happened in one run, as far as it is needed to score it, to draw it, and to ask what would have been otherwise.
 
 use charter_sim::Mutation;
-use mapek_model::{Cause, Confidence, ExecutionId, Expectation, StepIndex, Way};
+use mapek_model::{ActionKind, Cause, Confidence, ExecutionId, Expectation, StepIndex, Way};
 use serde::Serialize;
 
 /// One run: a scenario under a seed, steered by somebody. Times are seconds after the end of the warm-up; the warm-up itself is
@@ -65,6 +65,8 @@ pub struct Look {
 pub struct CallRecord {
     /// When.
     pub at_s: f64,
+    /// What kind of action it is, whichever way it goes.
+    pub kind: ActionKind,
     /// What was asked for.
     #[serde(serialize_with = "as_words")]
     pub mutation: Mutation,

@@ -16,7 +16,7 @@ use crate::{
     recorder::Recorder,
 };
 use eyes::{Eyes, Glasses};
-pub(crate) use stage::{Stage, replay};
+pub(crate) use stage::{Stage, TICK, replay};
 
 /// How often metrics are scraped: what Prometheus servers do as they come.
 pub(crate) const SCRAPED_EVERY: Duration = Duration::from_secs(15);
