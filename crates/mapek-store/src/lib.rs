@@ -1,4 +1,4 @@
-//! Durable files: a log that only grows, and SQLite files with one writer.
+//! Durable files: a log that is appended to and pruned, and SQLite files with one writer.
 //!
 //! [`Store`] is the seam below the journal: numbered records, appended atomically under an epoch, and blobs named by
 //! their content. It knows nothing of what the records say; sequence, epoch and chain logic sits above it, so the same
@@ -34,7 +34,7 @@ mod sqlite;
 
 pub use error::{BoxError, Error};
 pub use memory::{Fault, MemoryStore};
-pub use store::{Store, Stored};
+pub use store::{Pruned, Pruning, Store, Stored};
 
 /// The SQLite bindings that closures of a `Database` are written in. A foreign crate in our API, on purpose: whoever
 /// keeps tables of their own has to speak SQL, and must do so through the one SQLite that can be linked.

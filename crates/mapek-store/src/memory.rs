@@ -8,11 +8,11 @@ use std::{
 use mapek_model::{ContentHash, Epoch, Sequence};
 
 use crate::{
-    Error, Store, Stored,
-    store::{check_blob, check_records},
+    Error, Pruned, Pruning, Store, Stored,
+    store::{check_blob, check_pruning, check_records, check_turn},
 };
 
-/// What is to go wrong with an append.
+/// What is to go wrong with an append, or a pruning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// The medium fails and nothing is written.
@@ -21,7 +21,8 @@ pub enum Fault {
     Full,
     /// All is written, but the answer is an error: as if the process had died before it heard.
     Unanswered,
-    /// A medium that lies about being atomic: of the last record only the first half is written, and the answer is an error.
+    /// A medium that lies about being atomic: of the last record only the first half is written, nothing is pruned, and the
+    /// answer is an error.
     Torn,
 }
 
@@ -51,6 +52,7 @@ struct Disk {
     epoch: Epoch,
     appends: u64,
     faults: BTreeMap<u64, Fault>,
+    pruned: Pruned,
 }
 
 impl MemoryStore {
@@ -60,7 +62,7 @@ impl MemoryStore {
         Self::default()
     }
 
-    /// Makes the `nth` append from now fail; the next one is 1.
+    /// Makes the `nth` append from now fail; the next one is 1. A pruning counts as one: it appends its checkpoint.
     pub fn fail_append(&self, nth: u64, fault: Fault) {
         let mut disk = self.disk();
         let at = disk.appends.saturating_add(nth);
@@ -74,7 +76,7 @@ impl MemoryStore {
     }
 
     /// A disk of its own with the records up to and including `through`, and all blobs: what a crash at that moment
-    /// leaves behind. Faults that have not struck yet are not copied.
+    /// leaves behind, unless it was pruned since. Faults that have not struck yet are not copied.
     #[must_use]
     pub fn fork(&self, through: Sequence) -> Self {
         let mut disk = self.disk().clone();
@@ -111,12 +113,36 @@ impl Disk {
         }
     }
 
-    fn suffer(&mut self, fault: Fault, epoch: Epoch, records: &[Vec<u8>]) -> Error {
+    /// Whether it is this one's turn, and whether a fault strikes it.
+    fn turn(&mut self, epoch: Epoch, expected: Sequence) -> Result<Option<Fault>, Error> {
+        check_turn((epoch, self.epoch), (expected, self.head()))?;
+        self.appends += 1;
+        let turn = self.appends;
+        Ok(self.faults.remove(&turn))
+    }
+
+    fn prune(&mut self, pruning: &Pruning) {
+        let Pruning { through, keep, blobs } = pruning;
+        let stays = |at: Sequence| at > *through || keep.contains(&at);
+        self.records.retain(|record| stays(record.sequence));
+        self.blobs.retain(|hash, _| !blobs.contains(hash));
+        let through = self.pruned.through.max(*through);
+        self.pruned = Pruned { through, checkpoint: self.head() };
+    }
+
+    fn suffer(
+        &mut self,
+        fault: Fault,
+        epoch: Epoch,
+        records: &[Vec<u8>],
+        pruning: Option<&Pruning>,
+    ) -> Error {
         let error = match fault {
             Fault::Full => return Error::full("the log in memory"),
             Fault::Refuse => "refused by an injected fault",
             Fault::Unanswered => {
                 self.write(epoch, records);
+                pruning.into_iter().for_each(|it| self.prune(it));
                 "written, but not answered, by an injected fault"
             }
             Fault::Torn => {
@@ -154,17 +180,8 @@ impl Store for MemoryStore {
     ) -> Result<Sequence, Error> {
         check_records(records)?;
         let mut disk = self.disk();
-        let (highest, head) = (disk.epoch, disk.head());
-        if epoch != highest {
-            return Err(Error::StaleEpoch { epoch, highest });
-        }
-        if expected != head {
-            return Err(Error::WrongSequence { expected, head });
-        }
-        disk.appends += 1;
-        let turn = disk.appends;
-        if let Some(fault) = disk.faults.remove(&turn) {
-            return Err(disk.suffer(fault, epoch, records));
+        if let Some(fault) = disk.turn(epoch, expected)? {
+            return Err(disk.suffer(fault, epoch, records, None));
         }
         disk.write(epoch, records);
         Ok(disk.head())
@@ -185,6 +202,28 @@ impl Store for MemoryStore {
 
     fn blob(&self, hash: &ContentHash) -> Result<Option<Vec<u8>>, Error> {
         Ok(self.disk().blobs.get(hash).cloned())
+    }
+
+    fn pruned(&self) -> Result<Pruned, Error> {
+        Ok(self.disk().pruned)
+    }
+
+    fn prune(
+        &self,
+        epoch: Epoch,
+        expected: Sequence,
+        checkpoint: &[u8],
+        pruning: &Pruning,
+    ) -> Result<Sequence, Error> {
+        check_pruning(checkpoint, pruning, expected)?;
+        let records = [checkpoint.to_vec()];
+        let mut disk = self.disk();
+        if let Some(fault) = disk.turn(epoch, expected)? {
+            return Err(disk.suffer(fault, epoch, &records, Some(pruning)));
+        }
+        disk.write(epoch, &records);
+        disk.prune(pruning);
+        Ok(disk.head())
     }
 }
 

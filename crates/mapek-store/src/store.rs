@@ -1,6 +1,6 @@
 //! The seam below the journal.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use mapek_model::{ContentHash, Epoch, Sequence};
 
@@ -17,9 +17,29 @@ pub struct Stored {
     pub bytes: Vec<u8>,
 }
 
+/// What may go when a log is pruned.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pruning {
+    /// Records up to and including this one go.
+    pub through: Sequence,
+    /// But for these: they stay where they are.
+    pub keep: BTreeSet<Sequence>,
+    /// Blobs that go with them; one that is not there is no error.
+    pub blobs: BTreeSet<ContentHash>,
+}
+
+/// How far a log was pruned.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// Records up to and including this one are gone, but for those that were kept; 0 if nothing was ever pruned.
+    pub through: Sequence,
+    /// The record that was appended with it and says so; 0 if nothing was ever pruned.
+    pub checkpoint: Sequence,
+}
+
 /// A log of numbered records, and blobs beside it.
 ///
-/// *Order.* Records are numbered from 1 without gaps. Appends are serialised by `expected`: of two that expect the same
+/// *Order.* Records are numbered from 1 without gaps, but where it was [pruned](Self::prune). Appends are serialised by `expected`: of two that expect the same
 /// head, one fails.
 ///
 /// *Durability.* What an append or [`put_blob`](Self::put_blob) has answered survives a crash of the process and of the machine. An
@@ -84,6 +104,29 @@ pub trait Store: fmt::Debug + Send + Sync {
     ///
     /// If the medium fails.
     fn blob(&self, hash: &ContentHash) -> Result<Option<Vec<u8>>, Error>;
+
+    /// How far it was pruned.
+    ///
+    /// # Errors
+    ///
+    /// If the medium fails.
+    fn pruned(&self) -> Result<Pruned, Error>;
+
+    /// Appends `checkpoint`, which says what goes, and lets it go; both or neither. Answers the new head, which is the
+    /// checkpoint's place. The newest record always stays, so numbers go on where they were. Durable when it returns.
+    ///
+    /// What is to stay of `pruning.through` and before has to be named each time, what was kept by an earlier pruning too.
+    ///
+    /// # Errors
+    ///
+    /// As [`append`](Self::append); and [`WrongSequence`](Error::WrongSequence) if `pruning.through` lies behind the head.
+    fn prune(
+        &self,
+        epoch: Epoch,
+        expected: Sequence,
+        checkpoint: &[u8],
+        pruning: &Pruning,
+    ) -> Result<Sequence, Error>;
 }
 
 const _: Option<&dyn Store> = None; // stays usable as a trait object
@@ -121,6 +164,20 @@ impl<T: Store + ?Sized> Store for Arc<T> {
     fn blob(&self, hash: &ContentHash) -> Result<Option<Vec<u8>>, Error> {
         (**self).blob(hash)
     }
+
+    fn pruned(&self) -> Result<Pruned, Error> {
+        (**self).pruned()
+    }
+
+    fn prune(
+        &self,
+        epoch: Epoch,
+        expected: Sequence,
+        checkpoint: &[u8],
+        pruning: &Pruning,
+    ) -> Result<Sequence, Error> {
+        (**self).prune(epoch, expected, checkpoint, pruning)
+    }
 }
 
 /// Most records in one append: an execution's step needs two or three, so more is a mistake.
@@ -139,6 +196,33 @@ pub(crate) fn check_records(records: &[Vec<u8>]) -> Result<(), Error> {
 
 pub(crate) fn check_blob(bytes: &[u8]) -> Result<(), Error> {
     at_most("the number of bytes in a blob", bytes.len(), BLOB_BYTES_MAX)
+}
+
+/// What both stores check of a pruning before anything is written.
+pub(crate) fn check_pruning(
+    checkpoint: &[u8],
+    pruning: &Pruning,
+    expected: Sequence,
+) -> Result<(), Error> {
+    at_most("the number of bytes in a record", checkpoint.len(), RECORD_BYTES_MAX)?;
+    if pruning.through > expected {
+        return Err(Error::WrongSequence { expected: pruning.through, head: expected });
+    }
+    Ok(())
+}
+
+/// What both stores check of a write before they begin.
+pub(crate) fn check_turn(
+    (epoch, highest): (Epoch, Epoch),
+    (expected, head): (Sequence, Sequence),
+) -> Result<(), Error> {
+    if epoch != highest {
+        return Err(Error::StaleEpoch { epoch, highest });
+    }
+    if expected != head {
+        return Err(Error::WrongSequence { expected, head });
+    }
+    Ok(())
 }
 
 fn at_most(what: &'static str, size: usize, max: usize) -> Result<(), Error> {

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "what fails in the helpers fails the test")]
 
 use mapek_model::{ContentHash, Epoch, Sequence};
-use mapek_store::{Error, MemoryStore, SqliteStore, Store};
+use mapek_store::{Error, MemoryStore, Pruned, Pruning, SqliteStore, Store};
 use proptest::prelude::*;
 
 fn records(texts: &[&str]) -> Vec<Vec<u8>> {
@@ -83,6 +83,73 @@ fn blobs_are_found_by_their_content() {
         assert_eq!(store.blob(&hash).unwrap().as_deref(), Some(b"observation".as_slice()));
         assert_eq!(store.blob(&ContentHash::of(b"other")).unwrap(), None);
     });
+}
+
+fn sequences(store: &dyn Store) -> Vec<u64> {
+    let all = store.read(Sequence::new(0), 100).unwrap();
+    all.iter().map(|stored| stored.sequence.get()).collect()
+}
+
+#[test]
+fn what_is_pruned_is_gone_and_what_is_kept_stays_where_it_was() {
+    each(|store| {
+        let epoch = store.raise_epoch().unwrap();
+        let head = store.append(epoch, Sequence::new(0), &records(&["a", "b", "c", "d"])).unwrap();
+        let (old, new) = (store.put_blob(b"old").unwrap(), store.put_blob(b"new").unwrap());
+        assert_eq!(store.pruned().unwrap(), Pruned::default());
+        let pruning = Pruning {
+            through: Sequence::new(3),
+            keep: [2, 9].map(Sequence::new).into(),
+            blobs: [old, ContentHash::of(b"never there")].into(),
+        };
+        let head = store.prune(epoch, head, b"checkpoint", &pruning).unwrap();
+        assert_eq!(head, Sequence::new(5));
+        let pruned = Pruned { through: Sequence::new(3), checkpoint: head };
+        assert_eq!(store.pruned().unwrap(), pruned);
+        assert_eq!(sequences(store), [2, 4, 5]);
+        assert_eq!(store.read(Sequence::new(4), 1).unwrap()[0].bytes, b"checkpoint");
+        assert_eq!(
+            (store.blob(&old).unwrap(), store.blob(&new).unwrap()),
+            (None, Some(b"new".to_vec()))
+        );
+        // Numbers go on, even where all before is gone; and what is not named again goes.
+        let all = Pruning { through: head, ..Pruning::default() };
+        let head = store.prune(epoch, head, b"checkpoint", &all).unwrap();
+        assert_eq!(store.append(epoch, head, &records(&["e"])).unwrap(), Sequence::new(7));
+        assert_eq!(sequences(store), [6, 7]);
+    });
+}
+
+#[test]
+fn a_pruning_that_is_refused_writes_nothing() {
+    each(|store| {
+        let old = store.raise_epoch().unwrap();
+        let head = store.append(old, Sequence::new(0), &records(&["a", "b"])).unwrap();
+        let new = store.raise_epoch().unwrap();
+        let one = Pruning { through: Sequence::new(1), ..Pruning::default() };
+        let ahead = Pruning { through: Sequence::new(3), ..Pruning::default() };
+        assert!(matches!(store.prune(old, head, b"c", &one), Err(Error::StaleEpoch { .. })));
+        let early = store.prune(new, Sequence::new(1), b"c", &one);
+        assert!(matches!(early, Err(Error::WrongSequence { .. })));
+        assert!(matches!(store.prune(new, head, b"c", &ahead), Err(Error::WrongSequence { .. })));
+        assert_eq!((sequences(store), store.pruned().unwrap()), (vec![1, 2], Pruned::default()));
+    });
+}
+
+#[test]
+fn a_pruned_file_opens_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("journal.db");
+    let store = SqliteStore::open(&path).unwrap();
+    let epoch = store.raise_epoch().unwrap();
+    let head = store.append(epoch, Sequence::new(0), &records(&["a", "b"])).unwrap();
+    let all = Pruning { through: head, ..Pruning::default() };
+    store.prune(epoch, head, b"checkpoint", &all).unwrap();
+    drop(store);
+    let store = SqliteStore::open(&path).unwrap();
+    assert_eq!(store.head().unwrap(), Sequence::new(3));
+    assert_eq!(store.pruned().unwrap().through, Sequence::new(2));
+    assert_eq!(sequences(&store), [3]);
 }
 
 proptest! {

@@ -7,13 +7,14 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Database, Durability, Schema, database::WorkError};
 use crate::{
-    Error, Store, Stored,
-    store::{check_blob, check_records},
+    Error, Pruned, Pruning, Store, Stored,
+    store::{check_blob, check_pruning, check_records, check_turn},
 };
 
 const SCHEMA: Schema = Schema::new(
     "mapek journal",
-    &["CREATE TABLE state (
+    &[
+        "CREATE TABLE state (
            id INTEGER PRIMARY KEY CHECK (id = 0),
            epoch INTEGER NOT NULL,
            head INTEGER NOT NULL
@@ -27,10 +28,16 @@ const SCHEMA: Schema = Schema::new(
        CREATE TABLE blobs (
            hash BLOB NOT NULL PRIMARY KEY,
            bytes BLOB NOT NULL
-       ) STRICT;"],
+       ) STRICT;",
+        // How far it was pruned, and by which record.
+        "ALTER TABLE state ADD COLUMN pruned INTEGER NOT NULL DEFAULT 0;
+       ALTER TABLE state ADD COLUMN checkpoint INTEGER NOT NULL DEFAULT 0;",
+    ],
 );
 
 /// A log in an SQLite file, durable against a crash of the machine.
+///
+/// The file does not shrink when it is pruned: the room is used again.
 ///
 /// Opening it does not begin an epoch: whoever begins to write does, by [`raise_epoch`](Store::raise_epoch), as the journal does whenever
 /// it is opened. A tool that only reads leaves the leader alone.
@@ -150,6 +157,31 @@ impl Store for SqliteStore {
                 .optional()
         })
     }
+
+    fn pruned(&self) -> Result<Pruned, Error> {
+        self.database.call(|connection| {
+            connection.query_row("SELECT pruned, checkpoint FROM state", (), |row| {
+                let at = |column| row.get(column).map(|it| Sequence::new(unsigned(it)));
+                Ok(Pruned { through: at(0)?, checkpoint: at(1)? })
+            })
+        })
+    }
+
+    fn prune(
+        &self,
+        epoch: Epoch,
+        expected: Sequence,
+        checkpoint: &[u8],
+        pruning: &Pruning,
+    ) -> Result<Sequence, Error> {
+        check_pruning(checkpoint, pruning, expected)?;
+        let (records, pruning) = ([checkpoint.to_vec()], pruning.clone());
+        self.database.call(move |connection| {
+            let head = append(connection, epoch, expected, &records)?;
+            prune(connection, &pruning, head)?;
+            Ok::<_, WorkError>(head)
+        })
+    }
 }
 
 fn state(connection: &Connection) -> rusqlite::Result<(Epoch, Sequence)> {
@@ -165,12 +197,7 @@ fn append(
     records: &[Vec<u8>],
 ) -> Result<Sequence, WorkError> {
     let (highest, head) = state(connection)?;
-    if epoch != highest {
-        return Err(Error::StaleEpoch { epoch, highest }.into());
-    }
-    if expected != head {
-        return Err(Error::WrongSequence { expected, head }.into());
-    }
+    check_turn((epoch, highest), (expected, head))?;
     let mut insert = connection.prepare_cached("INSERT INTO records VALUES (?1, ?2, ?3)")?;
     let mut sequence = head;
     for bytes in records {
@@ -179,6 +206,30 @@ fn append(
     }
     connection.prepare_cached("UPDATE state SET head = ?1")?.execute([signed(sequence.get())])?;
     Ok(sequence)
+}
+
+/// What is kept cuts what goes into ranges: a range is one walk along the table, whatever its length.
+fn prune(
+    connection: &Connection,
+    pruning: &Pruning,
+    checkpoint: Sequence,
+) -> Result<(), rusqlite::Error> {
+    let mut range =
+        connection.prepare_cached("DELETE FROM records WHERE sequence > ?1 AND sequence < ?2")?;
+    let mut after = Sequence::new(0);
+    let end = pruning.through.next();
+    for kept in pruning.keep.range(..end).copied().chain([end]) {
+        range.execute([signed(after.get()), signed(kept.get())])?;
+        after = kept;
+    }
+    let mut blob = connection.prepare_cached("DELETE FROM blobs WHERE hash = ?1")?;
+    for hash in &pruning.blobs {
+        blob.execute([hash.as_bytes()])?;
+    }
+    connection
+        .prepare_cached("UPDATE state SET pruned = max(pruned, ?1), checkpoint = ?2")?
+        .execute([signed(pruning.through.get()), signed(checkpoint.get())])?;
+    Ok(())
 }
 
 /// Counters stay far below 2⁶³; should one not, the greatest number is refused as a duplicate, not wrapped.
