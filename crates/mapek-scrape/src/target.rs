@@ -89,7 +89,7 @@ impl Target {
     /// Adds a label to all series of the target.
     #[must_use]
     pub fn with_label(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.labels.insert(name, value);
+        self.labels.insert(name.into(), value.into());
         self
     }
 
