@@ -1,6 +1,6 @@
 //! What our own live actions are expected to cause.
 
-use mapek_model::{Component, Violation};
+use mapek_model::{Component, Resource, Timestamp, Violation};
 
 use crate::Pattern;
 
@@ -20,6 +20,7 @@ pub struct Expected {
     reason: String,
     episodes: Vec<Pattern>,
     component: Option<Component>,
+    since: Option<Timestamp>,
     watches: Vec<String>,
     resources: Vec<String>,
 }
@@ -38,10 +39,18 @@ impl Expected {
         self
     }
 
-    /// Narrows the episodes down to those on one component.
+    /// Narrows the episodes down to those on one component, and on the target as a whole, which it is a part of.
     #[must_use]
     pub fn on(mut self, component: Component) -> Self {
         self.component = Some(component);
+        self
+    }
+
+    /// Narrows the episodes down to those that began then or later, and the resources to those that changed no earlier (or of
+    /// which nobody says when they changed): what was so before is not our doing.
+    #[must_use]
+    pub fn since(mut self, at: Timestamp) -> Self {
+        self.since = Some(at);
         self
     }
 
@@ -66,7 +75,11 @@ impl Expected {
     }
 
     pub(crate) fn explains(&self, violation: &Violation) -> bool {
-        (self.component.is_none() || self.component == violation.component)
+        let elsewhere = self.component.is_some()
+            && violation.component.is_some()
+            && self.component != violation.component;
+        !elsewhere
+            && self.since.is_none_or(|since| violation.onset >= since)
             && self.episodes.iter().any(|it| it.matches(violation.expectation.as_str()))
     }
 
@@ -74,7 +87,8 @@ impl Expected {
         self.watches.iter().any(|it| it == name)
     }
 
-    pub(crate) fn has_resource(&self, id: &str) -> bool {
-        self.resources.iter().any(|it| it == id)
+    pub(crate) fn has_resource(&self, resource: &Resource) -> bool {
+        let before = |since| resource.changed.is_some_and(|changed| changed < since);
+        self.resources.contains(&resource.id) && !self.since.is_some_and(before)
     }
 }

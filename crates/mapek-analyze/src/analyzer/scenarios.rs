@@ -384,6 +384,21 @@ fn what_our_own_actions_cause_is_no_new_cause() {
     let diagnosis = analyzer().diagnose_expecting(&mut state, &seen, &ours, id());
     assert!(diagnosis.is_healthy(), "{diagnosis:#?}");
     assert!(diagnosis.recommendations[0].contains("execution 7"));
+
+    // What breaks on another component, or was broken before, is not ours.
+    let [ours] = ours;
+    let on = |name: &str| ours.clone().on(mapek_model::Component::try_new(name).unwrap());
+    let mut there = seen.clone();
+    there.open[0].component = Some(mapek_model::Component::try_new("node-1").unwrap());
+    let onset = there.open[0].onset;
+    let is_ours = |seen: &Observation, expected: Expected| {
+        let state = &mut AnalyzerState::default();
+        analyzer().diagnose_expecting(state, seen, &[expected], id()).is_healthy()
+    };
+    assert!(is_ours(&there, on("node-1")) && is_ours(&seen, on("node-1")));
+    assert!(!is_ours(&there, on("node-2")));
+    assert!(is_ours(&there, ours.clone().since(onset)));
+    assert!(!is_ours(&there, ours.clone().since(later(onset, Duration::from_millis(1)))));
 }
 
 #[test]

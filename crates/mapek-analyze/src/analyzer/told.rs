@@ -57,8 +57,10 @@ pub(super) fn recommendations(
             nearest(posterior)
         ));
     }
+    let mut reasons: Vec<_> = expected.iter().map(Expected::reason).collect();
+    reasons.dedup();
     told.extend(
-        expected.iter().map(|it| format!("nothing to do about what is expected: {}", it.reason())),
+        reasons.into_iter().map(|it| format!("nothing to do about what is expected: {it}")),
     );
     told
 }

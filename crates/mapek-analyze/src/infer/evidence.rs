@@ -200,7 +200,7 @@ impl<'a> Evidence<'a> {
 
     /// Whether any resource of the kind is so; the newest of those that are.
     fn resource(&self, test: &ResourceTest) -> Option<Sight> {
-        let known = |it: &&Resource| !self.expected.iter().any(|ours| ours.has_resource(&it.id));
+        let known = |it: &&Resource| !self.expected.iter().any(|ours| ours.has_resource(it));
         self.observation.resources_of(&test.kind).next()?;
         let found = self
             .observation
@@ -361,6 +361,10 @@ mod tests {
         assert_eq!((sight.degree, sight.place.unwrap().as_str()), (1.0, "new"));
         let ours = [Expected::because("we applied it").resource("new")];
         assert_eq!(see(recent, &ours), Some(Sight::of(0.0)));
+        // It changed before we did anything to it: that was somebody else.
+        let since = |at| [ours[0].clone().since(crate::fixture::at(at))];
+        assert_eq!(see(recent, &since(3_000)), Some(Sight::of(0.0)));
+        assert_eq!(see(recent, &since(3_001)).unwrap().degree, 1.0);
         let less = r#"{"resource": {"kind": "policy", "less": ["up", "replicas"]}}"#;
         assert!(see(less, &[]).unwrap().degree > 0.0);
         let above = r#"{"resource": {"kind": "policy", "above": {"up": 2}}}"#;
