@@ -70,8 +70,41 @@ pub struct Config {
     pub rejection_ttl: Duration,
     /// Expectations that our own actions are expected to breach while they last. They are not counted against them.
     pub side_effects: BTreeMap<ActionKind, Vec<Expectation>>,
+    /// How much earlier than a step of ours something may seem to have begun that the step brought about. Times of others
+    /// are no finer than a scrape: they are cut to whole seconds, are those of the tick that a rule was evaluated for, or come
+    /// from another clock. What began earlier is not ours.
+    #[serde(with = "mapek_model::duration")]
+    pub onset_tolerance: Duration,
+    /// How much of the journal is kept.
+    pub journal_retention: Retention,
     /// The rails.
     pub rails: RailsConfig,
+}
+
+/// How much of the journal is kept: what is older *or* beyond the number is pruned, in batches.
+///
+/// What somebody still needs is kept longer, however old it is: executions that are live, that need an operator, that ended
+/// within a day, whose outcome nobody has learned, or that a rail holds against their kind; plans that wait for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retention {
+    /// How old records become, and what cycles were worked out from.
+    #[serde(with = "mapek_model::duration")]
+    pub age: Duration,
+    /// How many records there are.
+    pub records: u64,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self {
+            // Who comes back on Monday wants to see what happened on the Monday before.
+            age: Duration::from_secs(7 * 24 * 3600),
+            // As many as cycles in a week at the usual interval. A cycle with open episodes keeps about 35 KB, so 700 MB at
+            // most, and they are read at start in a fraction of a second.
+            records: 20_000,
+        }
+    }
 }
 
 impl Default for Config {
@@ -96,6 +129,9 @@ impl Default for Config {
             approval_ttl: Duration::from_secs(3600),
             rejection_ttl: Duration::from_secs(3600),
             side_effects: side_effects(),
+            // The usual scrape interval.
+            onset_tolerance: Duration::from_secs(15),
+            journal_retention: Retention::default(),
             rails: RailsConfig::default(),
         }
     }

@@ -7,9 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mapek_model::{
-    Duration, Execution, Expectation, Fingerprint, Judgement, Measured, Observation, Timestamp,
-    Verdict, later, since,
+    Duration, Execution, Fingerprint, Judgement, Measured, Observation, Timestamp, Verdict, later,
+    since,
 };
+use serde::{Deserialize, Serialize};
+
+use crate::OwnEffect;
 
 /// How a judgement for want of evidence begins; the breaker tells it apart by that.
 const WANT_OF_EVIDENCE: &str = "evidence was not fresh";
@@ -18,10 +21,12 @@ pub(crate) fn is_for_want_of_evidence(judgement: &Judgement) -> bool {
     judgement.reason.starts_with(WANT_OF_EVIDENCE)
 }
 
-/// What was seen of the episodes that a plan explains, from cycle to cycle. It is kept in memory only: after a restart it
-/// begins anew, so a time to effect can then be too long, never too short.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// What was seen of the episodes that a plan explains, from cycle to cycle. Each change of it is in the journal, so that a
+/// judgement after a crash rests on what was seen before.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Watch {
+    /// Since when those that are gone have been so.
     gone: BTreeMap<Fingerprint, Timestamp>,
 }
 
@@ -70,7 +75,7 @@ pub enum Verification {
 
 /// Judges what `execution` achieved. Pure: the same arguments always give the same answer.
 ///
-/// `expected` are the expectations that our own live actions are expected to breach; `patience` is how long after the time to
+/// `expected` is what the execution itself is expected to bring about; `patience` is how long after the time to
 /// effect fresh evidence is waited for.
 ///
 /// With *b* explained episodes, of which and of the new ones *n* are open after the time to effect: none open is success, n ≤ b/2
@@ -81,7 +86,7 @@ pub fn judge(
     execution: &Execution,
     watch: &Watch,
     observation: &Observation,
-    expected: &BTreeSet<Expectation>,
+    expected: &[OwnEffect],
     now: Timestamp,
     patience: Duration,
 ) -> Verification {
@@ -148,18 +153,14 @@ struct Count {
 }
 
 impl Count {
-    fn of(
-        execution: &Execution,
-        observation: &Observation,
-        expected: &BTreeSet<Expectation>,
-    ) -> Self {
+    fn of(execution: &Execution, observation: &Observation, expected: &[OwnEffect]) -> Self {
         let explained = explained(execution);
         let still = open(observation).intersection(&explained).count();
         let new: BTreeSet<_> = observation
             .open
             .iter()
             .filter(|violation| violation.onset > execution.started)
-            .filter(|violation| !expected.contains(&violation.expectation))
+            .filter(|violation| !expected.iter().any(|ours| ours.explains(violation)))
             .map(mapek_model::Violation::fingerprint)
             .filter(|fingerprint| !explained.contains(fingerprint))
             .collect();

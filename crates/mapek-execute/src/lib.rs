@@ -28,6 +28,7 @@
 //! - An intent is durable before the first byte leaves; if it cannot be written down, nothing is sent.
 //! - A retry, also after a crash, carries the key of the first attempt.
 //! - What was sent and not answered is read back before anything else; what cannot be repeated is never sent twice.
+//! - What is pruned from the journal is nothing that anybody still needs, and what is left still verifies.
 //! - Undo runs in reverse over exactly what may have run. If it fails, a person is called and the target is frozen.
 //!
 //! # Feature flags
@@ -59,8 +60,8 @@ mod tests;
 
 #[cfg(feature = "charter")]
 pub use charter::CharterEffector;
-pub use config::{Config, ExecutionMode};
-pub use control::{Control, LOOP, OwnEffects};
+pub use config::{Config, ExecutionMode, Retention};
+pub use control::{Control, LOOP, OwnChange, OwnEffect, OwnEffects};
 pub use dry_run::DryRun;
 #[cfg(any(test, feature = "mock"))]
 pub use effector::MockEffector;

@@ -4,8 +4,8 @@ use std::hint::black_box;
 use criterion::{Criterion, criterion_group, criterion_main};
 use mapek_knowledge::{KnowledgeStore, Limits, MemoryKnowledge, SqliteKnowledge, insights};
 use mapek_model::{
-    Cause, Confidence, Duration, ExecutionId, Measured, Outcome, PlanHash, PlanId, Sequence,
-    TargetId, Timestamp, Verdict, later,
+    Cause, Confidence, ContentHash, Duration, ExecutionId, Measured, Outcome, PlanHash, PlanId,
+    Sequence, TargetId, Timestamp, Verdict, later,
 };
 use uuid::Uuid;
 
@@ -52,7 +52,9 @@ fn knowledge(criterion: &mut Criterion) {
             (0..size).map(|n| (Sequence::new(n as u64 + 1), outcome(n))).collect();
         let stores: [(&str, &dyn KnowledgeStore); 2] = [("memory", &memory), ("sqlite", &file)];
         for (name, store) in stores {
-            runtime.block_on(store.record_all(&records)).expect("it stores");
+            runtime
+                .block_on(store.record_all(&ContentHash::of(b"journal"), &records))
+                .expect("it stores");
             let mut next = size;
             criterion.bench_function(&format!("record/{name}/{size}"), |bencher| {
                 bencher.iter(|| {

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use mapek_model::{ActionKind, CauseKind, Experience, Outcome, Ratio, Sequence, Tally, TargetId};
+use mapek_model::{
+    ActionKind, CauseKind, ContentHash, Experience, Outcome, Ratio, Sequence, Tally, TargetId,
+};
 
 use crate::{
-    BestPlan, Config, Error, Filter, Idle, Insight, KnowledgeStore, Recorded, Statistics, Taken,
-    best_plan, insights,
+    BestPlan, Config, Cursor, Error, Filter, Idle, Insight, KnowledgeStore, Recorded, Statistics,
+    Taken, best_plan, insights,
 };
 
 /// How much `n` outcomes weigh: `min(n / saturation, 1)`. Linear, so that it is 1 at the saturation point as the
@@ -44,6 +46,15 @@ pub struct Knowledge {
     config: Config,
 }
 
+/// Where to go on in a journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resumed {
+    /// Outcomes after this record were not taken yet.
+    pub from: Sequence,
+    /// The cursor that was given up, if one was: whoever reads logs wants to know.
+    pub given_up: Option<Cursor>,
+}
+
 impl Knowledge {
     /// Over any store; `config` says what is made of it, and no longer where it is.
     #[must_use]
@@ -71,8 +82,31 @@ impl Knowledge {
     /// # Errors
     ///
     /// Those of the store.
-    pub async fn record_all(&self, taken: &[(Sequence, Outcome)]) -> Result<Taken, Error> {
-        self.store.record_all(taken).await
+    pub async fn record_all(
+        &self,
+        journal: &ContentHash,
+        taken: &[(Sequence, Outcome)],
+    ) -> Result<Taken, Error> {
+        self.store.record_all(journal, taken).await
+    }
+
+    /// Where to go on taking outcomes from a journal that ends at `head`. A cursor that cannot be in it (it is in another
+    /// journal, or behind the end, as when an older copy of the journal was put back) is given up, and outcomes are taken
+    /// from the beginning: those that are known already change nothing, as each execution counts once.
+    ///
+    /// # Errors
+    ///
+    /// Those of the store.
+    pub async fn resume(&self, journal: &ContentHash, head: Sequence) -> Result<Resumed, Error> {
+        let cursor = self.store.cursor().await?;
+        if cursor.journal == Some(*journal) && cursor.sequence <= head {
+            return Ok(Resumed { from: cursor.sequence, given_up: None });
+        }
+        let given_up = (cursor != Cursor::default()).then_some(cursor);
+        if given_up.is_some() {
+            self.store.reset_cursor().await?;
+        }
+        Ok(Resumed { from: Sequence::default(), given_up })
     }
 
     /// Stores what became of a cause where nothing was done: see [`KnowledgeStore::record_idle`].

@@ -52,12 +52,12 @@ mod tests;
 pub use config::{Config, Database};
 pub use error::{BoxError, Error};
 pub use insight::{BestPlan, INSIGHTS_MAX, Insight, Posterior, Topic, best_plan, insights};
-pub use knowledge::{Knowledge, evidence_weight};
+pub use knowledge::{Knowledge, Resumed, evidence_weight};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteKnowledge;
 pub use statistics::{Statistics, success_rate};
 #[cfg(any(test, feature = "mock"))]
 pub use store::MockKnowledgeStore;
 pub use store::{
-    Filter, Idle, KnowledgeStore, Limits, MemoryKnowledge, OUTCOMES_MAX, Recorded, Taken,
+    Cursor, Filter, Idle, KnowledgeStore, Limits, MemoryKnowledge, OUTCOMES_MAX, Recorded, Taken,
 };

@@ -1,15 +1,18 @@
 //! What every store must do, run against each of them.
 
+use std::sync::Arc;
+
 use mapek_model::{
-    Cause, CauseKind, Component, Confidence, Duration, ExecutionId, Measured, MetricName, Outcome,
-    PlanHash, PlanId, Sequence, Tally, TargetId, Timestamp, Verdict, later, proptest1,
+    Cause, CauseKind, Component, Confidence, ContentHash, Duration, ExecutionId, Measured,
+    MetricName, Outcome, PlanHash, PlanId, Sequence, Tally, TargetId, Timestamp, Verdict, later,
+    proptest1,
 };
 use proptest::{prelude::*, strategy::Strategy};
 use uuid::Uuid;
 
 use crate::{
-    Config, Error, Filter, Idle, Knowledge, KnowledgeStore, Limits, MemoryKnowledge,
-    MockKnowledgeStore, Recorded, Taken,
+    Config, Cursor, Error, Filter, Idle, Knowledge, KnowledgeStore, Limits, MemoryKnowledge,
+    MockKnowledgeStore, Recorded, Resumed, Taken,
 };
 
 /// A store, with whatever must live as long.
@@ -51,6 +54,15 @@ fn wait<T>(future: impl Future<Output = T>) -> T {
 
 fn at(seconds: u64) -> Timestamp {
     later("2026-03-01T12:00:00Z".parse().unwrap(), Duration::from_secs(seconds))
+}
+
+/// The journal that outcomes are taken from.
+fn journal() -> ContentHash {
+    ContentHash::of(b"journal")
+}
+
+fn cursor(n: u64) -> Cursor {
+    Cursor::at(journal(), Sequence::new(n))
 }
 
 fn here() -> TargetId {
@@ -115,15 +127,51 @@ fn the_cursor_moves_with_what_was_taken_and_never_back() {
                 let of = |n: &u64| outcome(u128::from(*n), "scale_up", Verdict::Success);
                 records.iter().map(|n| (Sequence::new(*n), of(n))).collect()
             };
-            let first = store.record_all(&taken(&[3, 5])).await.unwrap();
-            assert_eq!(first, Taken { stored: 2, skipped: 0, cursor: Sequence::new(5) }, "{name}");
-            let again = store.record_all(&taken(&[3, 5, 8])).await.unwrap();
-            assert_eq!(again, Taken { stored: 1, skipped: 2, cursor: Sequence::new(8) }, "{name}");
-            store.set_cursor(Sequence::new(6)).await.unwrap();
-            assert_eq!(store.cursor().await.unwrap(), Sequence::new(8), "{name}");
-            let none = store.record_all(&[]).await.unwrap();
-            assert_eq!(none, Taken { stored: 0, skipped: 0, cursor: Sequence::new(8) }, "{name}");
+            let first = store.record_all(&journal(), &taken(&[3, 5])).await.unwrap();
+            assert_eq!(first, Taken { stored: 2, skipped: 0, cursor: cursor(5) }, "{name}");
+            let again = store.record_all(&journal(), &taken(&[3, 5, 8])).await.unwrap();
+            assert_eq!(again, Taken { stored: 1, skipped: 2, cursor: cursor(8) }, "{name}");
+            store.set_cursor(cursor(6)).await.unwrap();
+            assert_eq!(store.cursor().await.unwrap(), cursor(8), "{name}");
+            let none = store.record_all(&journal(), &[]).await.unwrap();
+            assert_eq!(none, Taken { stored: 0, skipped: 0, cursor: cursor(8) }, "{name}");
             assert_eq!(store.statistics(&here()).await.unwrap().outcomes(), 3, "{name}");
+        });
+    }
+}
+
+#[test]
+fn the_outcomes_of_another_journal_are_taken_from_its_beginning() {
+    for fixture in stores(Limits::default()) {
+        let name = fixture.name;
+        let knowledge = Knowledge::over(Arc::from(fixture.store), Config::default());
+        let store = knowledge.store();
+        wait(async {
+            let success =
+                |n: u64| (Sequence::new(n), outcome(n.into(), "scale_up", Verdict::Success));
+            let (old, new) = (journal(), ContentHash::of(b"another journal"));
+            let resume = |journal: ContentHash, head: u64| {
+                let knowledge = &knowledge;
+                async move { knowledge.resume(&journal, Sequence::new(head)).await.unwrap() }
+            };
+            let at = |n: u64| Resumed { from: Sequence::new(n), given_up: None };
+            assert_eq!(resume(old, 0).await, at(0), "{name}");
+            store.record_all(&old, &[success(50)]).await.unwrap();
+            assert_eq!(resume(old, 50).await, at(50), "{name}");
+            // The file was lost, and a new one was begun: its numbers are lower.
+            let given_up = Some(cursor(50));
+            let over = Resumed { from: Sequence::new(0), given_up };
+            assert_eq!(resume(new, 7).await, over, "{name}");
+            assert_eq!(resume(new, 7).await, at(0), "{name}: it is said once");
+            let taken = store.record_all(&new, &[success(3)]).await.unwrap();
+            assert_eq!((taken.stored, taken.cursor.within(&new)), (1, Sequence::new(3)), "{name}");
+            // An older copy of the same journal was put back: its end lies before the cursor.
+            assert_eq!(resume(new, 2).await.from, Sequence::new(0), "{name}");
+            store.record_all(&new, &[success(3), success(4)]).await.unwrap();
+            assert_eq!(store.statistics(&here()).await.unwrap().outcomes(), 3, "{name}");
+            // Even if nobody asks before, numbers of another journal are no reason to leave one out.
+            let taken = store.record_all(&old, &[success(1)]).await.unwrap();
+            assert_eq!((taken.stored, taken.cursor), (1, cursor(1)), "{name}");
         });
     }
 }
@@ -136,13 +184,13 @@ fn what_is_taken_is_stored_as_a_whole_or_not_at_all() {
             let good = outcome(1, "scale_up", Verdict::Success);
             let bad = outcome(2, "", Verdict::Success);
             let records = [(Sequence::new(1), good.clone()), (Sequence::new(2), bad)];
-            let error = store.record_all(&records).await.unwrap_err();
+            let error = store.record_all(&journal(), &records).await.unwrap_err();
             assert_eq!(error.to_string(), "an outcome that has no action is not stored", "{name}");
             let backwards = [(Sequence::new(2), good.clone()), (Sequence::new(2), good)];
-            let error = store.record_all(&backwards).await.unwrap_err();
+            let error = store.record_all(&journal(), &backwards).await.unwrap_err();
             assert!(matches!(error, Error::OutOfOrder { .. }), "{name}");
             assert!(!error.is_transient());
-            assert_eq!(store.cursor().await.unwrap(), Sequence::new(0), "{name}");
+            assert_eq!(store.cursor().await.unwrap(), Cursor::default(), "{name}");
             assert_eq!(store.statistics(&here()).await.unwrap().outcomes(), 0, "{name}");
         });
     }
@@ -365,7 +413,7 @@ mod file {
                     (Sequence::new(n), outcome(u128::from(n), "scale_up", verdict))
                 })
                 .collect();
-            store.record_all(&records).await.unwrap();
+            store.record_all(&journal(), &records).await.unwrap();
             store.record_idle(&idle(0, Verdict::Success)).await.unwrap();
             (
                 store.experience(&here()).await.unwrap(),
@@ -384,7 +432,7 @@ mod file {
             )
         });
         assert_eq!(before, after);
-        assert_eq!(after.3, Sequence::new(4));
+        assert_eq!(after.3, cursor(4));
     }
 
     #[test]
@@ -495,10 +543,10 @@ proptest! {
         let cut = cut.min(records.len());
         for (whole, broken) in stores(Limits::default()).into_iter().zip(stores(Limits::default())) {
             let (a, b) = wait(async {
-                whole.store.record_all(&records).await.unwrap();
-                broken.store.record_all(&records[..cut]).await.unwrap();
+                whole.store.record_all(&journal(), &records).await.unwrap();
+                broken.store.record_all(&journal(), &records[..cut]).await.unwrap();
                 // Whoever starts again reads from an earlier record on, not knowing how far it got.
-                broken.store.record_all(&records[cut.saturating_sub(back)..]).await.unwrap();
+                broken.store.record_all(&journal(), &records[cut.saturating_sub(back)..]).await.unwrap();
                 let cursors = (whole.store.cursor().await.unwrap(), broken.store.cursor().await.unwrap());
                 assert_eq!(cursors.0, cursors.1);
                 (all_of(&*whole.store).await, all_of(&*broken.store).await)

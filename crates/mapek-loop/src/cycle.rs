@@ -8,24 +8,21 @@ use mapek_analyze::{Analyzer, AnalyzerState, Expected, Pattern};
 use mapek_execute::{Advance, Control, CycleInputs, Executor};
 use mapek_knowledge::Knowledge;
 use mapek_model::{
-    Action, ContentHash, CycleNumber, Diagnosis, DiagnosisId, Duration, Execution, Experience,
-    Level, Observation, Outcome, Span, StepStatus, TargetId, Timestamp, later, since,
+    ContentHash, CycleNumber, Diagnosis, DiagnosisId, Execution, Experience, Level, Observation,
+    Outcome, Sequence, Span, StepStatus, TargetId, Timestamp, later, since,
 };
 use mapek_monitor::{ExpectedReset, Monitor};
 use mapek_plan::{Planner, Planning};
-use tracing::error;
+use tracing::{error, info, warn};
 
 use crate::{
     Checkpoint, Clock, CycleReport, IdSource, LoopConfig, LoopState, NoPlanning, Progress, Saved,
-    Seed, Seen, Timings, WakeReason, idle::IdleWatch,
+    Seed, Seen, Timings, WakeReason, idle::IdleWatch, state::Pulse,
 };
 use decide::Decisions;
 
 /// Outcomes that one cycle takes from the journal; the rest follow in the next ones.
 const OUTCOMES_PER_CYCLE: usize = 100;
-
-/// How long a policy or a configuration that we changed ourselves is no sign of a cause.
-const OUR_CHANGES: Duration = Duration::from_secs(1800);
 
 /// The stages of one managed system, run one cycle at a time by whoever has the time: a [`Loop`](crate::Loop), or a
 /// scheduler of yours.
@@ -36,6 +33,7 @@ const OUR_CHANGES: Duration = Duration::from_secs(1800);
 /// - Long work (an execution, a verification window, a held remedy) is a state that the next cycle advances.
 /// - A target with a live execution gets no new plan.
 /// - What a decision was worked out from is in the journal before anything is done about it.
+/// - All that can go wrong in a cycle goes wrong before the decision: a fault lets nothing begin.
 #[derive(Debug)]
 pub struct Cycle {
     pub(crate) parts: Parts,
@@ -43,6 +41,8 @@ pub struct Cycle {
     idle: IdleWatch,
     number: CycleNumber,
     decided: Option<Timestamp>,
+    /// What the next cycle is due for.
+    due_for: WakeReason,
     state: LoopState,
 }
 
@@ -90,7 +90,8 @@ impl Cycle {
         }
         let mut state = LoopState::new(parts.monitor.target().clone());
         state.refresh(&parts.control);
-        Self { parts, analyzer_state, idle, number, decided: None, state }
+        let due_for = WakeReason::Interval;
+        Self { parts, analyzer_state, idle, number, decided: None, due_for, state }
     }
 
     /// The managed system.
@@ -103,6 +104,13 @@ impl Cycle {
     #[must_use]
     pub const fn next_number(&self) -> CycleNumber {
         self.number.next()
+    }
+
+    /// What the moment that the newest report calls due is due for: the interval, or something before its end. Whoever runs a
+    /// cycle then says so to it.
+    #[must_use]
+    pub const fn due_for(&self) -> WakeReason {
+        self.due_for
     }
 
     /// What can be seen of it.
@@ -139,28 +147,31 @@ impl Cycle {
             faults: Vec::new(),
             timings,
         };
-        if backwards {
-            // Ages mean nothing then: what is old would look fresh.
-            draft.faults.push("the clock went back".to_owned());
-        }
         let experience = self.experience(&mut draft).await;
         self.write_down(&draft.observation, &experience, now, &mut draft.faults);
-        self.advance(now, &mut draft).await;
-        self.learn(&mut draft).await;
+        if backwards {
+            // Ages mean nothing then: what is old would look fresh. What is at work waits for the next cycle, too.
+            draft.faults.push("the clock went back".to_owned());
+        } else {
+            self.advance(now, &mut draft).await;
+        }
+        self.learn(now, &mut draft).await;
         self.tidy_proposals(now, &mut draft);
+        self.follow_idle(now, &mut draft).await;
+        self.save(&mut draft.faults).await;
+        // Nothing fails behind this but what begins a plan itself; so no fault comes too late to hold it back.
         let no_planning = self.no_planning(now, &woken_by, &draft);
         let (planning, mut decisions) = match no_planning {
             Some(_) => (Planning::default(), Decisions::default()),
             None => self.plan_and_decide(now, &experience, &mut draft).await,
         };
-        self.follow_idle(now, &mut draft).await;
-        self.save(&mut draft.faults).await;
         if no_planning.is_none() {
             self.decided = Some(now);
         }
         decisions.escalations.extend(self.stuck());
         let Draft { observation, diagnosis, progress, outcomes, faults, mut timings } = draft;
-        let next_due = self.next_due(now, !outcomes.is_empty());
+        let (next_due, due_for) = self.next_due(now, !outcomes.is_empty());
+        self.due_for = due_for;
         let report = Arc::new(CycleReport {
             number: self.number,
             target: observation.target.clone(),
@@ -180,6 +191,7 @@ impl Cycle {
         });
         timings.total = self.parts.clock.stopwatch().saturating_sub(begun);
         self.state.take(Arc::clone(&report), timings);
+        self.state.pulse = Some(Pulse::new(&self.parts.clock, &self.parts.config));
         self.state.refresh(&self.parts.control);
         report
     }
@@ -223,14 +235,15 @@ impl Cycle {
     /// What our own actions bring about, and what of it is no sign of a cause.
     fn expected(&self, now: Timestamp) -> Vec<Expected> {
         let effects = self.parts.control.own_effects(self.target(), now);
-        let patterns = effects.expected.iter().map(|it| Pattern::new(it.as_str()));
-        let mut ours = Expected::because("a live action of ours").episodes(patterns);
-        for execution in self.parts.control.executions() {
-            if since(now, execution.updated) <= OUR_CHANGES && execution.first_applied.is_some() {
-                ours = changed_by(&execution).fold(ours, Expected::resource);
-            }
-        }
-        vec![ours]
+        let because = || Expected::because("a live action of ours");
+        let breaches = effects.expected.into_iter().map(|ours| {
+            let pattern = Pattern::new(ours.expectation.as_str());
+            let expected = because().episodes([pattern]).since(ours.since);
+            ours.component.into_iter().fold(expected, Expected::on)
+        });
+        let changes = effects.changed.into_iter();
+        let changes = changes.map(|ours| because().resource(ours.resource).since(ours.since));
+        breaches.chain(changes).collect()
     }
 
     async fn experience(&self, draft: &mut Draft) -> Experience {
@@ -291,11 +304,14 @@ impl Cycle {
         advances.into_iter().filter_map(with_state).collect()
     }
 
-    /// Takes new outcomes from the journal to Knowledge.
-    async fn learn(&mut self, draft: &mut Draft) {
+    /// Takes new outcomes from the journal to Knowledge, and lets the journal forget what nobody needs any more.
+    async fn learn(&mut self, now: Timestamp, draft: &mut Draft) {
         let begun = self.parts.clock.stopwatch();
         match self.take_outcomes().await {
-            Ok(outcomes) => draft.outcomes = outcomes,
+            Ok((outcomes, learned)) => {
+                draft.outcomes = outcomes;
+                self.prune(learned, now, &mut draft.faults);
+            }
             Err(error) => fault(&mut draft.faults, "outcomes cannot be stored", error.as_ref()),
         }
         if !draft.outcomes.is_empty() || self.state.reports.is_empty() {
@@ -307,16 +323,38 @@ impl Cycle {
         draft.timings.knowledge += self.parts.clock.stopwatch().saturating_sub(begun);
     }
 
+    /// The new outcomes, and up to where all are stored.
     async fn take_outcomes(
         &self,
-    ) -> Result<Vec<Outcome>, Box<dyn std::error::Error + Send + Sync>> {
-        let cursor = self.parts.knowledge.store().cursor().await?;
-        let taken = self.parts.control.outcomes_after(cursor, OUTCOMES_PER_CYCLE)?;
-        if taken.is_empty() {
-            return Ok(Vec::new());
+    ) -> Result<(Vec<Outcome>, Sequence), Box<dyn std::error::Error + Send + Sync>> {
+        let (control, knowledge) = (&self.parts.control, &self.parts.knowledge);
+        let Some(journal) = control.journal_id() else {
+            return Ok((Vec::new(), Sequence::default()));
+        };
+        let resumed = knowledge.resume(&journal, control.head()).await?;
+        if let Some(cursor) = resumed.given_up {
+            let (was, sequence) = (cursor.journal.map(|it| it.short()), cursor.sequence.get());
+            warn!(
+                was,
+                sequence,
+                journal = journal.short(),
+                "another journal: outcomes are taken from its beginning"
+            );
         }
-        self.parts.knowledge.record_all(&taken).await?;
-        Ok(taken.into_iter().map(|(_, outcome)| outcome).collect())
+        let taken = control.outcomes_after(resumed.from, OUTCOMES_PER_CYCLE)?;
+        if taken.is_empty() {
+            return Ok((Vec::new(), resumed.from));
+        }
+        let learned = knowledge.record_all(&journal, &taken).await?.cursor.within(&journal);
+        Ok((taken.into_iter().map(|(_, outcome)| outcome).collect(), learned))
+    }
+
+    fn prune(&self, learned: Sequence, now: Timestamp, faults: &mut Vec<String>) {
+        match self.parts.control.prune(learned, now) {
+            Ok(0) => {}
+            Ok(records) => info!(records, "the journal was pruned"),
+            Err(error) => fault(faults, "the journal cannot be pruned", &error),
+        }
     }
 
     fn no_planning(
@@ -337,7 +375,7 @@ impl Cycle {
         if self.is_settling(now) {
             return Some(NoPlanning::Settling);
         }
-        let only_time = woken_by.iter().all(|reason| *reason == WakeReason::Interval);
+        let only_time = woken_by.iter().all(|reason| reason.is_time());
         let early = self.decided.is_some_and(|it| later(it, self.parts.config.interval) > now);
         (self.parts.config.poll_interval.is_some() && only_time && early)
             .then_some(NoPlanning::Polling)
@@ -363,7 +401,8 @@ impl Cycle {
             return;
         }
         let open: Vec<_> = draft.observation.open.iter().map(|it| it.fingerprint()).collect();
-        for idle in self.idle.follow(&draft.diagnosis, &open, now) {
+        let away = self.parts.control.config().release_after;
+        for idle in self.idle.follow(&draft.diagnosis, &open, now, away) {
             if let Err(error) = self.parts.knowledge.record_idle(&idle).await {
                 fault(&mut draft.faults, "what healed by itself cannot be stored", &error);
             }
@@ -398,18 +437,24 @@ impl Cycle {
             .chain(self.parts.control.damaged().iter().map(|damaged| {
                 format!("execution {} cannot be read back and needs an operator", damaged.execution)
             }))
+            .chain(self.parts.control.unattended().iter().map(|execution| {
+                let (id, target) = (execution.id, execution.target());
+                format!(
+                    "execution {id} goes on nowhere: its target {target} is not configured any more"
+                )
+            }))
             .collect()
     }
 
-    fn next_due(&self, now: Timestamp, learned: bool) -> Timestamp {
+    fn next_due(&self, now: Timestamp, learned: bool) -> (Timestamp, WakeReason) {
         let config = &self.parts.config;
         let interval = config.poll_interval.unwrap_or(config.interval).min(config.interval);
-        let soonest = later(now, config.min_gap);
-        if learned {
-            return soonest;
+        let (interval, soonest) = (later(now, interval), later(now, config.min_gap));
+        let due = if learned { Some(now) } else { self.parts.control.next_due(self.target()) };
+        match due.map(|due| due.max(soonest)).filter(|due| *due < interval) {
+            Some(due) => (due, WakeReason::Due),
+            None => (interval.max(soonest), WakeReason::Interval),
         }
-        let due = self.parts.control.next_due();
-        due.map_or_else(|| later(now, interval), |due| due.min(later(now, interval))).max(soonest)
     }
 }
 
@@ -420,16 +465,6 @@ fn restored(parts: &mut Parts) -> Result<Option<Saved>, String> {
     };
     parts.monitor.restore(saved.monitor.clone()).map_err(|error| chain(&error))?;
     Ok(Some(saved))
-}
-
-/// The resources that an execution changed, by id.
-fn changed_by(execution: &Execution) -> impl Iterator<Item = &str> {
-    execution.plan.steps.iter().filter_map(|step| match &step.action {
-        Action::RollbackPolicy { policy, .. } | Action::ApplyPolicy { policy, .. } => {
-            Some(policy.as_str())
-        }
-        _ => None,
-    })
 }
 
 fn fault(faults: &mut Vec<String>, what: &str, error: &(dyn std::error::Error + 'static)) {

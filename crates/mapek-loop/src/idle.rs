@@ -1,7 +1,8 @@
 //! What becomes of causes that nothing is done against.
 //!
-//! Doing nothing competes with every plan, so its success has to be learned like a plan's: a cause that was told, against
-//! which nothing ran, and that was gone within the patience healed by itself.
+//! Doing nothing competes with every plan, so its success has to be learned like a plan's, and no cheaper: a cause that was
+//! told, against which nothing ran, that went within the patience *and stayed away* healed by itself. One that flaps is one
+//! period that does not heal, however often it goes.
 
 use mapek_knowledge::Idle;
 use mapek_model::{Cause, Diagnosis, Duration, Fingerprint, Timestamp, Verdict, later};
@@ -26,35 +27,55 @@ struct Followed {
     began: Timestamp,
     /// What the cause explained when it was first told; its end is the end of these.
     explains: Vec<Fingerprint>,
+    /// Since when it has been gone; absent while it is there.
+    #[serde(default)]
+    gone: Option<Timestamp>,
     /// It was judged already, and is followed only so that it is not judged again.
     judged: bool,
 }
 
+impl Followed {
+    /// Takes in one look, and answers what is known now.
+    fn look(&mut self, is_gone: bool, now: Timestamp, away: Duration) -> Option<Verdict> {
+        self.gone = if is_gone { self.gone.or(Some(now)) } else { None };
+        let patience = later(self.began, PATIENCE);
+        let verdict = match self.gone {
+            None => (now >= patience).then_some(Verdict::Ineffective),
+            // It may have gone in time, or later: nobody looked.
+            Some(gone) if gone > patience => None,
+            Some(gone) => (later(gone, away) <= now).then_some(Verdict::Success),
+        }?;
+        let before = std::mem::replace(&mut self.judged, true);
+        (!before).then_some(verdict)
+    }
+
+    /// Whether it is over: what comes now is another period.
+    fn is_over(&self, now: Timestamp, away: Duration) -> bool {
+        self.gone.is_some_and(|gone| later(gone, away) <= now)
+    }
+}
+
 impl IdleWatch {
-    /// Takes in a diagnosis of fresh evidence, and answers what can be judged now.
+    /// Takes in a diagnosis of fresh evidence, and answers what can be judged now. What is gone has to stay `away` for so long
+    /// before it counts as healed.
     pub(crate) fn follow(
         &mut self,
         diagnosis: &Diagnosis,
         open: &[Fingerprint],
         now: Timestamp,
+        away: Duration,
     ) -> Vec<Idle> {
         let mut judged = Vec::new();
-        let mut judge = |followed: &Followed, verdict| {
-            judged.push(Idle {
+        self.followed.retain_mut(|followed| {
+            let is_gone = !followed.explains.iter().any(|it| open.contains(it));
+            judged.extend(followed.look(is_gone, now, away).map(|verdict| Idle {
                 target: diagnosis.target.clone(),
                 cause: followed.cause.clone(),
                 began: followed.began,
                 judged: now,
                 verdict,
-            });
-        };
-        self.followed.retain_mut(|followed| {
-            let gone = !followed.explains.iter().any(|it| open.contains(it));
-            if !followed.judged && (gone || later(followed.began, PATIENCE) <= now) {
-                judge(followed, if gone { Verdict::Success } else { Verdict::Ineffective });
-                followed.judged = true;
-            }
-            !gone
+            }));
+            !followed.is_over(now, away)
         });
         // Only the first cause: the others may be shadows of it.
         if let Some(first) = diagnosis.causes.first()
@@ -65,6 +86,7 @@ impl IdleWatch {
                 cause: first.cause.clone(),
                 began: now,
                 explains: first.explains.iter().map(|key| key.fingerprint).collect(),
+                gone: None,
                 judged: false,
             });
         }
@@ -84,6 +106,8 @@ mod tests {
         Confidence, DiagnosisId, EpisodeKey, RankedCause, TargetId, proptest1::expectation,
     };
     use proptest::{prelude::*, strategy::ValueTree as _, test_runner::TestRunner};
+
+    const AWAY: Duration = Duration::from_secs(300);
 
     fn breach() -> Fingerprint {
         let mut runner = TestRunner::deterministic();
@@ -120,15 +144,44 @@ mod tests {
         later(Timestamp::UNIX_EPOCH, Duration::from_secs(n))
     }
 
+    /// Looks every 30 s, up to and including `to`; the breach is there where `open` says so.
+    fn watched(to: u64, open: impl Fn(u64) -> bool) -> Vec<(u64, Verdict)> {
+        let mut watch = IdleWatch::default();
+        let looks = (0..=to / 30).map(|n| 30 * n);
+        looks
+            .flat_map(|at| {
+                let (kind, seen) =
+                    if open(at) { (Some("overload"), vec![breach()]) } else { (None, vec![]) };
+                watch.follow(&diagnosis(kind, second(at)), &seen, second(at), AWAY)
+            })
+            .map(|idle| {
+                (mapek_model::since(idle.judged, Timestamp::UNIX_EPOCH).as_secs(), idle.verdict)
+            })
+            .collect()
+    }
+
     #[test]
-    fn what_is_gone_within_the_patience_healed_by_itself() {
+    fn what_goes_within_the_patience_and_stays_away_healed_by_itself() {
+        assert_eq!(watched(1200, |at| at < 60), [(360, Verdict::Success)]);
+    }
+
+    #[test]
+    fn one_flap_heals_nothing() {
+        assert_eq!(watched(300, |at| at != 60), [(300, Verdict::Ineffective)]);
+        assert_eq!(watched(900, |at| at != 60), [(300, Verdict::Ineffective)]);
+        // It comes and goes all the time: that is one period, and it never heals.
+        assert_eq!(watched(3600, |at| at % 120 == 0), [(360, Verdict::Ineffective)]);
+    }
+
+    #[test]
+    fn what_went_while_nobody_looked_proves_nothing() {
         let mut watch = IdleWatch::default();
         let told = diagnosis(Some("overload"), second(0));
-        assert!(watch.follow(&told, &[breach()], second(0)).is_empty());
-        let judged = watch.follow(&diagnosis(None, second(60)), &[], second(60));
-        assert_eq!(judged.len(), 1);
-        assert_eq!((judged[0].verdict, judged[0].began), (Verdict::Success, second(0)));
-        assert!(watch.follow(&diagnosis(None, second(90)), &[], second(90)).is_empty());
+        watch.follow(&told, &[breach()], second(0), AWAY);
+        for at in [400, 430, 700, 730] {
+            let judged = watch.follow(&diagnosis(None, second(at)), &[], second(at), AWAY);
+            assert!(judged.is_empty(), "{judged:?}");
+        }
     }
 
     #[test]
@@ -137,7 +190,7 @@ mod tests {
         let verdicts: Vec<_> = (0..30)
             .flat_map(|n| {
                 let told = diagnosis(Some("overload"), second(30 * n));
-                watch.follow(&told, &[breach()], second(30 * n))
+                watch.follow(&told, &[breach()], second(30 * n), AWAY)
             })
             .map(|idle| idle.verdict)
             .collect();
@@ -147,8 +200,8 @@ mod tests {
     #[test]
     fn once_something_is_done_nothing_is_judged() {
         let mut watch = IdleWatch::default();
-        watch.follow(&diagnosis(Some("leak"), second(0)), &[breach()], second(0));
+        watch.follow(&diagnosis(Some("leak"), second(0)), &[breach()], second(0), AWAY);
         watch.disturb();
-        assert!(watch.follow(&diagnosis(None, second(60)), &[], second(60)).is_empty());
+        assert!(watch.follow(&diagnosis(None, second(600)), &[], second(600), AWAY).is_empty());
     }
 }

@@ -65,7 +65,7 @@ impl Loop {
             tokio::select! {
                 biased;
                 () = &mut shutdown => break Some(report),
-                reasons = woken(clock.as_ref(), &waker, debounce, soonest, next_due) => woken_by = reasons,
+                reasons = woken(clock.as_ref(), &waker, debounce, soonest, (next_due, cycle.due_for())) => woken_by = reasons,
             }
         };
         for execution in cycle.control().executions() {
@@ -85,13 +85,13 @@ async fn woken(
     waker: &Waker,
     debounce: Duration,
     soonest: Timestamp,
-    next_due: Timestamp,
+    (next_due, due_for): (Timestamp, WakeReason),
 ) -> BTreeSet<WakeReason> {
     tokio::select! {
         biased;
         () = clock.sleep_until(next_due) => {
             let mut reasons = waker.take();
-            reasons.insert(WakeReason::Interval);
+            reasons.insert(due_for);
             reasons
         }
         () = waker.called() => {

@@ -7,10 +7,12 @@ use std::{
 
 use mapek_execute::{Control, Decision, Proposal};
 use mapek_knowledge::Insight;
-use mapek_model::{Execution, ExecutionId, Outcome, TargetId, Timestamp, Violation};
+use mapek_model::{
+    Duration, Execution, ExecutionId, Outcome, TargetId, Timestamp, Violation, duration,
+};
 use serde::Serialize;
 
-use crate::{CycleReport, Timings};
+use crate::{Clock, CycleReport, LoopConfig, Timings};
 
 /// How much has happened since the loop was built.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -56,6 +58,40 @@ pub struct LoopState {
     pub next_due: Option<Timestamp>,
     /// Whether the loop has ended: no cycle will follow.
     pub stopped: bool,
+    /// Whether cycles still complete; absent before the first.
+    pub(crate) pulse: Option<Pulse>,
+}
+
+/// Tells a loop that hangs from one that waits. A snapshot alone cannot: it looks the same for ever.
+#[derive(Debug, Clone)]
+pub(crate) struct Pulse {
+    clock: Arc<dyn Clock>,
+    /// By the stopwatch, when the newest cycle completed: the time of day may be set forward.
+    completed: Duration,
+    /// How long the next one may take to complete.
+    patience: Duration,
+}
+
+impl Pulse {
+    /// So many intervals without a cycle are too many. One is the wait, and the cycle after it may take as long as an effector
+    /// waits for a managed system that does not answer (30 s for a call) and still do its work; twice that is no work any more.
+    const INTERVALS: u32 = 4;
+
+    /// A cycle has just completed.
+    pub(crate) fn new(clock: &Arc<dyn Clock>, config: &LoopConfig) -> Self {
+        let patience = config.interval.saturating_mul(Self::INTERVALS);
+        Self {
+            clock: Arc::clone(clock),
+            completed: clock.stopwatch(),
+            patience: patience.saturating_add(config.read_deadline),
+        }
+    }
+
+    /// For how long no cycle has completed, if that is too long.
+    fn overdue(&self) -> Option<Duration> {
+        let waited = self.clock.stopwatch().saturating_sub(self.completed);
+        (waited > self.patience).then_some(waited)
+    }
 }
 
 impl LoopState {
@@ -79,6 +115,7 @@ impl LoopState {
             statistics: Statistics::default(),
             next_due: None,
             stopped: false,
+            pulse: None,
         }
     }
 
@@ -94,7 +131,8 @@ impl LoopState {
         self.executions.values().filter(|execution| execution.status.needs_operator()).count()
     }
 
-    /// Why the loop is not ready to do its work; absent if it is.
+    /// Why the loop is not ready to do its work; absent if it is. It looks at the loop's clock: if no cycle has completed for
+    /// four intervals, the loop hangs, and the newest snapshot does not know it.
     #[must_use]
     pub fn unready(&self) -> Option<String> {
         if self.stopped {
@@ -103,6 +141,10 @@ impl LoopState {
         let Some(last) = self.last() else {
             return Some("the first cycle has not run".to_owned());
         };
+        if let Some(waited) = self.pulse.as_ref().and_then(Pulse::overdue) {
+            let waited = duration::format(Duration::from_secs(waited.as_secs()));
+            return Some(format!("no cycle has completed for {waited}"));
+        }
         if let Some(why) = &self.paused {
             return Some(why.clone());
         }

@@ -19,7 +19,8 @@ pub enum WakeReason {
     Start,
     /// The interval is over.
     Interval,
-    /// An execution, a verification or a lease is due.
+    /// Something is due before the interval is over: a step, a verification, the end of a lease, or a plan with what was just
+    /// learned.
     Due,
     /// An alert came in.
     Alert,
@@ -28,6 +29,11 @@ pub enum WakeReason {
 }
 
 impl WakeReason {
+    /// Whether nothing happened but that time passed.
+    pub(crate) const fn is_time(self) -> bool {
+        matches!(self, Self::Interval | Self::Due)
+    }
+
     /// The word that JSON and metrics use.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use mapek_analyze::{AnalyzeConfig, Analyzer};
 use mapek_execute::{
     Config, Decision, EffectError, Effector, Executor, Presence, Profile, Rails, RailsConfig,
-    Repeat, Sending,
+    Repeat, Retention, Sending,
 };
 use mapek_knowledge::{Knowledge, MemoryKnowledge};
 use mapek_loop::{
@@ -34,6 +34,7 @@ struct Service {
     replicas: Mutex<u32>,
     slow: Mutex<bool>,
     down: Mutex<bool>,
+    hangs: Mutex<bool>,
     sent: Mutex<Vec<Action>>,
 }
 
@@ -116,6 +117,9 @@ impl Effector for Service {
     }
 
     async fn capture(&self, _: &Action) -> Result<Value, EffectError> {
+        if *self.hangs.lock().unwrap() {
+            std::future::pending::<()>().await;
+        }
         Ok(json!(*self.replicas.lock().unwrap()))
     }
 
@@ -152,11 +156,16 @@ impl Effector for Service {
     async fn read_back(
         &self,
         _: &Action,
-        _: Way,
-        _: &Captured,
+        way: Way,
+        captured: &Captured,
         _: &Value,
     ) -> Result<Presence, EffectError> {
-        Ok(Presence::NotApplied)
+        let as_before = captured.state == json!(*self.replicas.lock().unwrap());
+        Ok(if as_before == (way == Way::Undo) {
+            Presence::Applied { receipt: Value::Null }
+        } else {
+            Presence::NotApplied
+        })
     }
 }
 
@@ -167,6 +176,9 @@ struct World {
     knowledge: Arc<MemoryKnowledge>,
     checkpoint: Arc<MemoryCheckpoint>,
     profile: Profile,
+    seed: Seed,
+    target: TargetId,
+    retention: Retention,
 }
 
 impl World {
@@ -178,6 +190,9 @@ impl World {
             knowledge: Arc::new(MemoryKnowledge::new(Default::default())),
             checkpoint: Arc::default(),
             profile: Profile::default(),
+            seed: Seed(7),
+            target: TargetId::default(),
+            retention: Retention::default(),
         }
     }
 
@@ -186,6 +201,7 @@ impl World {
         let rule = RuleConfig { severity: mapek_model::Severity::Critical, ..rule.above(1.0) };
         let monitor = MonitorConfig { rules: vec![rule], up: None, ..MonitorConfig::default() };
         let monitor = Monitor::builder(monitor)
+            .target(self.target.clone())
             .metrics(self.service.clone())
             .element(self.service.clone())
             .build()
@@ -199,8 +215,9 @@ impl World {
         let mut rails = RailsConfig::default();
         rails.autonomy.profile = self.profile;
         let target: BTreeMap<TargetId, Arc<dyn Effector>> =
-            BTreeMap::from([(TargetId::default(), self.service.clone() as Arc<dyn Effector>)]);
-        let config = Config { state_dir: None, ..Config::default() };
+            BTreeMap::from([(self.target.clone(), self.service.clone() as Arc<dyn Effector>)]);
+        let config =
+            Config { state_dir: None, journal_retention: self.retention, ..Config::default() };
         let store = Arc::new(self.store.clone());
         let (executor, _) = Executor::open(config, Rails::new(&rails), store, target).unwrap();
         let plan = mapek_plan::Config {
@@ -214,8 +231,8 @@ impl World {
             .executor(executor)
             .knowledge(Knowledge::over(self.knowledge.clone(), Default::default()))
             .clock(Arc::new(self.clock.clone()))
-            .ids(Arc::new(SeededIds::new(Seed(7))))
-            .seed(Seed(7))
+            .ids(Arc::new(SeededIds::new(self.seed)))
+            .seed(self.seed)
             .checkpoint(self.checkpoint.clone())
     }
 
@@ -383,6 +400,49 @@ async fn a_damaged_checkpoint_costs_time_and_not_the_start() {
     assert_eq!(world.heal(&mut cycle).await.last().unwrap().outcomes.len(), 1);
 }
 
+/// A checkpoint on a disk that is full.
+#[derive(Debug)]
+struct Full;
+
+impl Checkpoint for Full {
+    fn save(&self, _: &Saved) -> Result<(), CheckpointError> {
+        let source = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        Err(CheckpointError::Io { doing: "writing", path: "loop.json".into(), source })
+    }
+
+    fn load(&self) -> Result<Option<Saved>, CheckpointError> {
+        Ok(None)
+    }
+}
+
+#[tokio::test]
+async fn a_fault_lets_no_effect_begin_however_late_in_the_cycle_it_comes() {
+    let world = World::new();
+    let mut cycle = world.builder().checkpoint(Arc::new(Full)).build_cycle().unwrap();
+    *world.service.slow.lock().unwrap() = true;
+    for _ in 0..6 {
+        let report =
+            cycle.run_once(world.clock.now(), BTreeSet::from([WakeReason::Interval])).await;
+        assert!(report.faults[0].starts_with("the checkpoint cannot be written"), "{report:#?}");
+        assert_eq!(report.no_planning, Some(NoPlanning::Fault));
+        world.clock.advance_to(report.next_due);
+    }
+    assert_eq!(world.service.sent(), 0);
+}
+
+#[tokio::test]
+async fn what_is_learned_from_a_new_journal_is_learned_too() {
+    let first = World::new();
+    *first.service.slow.lock().unwrap() = true;
+    first.heal(&mut first.cycle()).await;
+    let second = World { knowledge: first.knowledge.clone(), seed: Seed(8), ..World::new() };
+    second.clock.advance(Duration::from_secs(3600));
+    *second.service.slow.lock().unwrap() = true;
+    second.heal(&mut second.cycle()).await;
+    let experience = second.knowledge_of().await;
+    assert_eq!(experience.plans["validation-latency"].values().next().unwrap().success, 2);
+}
+
 #[tokio::test]
 async fn the_same_run_gives_the_same_bytes() {
     let mut runs = Vec::new();
@@ -406,6 +466,10 @@ async fn what_heals_by_itself_is_learned_as_such() {
     world.run(&mut cycle).await;
     *world.service.slow.lock().unwrap() = false;
     world.run(&mut cycle).await;
+    assert!(world.knowledge_of().await.nothing.is_empty(), "it may come back");
+    for _ in 0..10 {
+        world.run(&mut cycle).await;
+    }
     let experience = world.knowledge_of().await;
     assert_eq!(experience.nothing["validation-latency"].success, 1);
 }
@@ -415,24 +479,37 @@ async fn a_wake_up_runs_a_cycle_before_its_time_and_shutting_down_ends_the_loop(
     let world = World::new();
     let zero = Duration::ZERO;
     let config = LoopConfig { debounce: zero, min_gap: zero, ..LoopConfig::default() };
-    let looped = world.builder().config(config).build().unwrap();
-    let handle = looped.handle();
-    let stop = Arc::new(tokio::sync::Notify::new());
-    let running = tokio::spawn({
-        let stop = stop.clone();
-        async move { looped.run(async move { stop.notified().await }).await }
-    });
+    let running = Running::start(world.builder().config(config).build().unwrap());
+    let Running { handle, mut state, stop, task } = running;
     // Time stands still: only the wake-up can have run the second cycle.
-    let mut state = handle.watch();
     state.wait_for(|state| state.statistics.cycles == 1).await.unwrap();
     let report = handle.run_cycle().await.unwrap();
     assert_eq!(report.woken_by, BTreeSet::from([WakeReason::Request]));
     handle.pause("ada", "enough").unwrap();
     assert!(handle.state().unready().unwrap().contains("ada"));
     stop.notify_one();
-    assert!(running.await.unwrap().is_some());
+    assert!(task.await.unwrap().is_some());
     assert_eq!(handle.state().unready().unwrap(), "the loop has stopped");
     assert!(matches!(handle.run_cycle().await, Err(mapek_loop::Error::Stopped)));
+}
+
+#[tokio::test]
+async fn the_loop_says_that_it_was_woken_because_something_is_due() {
+    let world = World::new();
+    let mut running = Running::start(world.builder().build().unwrap());
+    *world.service.slow.lock().unwrap() = true;
+    let mut woken_by = BTreeSet::new();
+    for n in 1..20 {
+        let last = running.cycle(n).await;
+        // A live execution is due before the interval is over: verification ends 60 s after its step.
+        let early = mapek_model::since(last.next_due, last.at) < Duration::from_secs(30);
+        world.clock.advance_to(last.next_due);
+        let expected = if early { WakeReason::Due } else { WakeReason::Interval };
+        assert_eq!(running.cycle(n + 1).await.woken_by, BTreeSet::from([expected]));
+        woken_by.insert(expected);
+    }
+    assert!(woken_by.contains(&WakeReason::Due));
+    running.stop().await;
 }
 
 #[tokio::test]
@@ -458,4 +535,166 @@ fn what_is_missing_is_named() {
     let later = later(Timestamp::UNIX_EPOCH, Duration::from_secs(1));
     assert_ne!(SeededIds::new(Seed(1)).next_id(later), SeededIds::new(Seed(2)).next_id(later));
     assert!(MemoryCheckpoint::default().load().unwrap().is_none());
+}
+
+/// Runs a loop beside the test, which is told what it is at and moves the clock.
+struct Running {
+    handle: mapek_loop::LoopHandle,
+    state: tokio::sync::watch::Receiver<Arc<mapek_loop::LoopState>>,
+    stop: Arc<tokio::sync::Notify>,
+    task: tokio::task::JoinHandle<Option<Arc<CycleReport>>>,
+}
+
+impl Running {
+    fn start(looped: Loop) -> Self {
+        let (handle, stop) = (looped.handle(), Arc::new(tokio::sync::Notify::new()));
+        let stopped = stop.clone();
+        let task =
+            tokio::spawn(async move { looped.run(async move { stopped.notified().await }).await });
+        Self { state: handle.watch(), handle, stop, task }
+    }
+
+    /// Waits for the nth cycle.
+    async fn cycle(&mut self, n: u64) -> Arc<CycleReport> {
+        let state = self.state.wait_for(|state| state.statistics.cycles >= n).await.unwrap();
+        Arc::clone(state.last().unwrap())
+    }
+
+    async fn stop(self) {
+        self.stop.notify_one();
+        self.task.await.unwrap();
+    }
+}
+
+/// Lets everybody run who can. On one thread and with a clock that stands still, nothing more happens by itself then.
+async fn all_quiet() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn wake_ups_do_not_make_cycles_run_back_to_back() {
+    let world = World::new();
+    let min_gap = Duration::from_secs(5);
+    let config = LoopConfig { debounce: Duration::ZERO, min_gap, ..LoopConfig::default() };
+    let mut running = Running::start(world.builder().config(config).build().unwrap());
+    running.cycle(1).await;
+    for _ in 0..9 {
+        running.handle.wake(WakeReason::Alert);
+        all_quiet().await;
+        world.clock.advance(Duration::from_millis(500));
+    }
+    all_quiet().await;
+    assert_eq!(running.handle.state().statistics.cycles, 1, "4.5 s are not 5 s");
+    world.clock.advance(Duration::from_millis(500));
+    assert_eq!(running.cycle(2).await.woken_by, BTreeSet::from([WakeReason::Alert]));
+    all_quiet().await;
+    assert_eq!(running.handle.state().statistics.cycles, 2, "nine wake-ups are one cycle");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_loop_that_hangs_is_not_ready() {
+    let world = World::new();
+    let mut running = Running::start(world.builder().build().unwrap());
+    running.cycle(1).await;
+    assert_eq!(running.handle.state().unready(), None);
+    // Waiting for the next cycle is no reason.
+    world.clock.advance(Duration::from_secs(29));
+    assert_eq!(running.handle.state().unready(), None);
+    // The managed system takes a call and never answers it.
+    *world.service.hangs.lock().unwrap() = true;
+    *world.service.slow.lock().unwrap() = true;
+    let mut n = 1;
+    while running.state.borrow().executions.is_empty() && n < 10 {
+        world.clock.advance(Duration::from_secs(30));
+        all_quiet().await;
+        n += 1;
+    }
+    let cycles = running.handle.state().statistics.cycles;
+    world.clock.advance(Duration::from_secs(600));
+    all_quiet().await;
+    assert_eq!(running.handle.state().statistics.cycles, cycles, "it hangs");
+    let why = running.handle.state().unready().unwrap();
+    assert!(why.starts_with("no cycle has completed for 1"), "{why}");
+    running.task.abort();
+}
+
+#[tokio::test]
+async fn after_an_undo_nothing_is_planned_before_the_metrics_have_settled() {
+    let world = World::new();
+    *world.service.slow.lock().unwrap() = true;
+    let mut cycle = world.cycle();
+    world.heal(&mut cycle).await;
+    let execution = cycle.control().executions()[0].id;
+    cycle.control().rollback(execution, "ada", "not like that", world.clock.now()).unwrap();
+    let undone = world.run(&mut cycle).await;
+    assert_eq!(*world.service.replicas.lock().unwrap(), 3, "{undone:#?}");
+    let at = undone.at;
+    let mut settling = 0;
+    loop {
+        let report = world.run(&mut cycle).await;
+        let waited = mapek_model::since(report.at, at);
+        if waited >= LoopConfig::default().settle {
+            assert_ne!(report.no_planning, Some(NoPlanning::Settling), "{waited:?}");
+            break;
+        }
+        assert_eq!(report.no_planning, Some(NoPlanning::Settling), "{waited:?}");
+        settling += 1;
+    }
+    assert!(settling > 0);
+}
+
+#[tokio::test]
+async fn what_nobody_goes_on_with_is_escalated_in_every_cycle_and_wakes_nobody() {
+    let world = World::new();
+    *world.service.slow.lock().unwrap() = true;
+    let mut cycle = world.cycle();
+    while cycle.control().live(&TargetId::default()).is_none() {
+        world.run(&mut cycle).await;
+    }
+    drop(cycle);
+    // The configuration now speaks of another system.
+    let other = World { target: TargetId::try_new("other").unwrap(), ..world };
+    let mut cycle = other.cycle();
+    for _ in 0..3 {
+        let report = other.run(&mut cycle).await;
+        let told = report.escalations.iter().any(|it| it.contains("is not configured any more"));
+        assert!(told, "{report:#?}");
+        assert_eq!(mapek_model::since(report.next_due, report.at), Duration::from_secs(30));
+    }
+    let left = cycle.control().unattended()[0].id;
+    cycle.control().resolve(left, "ada", "looked at it", other.clock.now()).unwrap();
+    let report = other.run(&mut cycle).await;
+    assert!(!report.escalations.iter().any(|it| it.contains("configured")), "{report:#?}");
+}
+
+#[tokio::test]
+async fn the_journal_of_a_loop_stays_small_and_loses_no_outcome() {
+    let retention = Retention { age: Duration::from_secs(7 * 24 * 3600), records: 20 };
+    let world = World { retention, ..World::new() };
+    let mut cycle = world.cycle();
+    for _ in 0..6 {
+        *world.service.slow.lock().unwrap() = true;
+        world.heal(&mut cycle).await;
+        *world.service.slow.lock().unwrap() = false;
+        *world.service.replicas.lock().unwrap() = 3;
+        for _ in 0..130 {
+            // A day and more, so that what ended is not needed any more.
+            world.run(&mut cycle).await;
+            world.clock.advance(Duration::from_secs(700));
+        }
+    }
+    use mapek_store::Store as _;
+    let records = world.store.read(mapek_model::Sequence::new(0), 1000).unwrap();
+    assert!(records.len() < 45, "{} records", records.len());
+    assert!(records[0].sequence.get() > 20, "the first are gone");
+    assert_eq!(
+        world.knowledge_of().await.plans["validation-latency"].values().next().unwrap().success,
+        6
+    );
+    drop(cycle);
+    let again = world.cycle();
+    assert_eq!(again.control().bad_records(), []);
 }

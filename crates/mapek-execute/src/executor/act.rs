@@ -16,7 +16,7 @@ use super::{
     moves::{Move, Scene},
     needs_operator, nth,
 };
-use crate::{Control, EffectError, Effector, Error, Sending, ledger::Tracked};
+use crate::{Body, Control, EffectError, Effector, Error, Sending, ledger::Tracked};
 
 /// Longest chain of moves in one advance: each step once either way, and what only the journal hears. A plan has at most as
 /// many steps as people can read; a longer chain is a defect, and stops instead of spinning.
@@ -57,6 +57,9 @@ impl<'a> Act<'a> {
     }
 
     pub(super) async fn run(&mut self) -> Rest {
+        if let Err(rest) = self.see() {
+            return rest;
+        }
         for _ in 0..MOVES_MAX {
             if let Err(rest) = self.turn().await {
                 return rest;
@@ -82,7 +85,7 @@ impl<'a> Act<'a> {
     }
 
     fn next(&self, tracked: &Tracked) -> Move {
-        let expected = self.control.expected_of(&tracked.execution);
+        let expected: Vec<_> = self.control.expected_of(&tracked.execution).collect();
         let scene = Scene {
             tracked,
             config: self.control.config(),
@@ -134,13 +137,28 @@ impl<'a> Act<'a> {
             }
             // A person rolled it back while the answer was on its way: the undo reads back what came of it.
             Err(Error::Illegal { source }) => Err(self.soon(format!("it was overtaken: {source}"))),
-            Err(error) => {
-                tracing::error!(execution = %self.id, %error, "an event cannot be written down");
-                let source = std::error::Error::source(&error).map(ToString::to_string);
-                let source = source.unwrap_or_default();
-                Err(self.rest(format!("the journal failed: {error}: {source}")))
-            }
+            Err(error) => Err(self.journal_failed(&error)),
         }
+    }
+
+    fn journal_failed(&self, error: &Error) -> Rest {
+        tracing::error!(execution = %self.id, %error, "an event cannot be written down");
+        let source = std::error::Error::source(error).map(ToString::to_string);
+        self.rest(format!("the journal failed: {error}: {}", source.unwrap_or_default()))
+    }
+
+    /// Takes in what this cycle saw of the episodes that the plan explains. Nothing may rest on what is not written down.
+    fn see(&self) -> Turn {
+        let mut ledger = self.control.ledger();
+        let Some(tracked) = ledger.view.executions.get(&self.id) else { return Ok(()) };
+        let mut watch = tracked.watch.clone();
+        watch.see(&tracked.execution, self.observation);
+        if watch == tracked.watch {
+            return Ok(());
+        }
+        let body = Body::Watched { execution: self.id, watch };
+        let written = ledger.commit(Some(&self.observation.target), self.now, body);
+        written.map_err(|error| self.journal_failed(&error))
     }
 
     /// One attempt for each step in one advance.

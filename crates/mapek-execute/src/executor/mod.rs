@@ -13,16 +13,15 @@ use std::{
 };
 
 use mapek_model::{
-    Confidence, Ending, ExecutionEvent, ExecutionId, ExecutionStatus, Observation, Plan, StepIndex,
-    TargetId, Timestamp, Way,
+    Confidence, Ending, Execution, ExecutionEvent, ExecutionId, ExecutionStatus, Observation, Plan,
+    StepIndex, TargetId, Timestamp, Way,
 };
 use mapek_store::Store;
 use serde::Serialize;
 
 use crate::{
-    BadRecord, Config, Control, Damaged, Decision, Effector, Error, Rails,
-    judge::measure_for,
-    ledger::{Ledger, Tracked},
+    BadRecord, Config, Control, Damaged, Decision, Effector, Error, Rails, judge::measure_for,
+    ledger::Ledger,
 };
 use act::Act;
 
@@ -61,6 +60,8 @@ pub struct Advance {
 pub struct Recovery {
     /// Executions that go on where they were, by id.
     pub resumed: Vec<ExecutionId>,
+    /// Executions that cannot go on because their target is not configured any more, by id.
+    pub unattended: Vec<ExecutionId>,
     /// Executions that wait for a person, by id.
     pub needs_operator: Vec<ExecutionId>,
     /// Executions whose log cannot be followed; each freezes its target.
@@ -96,8 +97,14 @@ impl Executor {
         let ledger = Ledger::open(store)?;
         let view = &ledger.view;
         let stuck = view.executions.values().filter(|it| it.execution.status.needs_operator());
+        let (resumed, unattended): (Vec<_>, Vec<_>) = view
+            .live()
+            .map(|tracked| &tracked.execution)
+            .partition(|live| effectors.contains_key(live.target()));
+        let ids = |found: Vec<&Execution>| found.into_iter().map(|it| it.id).collect();
         let recovery = Recovery {
-            resumed: view.live().map(|tracked| tracked.execution.id).collect(),
+            resumed: ids(resumed),
+            unattended: ids(unattended),
             needs_operator: stuck.map(|tracked| tracked.execution.id).collect(),
             damaged: view.damaged.values().cloned().collect(),
             bad: view.bad.clone(),
@@ -105,7 +112,8 @@ impl Executor {
         for bad in &recovery.bad {
             tracing::error!(sequence = %bad.sequence, reason = %bad.reason, "a journal record cannot be trusted");
         }
-        Ok((Self { control: Control::new(ledger, config, rails), effectors }, recovery))
+        let targets = effectors.keys().cloned().collect();
+        Ok((Self { control: Control::new(ledger, config, rails, targets), effectors }, recovery))
     }
 
     /// The handle for people and readers.
@@ -189,7 +197,6 @@ impl Executor {
         observation: &Observation,
         now: Timestamp,
     ) -> Option<Advance> {
-        self.see(id, observation);
         let target = observation.target.clone();
         let mut act = Act::new(&self.control, self.effectors.get(&target), id, observation, now);
         let rest = act.run().await;
@@ -207,14 +214,6 @@ impl Executor {
             due: tracked.due,
             status,
         })
-    }
-
-    fn see(&self, id: ExecutionId, observation: &Observation) {
-        if let Some(Tracked { execution, watch, .. }) =
-            self.control.ledger().view.executions.get_mut(&id)
-        {
-            watch.see(execution, observation);
-        }
     }
 
     /// The live executions, by id. They may be left as they are at any moment, at a shutdown say: whoever opens the journal

@@ -1,14 +1,12 @@
 //! What an execution does next: a pure function of where it stands, what is seen, and the time.
 
-use std::collections::BTreeSet;
-
 use mapek_model::{
-    Action, Ending, Execution, ExecutionEvent, Expectation, Observation, Phase, StepIndex,
-    StepStatus, Timestamp, UndoReason, Verdict, Way, later,
+    Action, Ending, Execution, ExecutionEvent, Observation, Phase, StepIndex, StepStatus,
+    Timestamp, UndoReason, Verdict, Way, later,
 };
 
 use super::nth;
-use crate::{Config, ExecutionMode, Verification, judge, ledger::Tracked};
+use crate::{Config, ExecutionMode, OwnEffect, Verification, judge, ledger::Tracked};
 
 /// What is to be done next.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,7 +44,7 @@ pub(super) struct Scene<'a> {
     pub(super) tracked: &'a Tracked,
     pub(super) config: &'a Config,
     pub(super) observation: &'a Observation,
-    pub(super) expected: &'a BTreeSet<Expectation>,
+    pub(super) expected: &'a [OwnEffect],
     pub(super) now: Timestamp,
 }
 

@@ -2,10 +2,10 @@
 //!
 //! Each record vouches for itself, so that a bad one is found where it is and not at its successor, and the last one too.
 
-use mapek_model::{ContentHash, Sequence};
+use mapek_model::ContentHash;
 use mapek_store::Stored;
 
-use super::{BadRecord, Record};
+use super::Record;
 use crate::Error;
 
 /// Length of a hash in hexadecimal digits.
@@ -21,14 +21,15 @@ pub(super) fn encode(record: &Record) -> Result<(Vec<u8>, ContentHash), Error> {
     Ok((bytes, digest))
 }
 
-fn decode(stored: &Stored) -> Result<(Record, ContentHash), String> {
+/// What a record says, and its hash.
+pub(super) fn decode(stored: &Stored) -> Result<(Record, ContentHash), String> {
     let (digest, json) = stored
         .bytes
         .split_at_checked(HEX)
         .and_then(|(head, rest)| Some((head, rest.strip_prefix(b"\n")?)))
         .ok_or("it is too short to be a record")?;
     let found = ContentHash::of(json);
-    if found.to_string().as_bytes() != digest {
+    if !is_hex_of(digest, &found) {
         return Err("its content does not match its hash".to_owned());
     }
     let record: Record =
@@ -42,49 +43,9 @@ fn decode(stored: &Stored) -> Result<(Record, ContentHash), String> {
     Ok((record, found))
 }
 
-/// Follows the chain from the beginning.
-pub(super) struct Chain {
-    head: Sequence,
-    last: ContentHash,
-    /// Whether `last` is known to be the hash of the record at `head`.
-    sure: bool,
-}
-
-impl Default for Chain {
-    fn default() -> Self {
-        // The first record follows the name of the format.
-        Self { head: Sequence::default(), last: ContentHash::of(b"mapek/journal/1"), sure: true }
-    }
-}
-
-impl Chain {
-    pub(super) const fn head(&self) -> Sequence {
-        self.head
-    }
-
-    pub(super) const fn last(&self) -> ContentHash {
-        self.last
-    }
-
-    pub(super) fn follow(&mut self, stored: &Stored) -> Result<Record, BadRecord> {
-        let bad = |reason: String| BadRecord { sequence: stored.sequence, reason };
-        let gap = stored.sequence != self.head.next();
-        self.head = stored.sequence;
-        match decode(stored) {
-            Ok((record, digest)) => {
-                // After a bad record nobody can say what its hash was; the next one vouches for itself.
-                let follows = !self.sure || (!gap && record.previous == self.last);
-                (self.last, self.sure) = (digest, true);
-                if follows {
-                    Ok(record)
-                } else {
-                    Err(bad("it does not follow the record before it".to_owned()))
-                }
-            }
-            Err(reason) => {
-                (self.last, self.sure) = (ContentHash::of(&stored.bytes), false);
-                Err(bad(reason))
-            }
-        }
-    }
+/// Compares without writing the hash out: that would cost as much as reading the record.
+fn is_hex_of(text: &[u8], hash: &ContentHash) -> bool {
+    const DIGITS: [u8; 16] = *b"0123456789abcdef";
+    let digits = hash.as_bytes().iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    text.iter().copied().eq(digits.map(|digit| DIGITS[usize::from(digit)]))
 }

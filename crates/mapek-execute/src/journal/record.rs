@@ -1,10 +1,12 @@
 //! What a record of the journal says.
 
 use mapek_model::{
-    ActionKind, ApprovalEvent, ContentHash, CycleNumber, Epoch, ExecutionRecord, Plan, PlanHash,
-    Sequence, TargetId, Timestamp,
+    ActionKind, ApprovalEvent, ContentHash, CycleNumber, Epoch, ExecutionId, ExecutionRecord, Plan,
+    PlanHash, Sequence, TargetId, Timestamp,
 };
 use serde::{Deserialize, Serialize};
+
+use crate::judge::Watch;
 
 /// One record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -76,17 +78,37 @@ pub enum Body {
     },
     /// A cycle began, with these inputs.
     Cycle(CycleInputs),
-    /// All before this is summed up elsewhere and may be pruned.
+    /// Something new was seen of the episodes that an execution treats: what its judgement will rest on.
+    Watched {
+        /// Which execution.
+        execution: ExecutionId,
+        /// All that is known of them now.
+        watch: Watch,
+    },
+    /// Records were pruned. What stays of them stays where it is.
     Checkpoint {
-        /// The newest record that is summed up.
+        /// The journal's id.
+        journal: ContentHash,
+        /// The newest record that may have been pruned.
         through: Sequence,
         /// Its hash: the chain goes on from here.
         hash: ContentHash,
-        /// The summary, by content.
-        state: ContentHash,
-        /// Who vouches for it, in a form of their own.
+        /// Which records up to there stay, each with its hash; by content.
+        kept: ContentHash,
+        /// Who vouches for it, in a form of their own. Nobody does yet: there is no key to sign with.
         signature: Option<String>,
     },
+}
+
+impl Body {
+    /// The values beside the journal that it names.
+    pub(crate) fn values(&self) -> Vec<ContentHash> {
+        match self {
+            Self::Cycle(inputs) => vec![inputs.observation, inputs.experience],
+            Self::Checkpoint { kept, .. } => vec![*kept],
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// A plan that waits for people.

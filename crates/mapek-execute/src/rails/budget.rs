@@ -136,7 +136,8 @@ impl Breaker {
     }
 }
 
-fn did_harm(judgement: &Judgement) -> bool {
+/// Whether the breaker counts it.
+pub(crate) fn did_harm(judgement: &Judgement) -> bool {
     match judgement.verdict {
         Verdict::Degradation => true,
         Verdict::Unknown => is_for_want_of_evidence(judgement),

@@ -26,7 +26,7 @@ async fn all_goes_well() {
     assert_eq!(execution.status.ending(), Some(Ending::Completed));
     let outcome = execution.outcome().unwrap();
     assert_eq!((outcome.verdict, outcome.before.explained_open), (Verdict::Success, 2));
-    assert_eq!(scene.executor.control().next_due(), None);
+    assert_eq!(scene.executor.control().next_due(&Default::default()), None);
 }
 
 #[tokio::test]
@@ -264,4 +264,48 @@ async fn a_lost_record_of_something_unrepeatable_is_not_guessed_away() {
     let execution = scene.finish().await;
     assert_eq!(execution.status.ending(), Some(Ending::NeedsOperator));
     assert_eq!(scene.world.effects(Way::Do), ["alpha"], "the restart was never sent");
+}
+
+#[tokio::test]
+async fn a_restart_that_was_lost_is_not_believed_lost_before_it_may_have_arrived() {
+    let mut scene = Scene::new();
+    scene.world.fail("restart_service", Way::Do, 1, Fault::RequestLost);
+    scene.start(plan(vec![restart()])).unwrap();
+    let sent = scene.now;
+    scene.cycle().await;
+    for _ in 0..2 {
+        let advances = scene.cycle().await;
+        assert!(advances[0].waits.as_ref().unwrap().contains("may still be on its way"));
+        assert!(scene.now < later(sent, scene.config.settle) || advances[0].status.is_live());
+    }
+    // 30 s after it was sent, and not before.
+    assert_eq!(scene.now, later(sent, scene.config.settle));
+    scene.cycle().await;
+    assert_eq!(scene.execution().status.ending(), Some(Ending::FailedClean));
+}
+
+#[tokio::test]
+async fn what_nobody_goes_on_with_is_told_and_a_person_can_close_it() {
+    let mut scene = Scene::new();
+    scene.start(plan(vec![custom("alpha"), custom("beta")])).unwrap();
+    scene.cycle().await;
+    let (executor, recovery) = scene.open_for(&[]);
+    assert_eq!((recovery.resumed, recovery.unattended), (vec![], vec![id(1)]));
+    let control = executor.control();
+    assert_eq!(control.unattended().len(), 1);
+    // Nor does it wake anybody else.
+    assert!(control.next_due(&Default::default()).is_some());
+    assert_eq!(control.next_due(&mapek_model::TargetId::try_new("other").unwrap()), None);
+    control.resolve(id(1), "ada", "the system is gone", scene.now).unwrap();
+    assert!(control.unattended().is_empty());
+    assert!(control.resolve(id(1), "ada", "once more", scene.now).is_err());
+    assert_eq!(
+        control.outcomes_after(Default::default(), 9).unwrap()[0].1.verdict,
+        Verdict::Unknown
+    );
+    // What somebody goes on with is not closed like that.
+    let mut scene = Scene::new();
+    scene.start(plan(vec![custom("alpha"), custom("beta")])).unwrap();
+    assert!(scene.executor.control().unattended().is_empty());
+    assert!(scene.executor.control().resolve(id(1), "ada", "no", scene.now).is_err());
 }

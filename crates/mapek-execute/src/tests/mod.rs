@@ -3,5 +3,6 @@
 mod behaviour;
 mod laws;
 mod people;
+mod retention;
 mod verdicts;
 mod world;

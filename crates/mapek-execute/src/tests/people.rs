@@ -31,6 +31,19 @@ async fn a_pause_holds_every_step_and_survives_a_crash() {
 }
 
 #[tokio::test]
+async fn what_is_held_back_is_looked_at_again_without_hurry() {
+    let mut scene = Scene::new();
+    scene.start(plan(vec![custom("alpha")])).unwrap();
+    scene.executor.control().pause("ada", "3 a.m.", scene.now).unwrap();
+    let due = Some(later(scene.now, seconds(30)));
+    let advances = scene.cycle().await;
+    assert_eq!(
+        (advances[0].due, scene.executor.control().next_due(&Default::default())),
+        (due, due)
+    );
+}
+
+#[tokio::test]
 async fn the_file_pauses_and_forbids_to_resume() {
     let directory = tempfile::tempdir().unwrap();
     let mut scene =
@@ -106,8 +119,10 @@ async fn what_suspends_checks_needs_two_people_in_every_profile() {
     for nobody in ["", LOOP, "Loop "] {
         assert!(control.approve(&hash, nobody, None, scene.now).is_err(), "{nobody:?}");
     }
-    control.approve(&hash, "ada", None, scene.now).unwrap();
-    control.approve(&hash, "ada", None, scene.now).unwrap();
+    for ada in ["ada", "Ada", " ADA "] {
+        let approval = control.approve(&hash, ada, None, scene.now).unwrap();
+        assert!(!approval.is_approved(), "one person in several spellings is one person");
+    }
     assert!(scene.start(plan.clone()).is_err());
 
     // Proposed again in the next cycle, under another id, it keeps its approval; so it does after a crash.

@@ -54,7 +54,10 @@ async fn nothing_is_judged_before_the_time_to_effect() {
     scene.open.clear();
     scene.cycles(5).await;
     assert_eq!(*scene.execution().status.phase(), Phase::Verifying);
-    assert_eq!(scene.executor.control().next_due(), Some(later(start_time(), seconds(60))));
+    assert_eq!(
+        scene.executor.control().next_due(&Default::default()),
+        Some(later(start_time(), seconds(60)))
+    );
     scene.cycle().await;
     let judgement = scene.execution().judgement.unwrap();
     assert_eq!(judgement.verdict, Verdict::Success);
@@ -157,9 +160,109 @@ async fn what_our_own_actions_bring_about_is_not_held_against_them() {
     scene.start(throttled).unwrap();
     scene.cycle().await;
     let own = scene.executor.control().own_effects(&Default::default(), scene.now);
-    assert!(own.expected.iter().any(|it| it.as_str() == "low-throughput"), "{own:?}");
+    assert!(own.expected.iter().any(|it| it.expectation.as_str() == "low-throughput"), "{own:?}");
     let now: Timestamp = scene.now;
     scene.open = [("low-throughput".to_owned(), now)].into();
     scene.cycles(4).await;
     assert_eq!(scene.execution().judgement.unwrap().verdict, Verdict::Success);
+}
+
+/// Throttles `node-1`, sent 50 s after the plan began, and judges what is then open: breach and seconds after the beginning.
+async fn verdict_of_throttled(seen: &[(&str, u64)]) -> Verdict {
+    let mut scene = Scene::new();
+    let node = Some(mapek_model::Component::try_new("node-1").unwrap());
+    let step = Step::of(Action::ThrottleRequests { rate_limit: 10.0, node });
+    scene.start(plan(vec![step])).unwrap();
+    scene.world.state().unreadable = true; // so that the step is late
+    scene.cycles(5).await;
+    scene.world.state().unreadable = false;
+    scene.cycle().await;
+    assert_eq!(scene.world.effects(Way::Do).len(), 1);
+    let at = |s: u64| later(start_time(), seconds(s));
+    scene.open = seen.iter().map(|(name, s)| ((*name).to_owned(), at(*s))).collect();
+    scene.cycles(8).await;
+    scene.execution().judgement.unwrap().verdict
+}
+
+#[tokio::test]
+async fn what_breaks_elsewhere_or_broke_before_is_not_ours() {
+    assert_eq!(verdict_of_throttled(&[("low-throughput@node-1", 55)]).await, Verdict::Success);
+    assert_eq!(verdict_of_throttled(&[("low-throughput", 55)]).await, Verdict::Success);
+    assert_eq!(verdict_of_throttled(&[("low-throughput@node-2", 55)]).await, Verdict::Partial);
+    assert_eq!(verdict_of_throttled(&[("low-throughput@node-1", 20)]).await, Verdict::Partial);
+    // Times of others are no finer than a scrape.
+    assert_eq!(verdict_of_throttled(&[("low-throughput@node-1", 40)]).await, Verdict::Success);
+}
+
+#[tokio::test]
+async fn a_crash_in_the_verification_window_forgets_nothing() {
+    // Gone before the step took effect: whatever is seen after the crash, it proves nothing.
+    let mut scene = Scene::new();
+    scene.start(plan(vec![custom("alpha")])).unwrap();
+    scene.world.state().unreadable = true;
+    scene.open.remove("slow");
+    scene.cycle().await;
+    scene.world.state().unreadable = false;
+    scene.cycle().await;
+    scene.crash();
+    scene.open.clear();
+    scene.cycles(8).await;
+    let judgement = scene.execution().judgement.unwrap();
+    assert_eq!(judgement.verdict, Verdict::Unknown, "{}", judgement.reason);
+
+    // Gone ten seconds after the step: a crash later makes it no slower.
+    let mut scene = Scene::new();
+    scene.start(plan(vec![custom("alpha")])).unwrap();
+    scene.cycle().await;
+    scene.open.clear();
+    scene.cycles(3).await;
+    scene.crash();
+    scene.cycles(4).await;
+    let judgement = scene.execution().judgement.unwrap();
+    assert_eq!(
+        (judgement.verdict, judgement.time_to_effect),
+        (Verdict::Success, Some(seconds(10)))
+    );
+}
+
+#[tokio::test]
+async fn a_crash_while_holding_lengthens_nothing() {
+    let mut scene = Scene::new();
+    scene.start(plan(vec![throttle()])).unwrap();
+    scene.cycle().await;
+    scene.open.clear();
+    scene.cycles(20).await;
+    scene.crash();
+    scene.cycles(11).await;
+    assert_eq!(scene.world.effects(Way::Undo), ["throttle_requests"]);
+}
+
+#[tokio::test]
+async fn what_we_changed_ourselves_is_ours_only_since_we_did() {
+    let mut scene = Scene::new();
+    let apply = Action::ApplyPolicy {
+        policy: "privacy".to_owned(),
+        name: "privacy".to_owned(),
+        version: "2".to_owned(),
+        config: serde_json::Value::Null,
+    };
+    let mut waits = plan(vec![custom("alpha"), Step::of(apply)]);
+    waits.steps[0].wait = seconds(60);
+    scene.start(waits).unwrap();
+    scene.cycle().await;
+    let effects = |scene: &Scene| {
+        scene.executor.control().own_effects(&Default::default(), scene.now).changed
+    };
+    assert!(effects(&scene).is_empty(), "it is not sent yet");
+    scene.cycles(7).await;
+    let sent = later(start_time(), seconds(60));
+    let since = mapek_model::earlier(sent, seconds(15));
+    assert_eq!(effects(&scene), [crate::OwnChange { resource: "privacy".to_owned(), since }]);
+    let elsewhere = mapek_model::TargetId::try_new("other").unwrap();
+    let other = scene.executor.control().own_effects(&elsewhere, scene.now);
+    assert_eq!(other, Default::default());
+    scene.finish().await;
+    assert_eq!(effects(&scene).len(), 1);
+    scene.now = later(scene.now, seconds(1801));
+    assert!(effects(&scene).is_empty());
 }

@@ -17,7 +17,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    Config, EffectError, Effector, Executor, Order, Presence, Profile, Rails, Repeat, Sending,
+    Config, EffectError, Effector, Executor, Order, Presence, Profile, Rails, Recovery, Repeat,
+    Sending,
 };
 
 /// How one call goes wrong.
@@ -181,8 +182,12 @@ pub(super) fn custom(name: &str) -> Step {
     Step { undo: UndoClass::RestoreCaptured, ..Step::of(action) }
 }
 
-/// An open episode that two independent families show.
+/// An open episode that two independent families show; `slow@node-1` is one on a component.
 pub(super) fn violation(expectation: &str, onset: Timestamp) -> Violation {
+    let (expectation, component) = match expectation.split_once('@') {
+        Some((expectation, at)) => (expectation, Some(Component::try_new(at).unwrap())),
+        None => (expectation, None),
+    };
     let witness = |family: &str| Witness {
         source: ViolationSource::Rule,
         by: SourceName::try_new("prometheus").unwrap(),
@@ -193,7 +198,7 @@ pub(super) fn violation(expectation: &str, onset: Timestamp) -> Violation {
     Violation {
         target: TargetId::default(),
         expectation: Expectation::try_new(expectation).unwrap(),
-        component: None,
+        component,
         severity: Severity::Critical,
         onset,
         last_seen: onset,
@@ -264,7 +269,7 @@ impl Scene {
 
     pub(super) fn with(config: Config) -> Self {
         let (world, store) = (World::default(), MemoryStore::new());
-        let executor = open(&config, &store, &world);
+        let executor = open(&config, &store, &world, &[TargetId::default()]).0;
         let now = start_time();
         let open = ["slow", "failing"].map(|name| (name.to_owned(), now)).into();
         let quality = mapek_model::Quality::fresh();
@@ -273,7 +278,12 @@ impl Scene {
 
     /// Drops the executor, as a crash would, and opens another on what is left.
     pub(super) fn crash(&mut self) {
-        self.executor = open(&self.config, &self.store, &self.world);
+        self.executor = self.open_for(&[TargetId::default()]).0;
+    }
+
+    /// What opens if only these targets are configured.
+    pub(super) fn open_for(&self, targets: &[TargetId]) -> (Executor, Recovery) {
+        open(&self.config, &self.store, &self.world, targets)
     }
 
     pub(super) fn observation(&self) -> Observation {
@@ -286,7 +296,11 @@ impl Scene {
     }
 
     pub(super) fn start(&mut self, plan: Plan) -> Result<ExecutionId, crate::Error> {
-        let order = Order { execution: id(1), plan, chosen_with: Confidence::MAX };
+        self.start_as(1, plan)
+    }
+
+    pub(super) fn start_as(&mut self, n: u128, plan: Plan) -> Result<ExecutionId, crate::Error> {
+        let order = Order { execution: id(n), plan, chosen_with: Confidence::MAX };
         let observation = self.observation();
         self.executor.start(order, &observation, self.now)
     }
@@ -327,9 +341,14 @@ impl Scene {
     }
 }
 
-fn open(config: &Config, store: &MemoryStore, world: &World) -> Executor {
+fn open(
+    config: &Config,
+    store: &MemoryStore,
+    world: &World,
+    targets: &[TargetId],
+) -> (Executor, Recovery) {
     let store: Arc<dyn Store> = Arc::new(store.clone());
     let effector: Arc<dyn Effector> = Arc::new(world.clone());
-    let effectors = BTreeMap::from([(TargetId::default(), effector)]);
-    Executor::open(config.clone(), Rails::new(&config.rails), store, effectors).unwrap().0
+    let effectors = targets.iter().map(|it| (it.clone(), Arc::clone(&effector))).collect();
+    Executor::open(config.clone(), Rails::new(&config.rails), store, effectors).unwrap()
 }

@@ -5,11 +5,11 @@ mod sql;
 use std::path::Path;
 
 use async_trait::async_trait;
-use mapek_model::{Experience, Outcome, Sequence, TargetId};
+use mapek_model::{ContentHash, Experience, Outcome, Sequence, TargetId};
 use mapek_store::{Database, Durability, Schema, rusqlite};
 
 use crate::{
-    Error, Filter, Idle, KnowledgeStore, Limits, OUTCOMES_MAX, Recorded, Statistics, Taken,
+    Cursor, Error, Filter, Idle, KnowledgeStore, Limits, OUTCOMES_MAX, Recorded, Statistics, Taken,
     row::{IdleKey, Row},
     store::untaken,
     tallies::Tallies,
@@ -17,9 +17,10 @@ use crate::{
 
 /// `counts` and `times` are what experience is read from: they follow from the other tables, change with them in one
 /// transaction, and stay small however many outcomes there are.
-const SCHEMA: Schema = Schema::new(
-    "mapek knowledge",
-    &["CREATE TABLE state (
+const SCHEMA: Schema = Schema::new("mapek knowledge", &STEPS);
+
+const STEPS: [&str; 2] = [
+    "CREATE TABLE state (
            id INTEGER PRIMARY KEY CHECK (id = 0),
            cursor INTEGER NOT NULL,
            outcomes INTEGER NOT NULL,
@@ -63,8 +64,10 @@ const SCHEMA: Schema = Schema::new(
            time_ms INTEGER NOT NULL,
            n INTEGER NOT NULL,
            PRIMARY KEY (target, cause, signature, time_ms)
-       ) STRICT, WITHOUT ROWID;"],
-);
+       ) STRICT, WITHOUT ROWID;",
+    // Which journal the cursor is in.
+    "ALTER TABLE state ADD COLUMN journal BLOB;",
+];
 
 /// Keeps outcomes in a file that this process alone writes.
 ///
@@ -72,15 +75,16 @@ const SCHEMA: Schema = Schema::new(
 /// journal again.
 ///
 /// ```
-/// use mapek_knowledge::{KnowledgeStore, Limits, SqliteKnowledge};
-/// use mapek_model::Sequence;
+/// use mapek_knowledge::{Cursor, KnowledgeStore, Limits, SqliteKnowledge};
+/// use mapek_model::{ContentHash, Sequence};
 ///
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
 /// let directory = tempfile::tempdir()?;
 /// let path = directory.path().join("knowledge.db");
-/// SqliteKnowledge::open(&path, Limits::default())?.set_cursor(Sequence::new(7)).await?;
+/// let seventh = Cursor::at(ContentHash::of(b"the journal's id"), Sequence::new(7));
+/// SqliteKnowledge::open(&path, Limits::default())?.set_cursor(seventh).await?;
 /// let again = SqliteKnowledge::open(&path, Limits::default())?;
-/// assert_eq!(again.cursor().await?, Sequence::new(7));
+/// assert_eq!(again.cursor().await?, seventh);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -136,23 +140,28 @@ impl KnowledgeStore for SqliteKnowledge {
         .await
     }
 
-    async fn record_all(&self, taken: &[(Sequence, Outcome)]) -> Result<Taken, Error> {
+    async fn record_all(
+        &self,
+        journal: &ContentHash,
+        taken: &[(Sequence, Outcome)],
+    ) -> Result<Taken, Error> {
         // Checks them all before anything is stored; which of them are new is decided where nobody else writes.
         untaken(taken, Sequence::new(0))?;
         let rows: Vec<_> = taken
             .iter()
             .map(|(sequence, outcome)| Ok((*sequence, Row::of(outcome)?)))
             .collect::<Result<_, Error>>()?;
-        let limits = self.limits;
+        let (limits, journal) = (self.limits, *journal);
         self.run("recording outcomes", move |connection| {
             let cursor = sql::cursor(connection)?;
-            let old = rows.partition_point(|(sequence, _)| *sequence <= cursor);
+            let before = cursor.within(&journal);
+            let old = rows.partition_point(|(sequence, _)| *sequence <= before);
             for (_, row) in &rows[old..] {
                 sql::upsert(connection, row)?;
             }
             sql::prune(connection, limits)?;
-            let cursor = rows.last().map_or(cursor, |(last, _)| cursor.max(*last));
-            sql::set_cursor(connection, cursor)?;
+            let to = rows.last().map_or(cursor, |(last, _)| Cursor::at(journal, *last));
+            let cursor = sql::set_cursor(connection, to)?;
             Ok(Taken { stored: rows.len() - old, skipped: old, cursor })
         })
         .await
@@ -188,11 +197,37 @@ impl KnowledgeStore for SqliteKnowledge {
         Ok(self.tallies(target).await?.statistics())
     }
 
-    async fn cursor(&self) -> Result<Sequence, Error> {
+    async fn cursor(&self) -> Result<Cursor, Error> {
         self.run("reading the cursor", sql::cursor).await
     }
 
-    async fn set_cursor(&self, to: Sequence) -> Result<(), Error> {
-        self.run("moving the cursor", move |connection| sql::set_cursor(connection, to)).await
+    async fn set_cursor(&self, to: Cursor) -> Result<(), Error> {
+        self.run("moving the cursor", move |connection| sql::set_cursor(connection, to)).await?;
+        Ok(())
+    }
+
+    async fn reset_cursor(&self) -> Result<(), Error> {
+        self.run("forgetting the cursor", |connection| {
+            sql::write_cursor(connection, Cursor::default())
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_file_of_the_first_version_knows_no_journal() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("knowledge.db");
+        const FIRST: Schema = Schema::new("mapek knowledge", &[STEPS[0]]);
+        let old = Database::open(&path, FIRST, Durability::Normal).unwrap();
+        old.call(|connection| connection.execute("UPDATE state SET cursor = 7", ())).unwrap();
+        drop(old);
+        let store = SqliteKnowledge::open(&path, Limits::default()).unwrap();
+        let sequence = Sequence::new(7);
+        assert_eq!(store.cursor().await.unwrap(), Cursor { journal: None, sequence });
     }
 }

@@ -1,24 +1,37 @@
 //! The statements. Each function runs within a transaction that its caller holds.
 
-use mapek_model::{ActionKind, CauseKind, PlanSignature, Sequence, Verdict};
+use mapek_model::{ActionKind, CauseKind, ContentHash, PlanSignature, Sequence, Verdict};
 use mapek_store::rusqlite::{Connection, OptionalExtension, Result, params};
 
 use crate::{
-    Error, Filter, Limits, Recorded,
+    Cursor, Error, Filter, Limits, Recorded,
     row::{IdleKey, Row},
     tallies::Tallies,
 };
 
-pub(super) fn cursor(connection: &Connection) -> Result<Sequence> {
-    let cursor: i64 = connection.query_row("SELECT cursor FROM state", (), |row| row.get(0))?;
-    Ok(Sequence::new(u64::try_from(cursor).unwrap_or(0)))
+/// An id that is none is somebody's vandalism, and reads as that of no journal.
+pub(super) fn cursor(connection: &Connection) -> Result<Cursor> {
+    connection.query_row("SELECT journal, cursor FROM state", (), |row| {
+        let journal: Option<Vec<u8>> = row.get(0)?;
+        let journal =
+            journal.and_then(|bytes| Some(ContentHash::from_bytes(bytes.try_into().ok()?)));
+        let sequence = Sequence::new(u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0));
+        Ok(Cursor { journal, sequence })
+    })
 }
 
-/// Never moves back.
-pub(super) fn set_cursor(connection: &Connection, to: Sequence) -> Result<()> {
+/// Within one journal it never moves back. Answers where it is then.
+pub(super) fn set_cursor(connection: &Connection, to: Cursor) -> Result<Cursor> {
+    let cursor = cursor(connection)?.moved(to);
+    write_cursor(connection, cursor)?;
+    Ok(cursor)
+}
+
+pub(super) fn write_cursor(connection: &Connection, to: Cursor) -> Result<()> {
     // SQLite counts to 2^63; no journal gets there.
-    let to = i64::try_from(to.get()).unwrap_or(i64::MAX);
-    connection.execute("UPDATE state SET cursor = max(cursor, ?1)", [to])?;
+    let sequence = i64::try_from(to.sequence.get()).unwrap_or(i64::MAX);
+    let journal = to.journal.as_ref().map(ContentHash::as_bytes);
+    connection.execute("UPDATE state SET journal = ?1, cursor = ?2", params![journal, sequence])?;
     Ok(())
 }
 

@@ -6,9 +6,9 @@ use std::{
 };
 
 use async_trait::async_trait;
-use mapek_model::{ExecutionId, Experience, Outcome, Sequence, TargetId};
+use mapek_model::{ContentHash, ExecutionId, Experience, Outcome, Sequence, TargetId};
 
-use super::{Filter, Idle, KnowledgeStore, Limits, OUTCOMES_MAX, Recorded, Taken, untaken};
+use super::{Cursor, Filter, Idle, KnowledgeStore, Limits, OUTCOMES_MAX, Recorded, Taken, untaken};
 use crate::{
     Error, Statistics,
     row::{Count, IdleKey, Place, Row},
@@ -18,13 +18,14 @@ use crate::{
 /// Keeps outcomes until it is dropped.
 ///
 /// ```
-/// use mapek_knowledge::{KnowledgeStore, Limits, MemoryKnowledge};
-/// use mapek_model::{Sequence, TargetId};
+/// use mapek_knowledge::{Cursor, KnowledgeStore, Limits, MemoryKnowledge};
+/// use mapek_model::{ContentHash, Sequence, TargetId};
 ///
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
 /// let store = MemoryKnowledge::new(Limits::default());
-/// store.set_cursor(Sequence::new(7)).await?;
-/// assert_eq!(store.cursor().await?, Sequence::new(7));
+/// let seventh = Cursor::at(ContentHash::of(b"the journal's id"), Sequence::new(7));
+/// store.set_cursor(seventh).await?;
+/// assert_eq!(store.cursor().await?, seventh);
 /// assert!(store.experience(&TargetId::default()).await?.plans.is_empty());
 /// # Ok::<(), mapek_knowledge::Error>(())
 /// # })?;
@@ -48,7 +49,7 @@ struct State {
     idle: BTreeMap<IdleKey, (Count, i64)>,
     idle_by_time: BTreeSet<(i64, IdleKey)>,
     tallies: BTreeMap<TargetId, Tallies>,
-    cursor: Sequence,
+    cursor: Cursor,
 }
 
 impl MemoryKnowledge {
@@ -154,15 +155,19 @@ impl KnowledgeStore for MemoryKnowledge {
         Ok(self.state().upsert(row, self.limits))
     }
 
-    async fn record_all(&self, taken: &[(Sequence, Outcome)]) -> Result<Taken, Error> {
+    async fn record_all(
+        &self,
+        journal: &ContentHash,
+        taken: &[(Sequence, Outcome)],
+    ) -> Result<Taken, Error> {
         let mut state = self.state();
-        let untaken = untaken(taken, state.cursor)?;
+        let untaken = untaken(taken, state.cursor.within(journal))?;
         let rows: Vec<_> = untaken.iter().map(|(_, it)| Row::of(it)).collect::<Result<_, _>>()?;
         for row in rows {
             state.upsert(row, self.limits);
         }
         if let Some((last, _)) = untaken.last() {
-            state.cursor = *last;
+            state.cursor = Cursor::at(*journal, *last);
         }
         let (stored, cursor) = (untaken.len(), state.cursor);
         Ok(Taken { stored, skipped: taken.len() - stored, cursor })
@@ -191,13 +196,18 @@ impl KnowledgeStore for MemoryKnowledge {
         Ok(self.state().tallies.get(target).map(Tallies::statistics).unwrap_or_default())
     }
 
-    async fn cursor(&self) -> Result<Sequence, Error> {
+    async fn cursor(&self) -> Result<Cursor, Error> {
         Ok(self.state().cursor)
     }
 
-    async fn set_cursor(&self, to: Sequence) -> Result<(), Error> {
+    async fn set_cursor(&self, to: Cursor) -> Result<(), Error> {
         let mut state = self.state();
-        state.cursor = state.cursor.max(to);
+        state.cursor = state.cursor.moved(to);
+        Ok(())
+    }
+
+    async fn reset_cursor(&self) -> Result<(), Error> {
+        self.state().cursor = Cursor::default();
         Ok(())
     }
 }

@@ -6,7 +6,8 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use mapek_model::{
-    Cause, CauseKind, Experience, Outcome, PlanSignature, Sequence, TargetId, Timestamp, Verdict,
+    Cause, CauseKind, ContentHash, Experience, Outcome, PlanSignature, Sequence, TargetId,
+    Timestamp, Verdict,
 };
 use serde::{Deserialize, Serialize};
 
@@ -37,14 +38,18 @@ pub trait KnowledgeStore: fmt::Debug + Send + Sync {
     /// [`Error::Invalid`] if nothing can be learned from it, else [`Error::Backend`].
     async fn record(&self, outcome: &Outcome) -> Result<Recorded, Error>;
 
-    /// Stores outcomes taken from the journal, each with the number of its record, and moves the cursor behind the last
-    /// of them, all at once. Records at or before the cursor are left out: they were taken before.
+    /// Stores outcomes taken from a journal, each with the number of its record, and moves the cursor behind the last of
+    /// them, all at once. Records at or before the cursor are left out, if it is in the same journal: they were taken before.
     ///
     /// # Errors
     ///
     /// [`Error::OutOfOrder`] if the numbers do not rise, [`Error::Invalid`] if nothing can be learned from one of them, else
     /// [`Error::Backend`]. Nothing is stored then.
-    async fn record_all(&self, taken: &[(Sequence, Outcome)]) -> Result<Taken, Error>;
+    async fn record_all(
+        &self,
+        journal: &ContentHash,
+        taken: &[(Sequence, Outcome)],
+    ) -> Result<Taken, Error>;
 
     /// Stores what became of a cause where nothing was done, or replaces what was said of the same cause, place and
     /// beginning.
@@ -76,19 +81,27 @@ pub trait KnowledgeStore: fmt::Debug + Send + Sync {
     /// [`Error::Backend`] or [`Error::Corrupt`].
     async fn statistics(&self, target: &TargetId) -> Result<Statistics, Error>;
 
-    /// The last record of the journal that was taken or passed over; 0 before the first.
+    /// How far outcomes were taken.
     ///
     /// # Errors
     ///
-    /// [`Error::Backend`].
-    async fn cursor(&self) -> Result<Sequence, Error>;
+    /// [`Error::Backend`] or [`Error::Corrupt`].
+    async fn cursor(&self) -> Result<Cursor, Error>;
 
-    /// Passes over records without outcomes. The cursor never moves back: what was taken stays taken.
+    /// Passes over records without outcomes, or goes over to another journal. Within one journal the cursor never moves back:
+    /// what was taken stays taken.
     ///
     /// # Errors
     ///
     /// [`Error::Backend`].
-    async fn set_cursor(&self, to: Sequence) -> Result<(), Error>;
+    async fn set_cursor(&self, to: Cursor) -> Result<(), Error>;
+
+    /// Forgets how far outcomes were taken, so that they are taken again from the beginning. What is stored stays.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Backend`].
+    async fn reset_cursor(&self) -> Result<(), Error>;
 }
 
 const _: Option<&dyn KnowledgeStore> = None; // stays usable as a trait object
@@ -102,8 +115,12 @@ impl<T: KnowledgeStore + ?Sized> KnowledgeStore for Arc<T> {
         (**self).record(outcome).await
     }
 
-    async fn record_all(&self, taken: &[(Sequence, Outcome)]) -> Result<Taken, Error> {
-        (**self).record_all(taken).await
+    async fn record_all(
+        &self,
+        journal: &ContentHash,
+        taken: &[(Sequence, Outcome)],
+    ) -> Result<Taken, Error> {
+        (**self).record_all(journal, taken).await
     }
 
     async fn record_idle(&self, idle: &Idle) -> Result<Recorded, Error> {
@@ -122,12 +139,16 @@ impl<T: KnowledgeStore + ?Sized> KnowledgeStore for Arc<T> {
         (**self).statistics(target).await
     }
 
-    async fn cursor(&self) -> Result<Sequence, Error> {
+    async fn cursor(&self) -> Result<Cursor, Error> {
         (**self).cursor().await
     }
 
-    async fn set_cursor(&self, to: Sequence) -> Result<(), Error> {
+    async fn set_cursor(&self, to: Cursor) -> Result<(), Error> {
         (**self).set_cursor(to).await
+    }
+
+    async fn reset_cursor(&self) -> Result<(), Error> {
+        (**self).reset_cursor().await
     }
 }
 
@@ -143,6 +164,36 @@ pub enum Recorded {
     Unchanged,
 }
 
+/// How far outcomes were taken, and from which journal: a number alone means nothing in another one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    /// The journal's id; absent before the first, and where it was not written down.
+    pub journal: Option<ContentHash>,
+    /// The last of its records that was taken or passed over; 0 before the first.
+    pub sequence: Sequence,
+}
+
+impl Cursor {
+    /// At a record of a journal.
+    #[must_use]
+    pub const fn at(journal: ContentHash, sequence: Sequence) -> Self {
+        Self { journal: Some(journal), sequence }
+    }
+
+    /// Where it is in this journal: at its beginning, if it is in another.
+    #[must_use]
+    pub fn within(&self, journal: &ContentHash) -> Sequence {
+        if self.journal == Some(*journal) { self.sequence } else { Sequence::default() }
+    }
+
+    /// Moves on within a journal, or over to another one; never back.
+    #[must_use]
+    pub(crate) fn moved(self, to: Self) -> Self {
+        let back = self.journal == to.journal && to.sequence < self.sequence;
+        if back { self } else { to }
+    }
+}
+
 /// What taking outcomes from the journal did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Taken {
@@ -151,7 +202,7 @@ pub struct Taken {
     /// How many had been taken before.
     pub skipped: usize,
     /// Where the cursor is now.
-    pub cursor: Sequence,
+    pub cursor: Cursor,
 }
 
 /// A cause against which nothing was done, and what became of it.

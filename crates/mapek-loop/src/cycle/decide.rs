@@ -37,7 +37,9 @@ impl Cycle {
         draft.timings.plan = self.parts.clock.stopwatch().saturating_sub(begun);
         let mut decisions = Decisions::default();
         decisions.escalations.extend(planning.escalate.clone());
-        for plan in self.candidates(&planning, &draft.diagnosis) {
+        let mut proposals = self.parts.control.proposals();
+        proposals.retain(|proposal| proposal.plan.target == *self.target());
+        for plan in candidates(proposals, &planning, &draft.diagnosis) {
             let decided = self.decide(plan, now, draft, &mut decisions.escalations);
             let started = decided.execution.is_some();
             decisions.decided.push(decided);
@@ -51,33 +53,6 @@ impl Cycle {
             }
         }
         (planning, decisions)
-    }
-
-    /// What people have approved comes first, as long as the diagnosis still tells its cause, then the plans in their
-    /// rank. Where the planner has just made the same plan anew, that one counts: its expiry and its reasons are of now.
-    fn candidates(&self, planning: &Planning, diagnosis: &Diagnosis) -> Vec<Plan> {
-        let told = |plan: &Plan| {
-            diagnosis.causes.iter().any(|ranked| ranked.cause.kind == plan.cause.kind)
-        };
-        let fresh = |plan: Plan| {
-            let hash = plan.hash();
-            planning.plans.iter().find(|it| it.hash() == hash).cloned().unwrap_or(plan)
-        };
-        let mut approved: Vec<_> = self
-            .parts
-            .control
-            .proposals()
-            .into_iter()
-            .filter(|proposal| proposal.plan.target == *self.target())
-            .filter(|proposal| proposal.approval.is_approved())
-            .map(|proposal| fresh(proposal.plan))
-            .filter(told)
-            .collect();
-        approved.sort_by_key(|plan| (std::cmp::Reverse((plan.priority, plan.score)), plan.hash()));
-        let known: Vec<_> = approved.iter().map(Plan::hash).collect();
-        let ranked = planning.plans.iter().filter(|plan| !known.contains(&plan.hash()));
-        let ranked: Vec<_> = ranked.cloned().collect();
-        approved.into_iter().chain(ranked).collect()
     }
 
     fn decide(
@@ -151,8 +126,94 @@ impl Cycle {
     }
 }
 
+/// What people have approved comes first, as long as the diagnosis still tells its cause, then the plans in their rank. Where
+/// the planner has just made the same plan anew, that one counts: its expiry and its reasons are of now.
+fn candidates(proposals: Vec<Proposal>, planning: &Planning, diagnosis: &Diagnosis) -> Vec<Plan> {
+    let told =
+        |plan: &Plan| diagnosis.causes.iter().any(|ranked| ranked.cause.kind == plan.cause.kind);
+    let fresh = |plan: Plan| {
+        let hash = plan.hash();
+        planning.plans.iter().find(|it| it.hash() == hash).cloned().unwrap_or(plan)
+    };
+    let mut approved: Vec<_> = proposals
+        .into_iter()
+        .filter(|proposal| proposal.approval.is_approved())
+        .map(|proposal| fresh(proposal.plan))
+        .filter(told)
+        .collect();
+    approved.sort_by_key(|plan| (std::cmp::Reverse((plan.priority, plan.score)), plan.hash()));
+    let known: Vec<_> = approved.iter().map(Plan::hash).collect();
+    let ranked = planning.plans.iter().filter(|plan| !known.contains(&plan.hash()));
+    let ranked: Vec<_> = ranked.cloned().collect();
+    approved.into_iter().chain(ranked).collect()
+}
+
 /// A plan in one line.
 fn summary(plan: &Plan) -> String {
     let steps: Vec<_> = plan.steps.iter().map(|step| step.action.to_string()).collect();
     format!("against {}: {}", plan.cause, steps.join(", then "))
+}
+
+#[cfg(test)]
+mod tests {
+    use mapek_model::{
+        ApprovalEvent, Cause, Duration, RankedCause, TargetId, later, proptest1::plan,
+    };
+    use proptest::{prelude::*, strategy::ValueTree as _, test_runner::TestRunner};
+
+    use super::*;
+
+    fn some_plan(kind: &str) -> Plan {
+        let mut plan = plan().new_tree(&mut TestRunner::deterministic()).unwrap().current();
+        plan.cause.kind = kind.parse().unwrap();
+        plan
+    }
+
+    fn diagnosis(kind: &str) -> Diagnosis {
+        let at = Timestamp::UNIX_EPOCH;
+        let cause = RankedCause {
+            cause: Cause { kind: kind.parse().unwrap(), component: None, metric: None },
+            confidence: Confidence::MAX,
+            explains: Vec::new(),
+            since: at,
+            persisted_cycles: 1,
+            reasons: Vec::new(),
+        };
+        Diagnosis {
+            id: "00000000-0000-0000-0000-000000000001".parse().unwrap(),
+            target: TargetId::default(),
+            at,
+            findings: Vec::new(),
+            causes: vec![cause],
+            unexplained: Vec::new(),
+            risk: None,
+            recommendations: Vec::new(),
+        }
+    }
+
+    fn proposal(plan: Plan, approved: bool) -> Proposal {
+        let at = Timestamp::UNIX_EPOCH;
+        let ada = ApprovalEvent::Approved { by: "ada".to_owned(), reason: None };
+        let pending = Approval::pending(1);
+        let approval = if approved { pending.after(&ada).unwrap() } else { pending };
+        let (hash, requester) = (plan.hash(), LOOP.to_owned());
+        Proposal { hash, plan, requester, approval, since: at, updated: at }
+    }
+
+    #[test]
+    fn what_was_approved_runs_only_while_its_cause_is_told() {
+        let (overload, leak) = (some_plan("overload"), some_plan("leak"));
+        let waiting = || vec![proposal(overload.clone(), true), proposal(leak.clone(), false)];
+        let none = Planning::default();
+        assert_eq!(
+            candidates(waiting(), &none, &diagnosis("overload")),
+            std::slice::from_ref(&overload)
+        );
+        assert!(candidates(waiting(), &none, &diagnosis("leak")).is_empty());
+        // Of the same plan the one of now counts, and it comes before those that rank.
+        let mut anew = overload.clone();
+        anew.expires = later(anew.expires, Duration::from_secs(60));
+        let planning = Planning { plans: vec![leak.clone(), anew.clone()], ..Planning::default() };
+        assert_eq!(candidates(waiting(), &planning, &diagnosis("overload")), [anew, leak]);
+    }
 }

@@ -1,24 +1,15 @@
-//! What the journal says, folded; and the one way to write to it.
-//!
-//! Living and recovering take the same path: a change is appended, durable, and then folded exactly as it is when the journal
-//! is read at start. Whatever fails to be appended has not happened.
+//! What the journal says, folded.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use mapek_model::{
-    ActionKind, CycleNumber, Execution, ExecutionEvent, ExecutionId, ExecutionRecord, Outcome,
-    PlanHash, ReplayError, Sequence, TargetId, Timestamp,
-};
-use mapek_store::Store;
-
-use crate::{
-    BadRecord, Body, Entry, Error, Journal, Paused, Record, judge::Watch, proposals::Proposals,
+    ActionKind, ContentHash, CycleNumber, Execution, ExecutionEvent, ExecutionId, ExecutionRecord,
+    Outcome, PlanHash, ReplayError, Sequence, TargetId, Timestamp,
 };
 
-/// How many executions are remembered after they ended: enough for budgets and for people; the journal has them all.
+use crate::{BadRecord, Body, Paused, Record, judge::Watch, proposals::Proposals, rails::did_harm};
+
+/// How many executions are remembered after they ended: enough for budgets and for people; the journal has more.
 const ENDED_KEPT: usize = 1000;
 /// How many outcomes are remembered for whoever takes them by cursor; older ones are read from the journal again.
 const OUTCOMES_KEPT: usize = 4096;
@@ -35,7 +26,7 @@ pub(crate) struct Tracked {
     /// Who had approved it.
     pub(crate) approvers: BTreeSet<String>,
     /// Where its log begins.
-    first: Sequence,
+    pub(super) first: Sequence,
     /// Whether a record of its log may be missing.
     pub(crate) suspect: bool,
     /// What was seen of its episodes.
@@ -59,21 +50,48 @@ pub struct Damaged {
 #[derive(Debug, Default)]
 pub(crate) struct View {
     pub(crate) executions: BTreeMap<ExecutionId, Tracked>,
-    ended: VecDeque<ExecutionId>,
+    pub(super) ended: VecDeque<ExecutionId>,
     pub(crate) proposals: Proposals,
     pub(crate) latch: Option<Paused>,
     pub(crate) rearmed: BTreeMap<TargetId, BTreeMap<ActionKind, Timestamp>>,
     pub(crate) outcomes: BTreeMap<Sequence, Outcome>,
     /// Outcomes up to here are no longer in memory.
-    forgotten: Sequence,
+    pub(super) forgotten: Sequence,
     pub(crate) damaged: BTreeMap<ExecutionId, Damaged>,
     pub(crate) cycle: CycleNumber,
     pub(crate) bad: Vec<BadRecord>,
     newest_bad: Option<Sequence>,
+    pub(super) traces: Traces,
+}
+
+/// Where in the journal things are: what pruning has to know.
+#[derive(Debug, Default)]
+pub(super) struct Traces {
+    /// When each record was written.
+    pub(super) written: VecDeque<(Sequence, Timestamp)>,
+    /// The newest record that names a kept value.
+    pub(super) named: BTreeMap<ContentHash, Sequence>,
+    /// The newest record of an execution's log, also of one that is not remembered any more.
+    pub(super) logs: BTreeMap<ExecutionId, Sequence>,
+}
+
+impl Traces {
+    fn note(&mut self, record: &Record) {
+        self.written.push_back((record.sequence, record.at));
+        match &record.body {
+            Body::Execution { record: ExecutionRecord { execution, .. } }
+            | Body::Watched { execution, .. } => {
+                self.logs.insert(*execution, record.sequence);
+            }
+            body => {
+                self.named.extend(body.values().into_iter().map(|hash| (hash, record.sequence)));
+            }
+        }
+    }
 }
 
 impl View {
-    fn take(&mut self, item: Result<Record, BadRecord>) {
+    pub(super) fn take(&mut self, item: Result<Record, BadRecord>) {
         match item {
             Ok(record) => self.fold(&record),
             Err(bad) => {
@@ -87,6 +105,7 @@ impl View {
 
     pub(crate) fn fold(&mut self, record: &Record) {
         self.cycle = self.cycle.max(record.cycle);
+        self.traces.note(record);
         match &record.body {
             Body::Execution { record: happened } => self.fold_execution(record, happened),
             Body::Proposed(proposed) => self.proposals.fold_proposed(proposed, record.at),
@@ -101,6 +120,11 @@ impl View {
             Body::Rearmed { kind, .. } => {
                 if let Some(target) = &record.target {
                     self.rearmed.entry(target.clone()).or_default().insert(kind.clone(), record.at);
+                }
+            }
+            Body::Watched { execution, watch } => {
+                if let Some(tracked) = self.executions.get_mut(execution) {
+                    tracked.watch.clone_from(watch);
                 }
             }
             Body::Cycle(_) | Body::Checkpoint { .. } => {}
@@ -176,7 +200,9 @@ impl View {
         while self.ended.len() > ENDED_KEPT {
             let Some(oldest) = self.ended.pop_front() else { return };
             let kept = self.executions.get(&oldest).is_some_and(|it| {
-                it.execution.status.is_live() || it.execution.status.needs_operator()
+                it.execution.status.is_live()
+                    || it.execution.status.needs_operator()
+                    || self.is_held_against(&it.execution)
             });
             if !kept {
                 self.executions.remove(&oldest);
@@ -184,8 +210,20 @@ impl View {
         }
     }
 
+    /// Whether it did harm with a kind that nobody has re-armed since. Such a one is never forgotten: the breaker counts it,
+    /// and no rail is loosened by time alone.
+    pub(super) fn is_held_against(&self, execution: &Execution) -> bool {
+        let rearmed = self.rearmed.get(execution.target());
+        execution.judgement.as_ref().filter(|it| did_harm(it)).is_some_and(|judgement| {
+            execution.plan.steps.iter().any(|step| {
+                let rearmed = rearmed.and_then(|kinds| kinds.get(&step.action.kind()));
+                rearmed.is_none_or(|at| judgement.at > *at)
+            })
+        })
+    }
+
     /// A record that cannot be read may have been anybody's: those who were at work then are looked at more closely.
-    fn suspect(&mut self) {
+    pub(super) fn suspect(&mut self) {
         let Some(newest) = self.newest_bad else { return };
         for tracked in self.executions.values_mut() {
             tracked.suspect = tracked.execution.status.is_live() && tracked.first < newest;
@@ -221,131 +259,4 @@ impl View {
 fn describe(error: &ReplayError) -> String {
     std::error::Error::source(error)
         .map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
-}
-
-/// The journal and what it says.
-#[derive(Debug)]
-pub(crate) struct Ledger {
-    journal: Journal,
-    pub(crate) view: View,
-    /// Whether the view is what the journal says. Not after an append that failed: then it is read again, as after a crash.
-    sound: bool,
-}
-
-impl Ledger {
-    pub(crate) fn open(store: Arc<dyn Store>) -> Result<Self, Error> {
-        let mut view = View::default();
-        let journal = Journal::open(store, |item| view.take(item))?;
-        view.suspect();
-        Ok(Self { journal, view, sound: true })
-    }
-
-    pub(crate) const fn journal(&self) -> &Journal {
-        &self.journal
-    }
-
-    /// Reads the journal again if an append has failed since: only it knows whether the record is there. The epoch stays, so
-    /// that a leader which was replaced meanwhile does not take over again.
-    pub(crate) fn refresh(&mut self) -> Result<(), Error> {
-        if self.sound {
-            return Ok(());
-        }
-        let mut view = View { cycle: self.view.cycle, ..View::default() };
-        self.journal.reread(|item| view.take(item))?;
-        view.suspect();
-        for (id, tracked) in &mut view.executions {
-            if let Some(before) = self.view.executions.get(id) {
-                tracked.watch = before.watch.clone();
-            }
-        }
-        (self.view, self.sound) = (view, true);
-        Ok(())
-    }
-
-    /// Makes something happen: appends it, durable, and folds it.
-    pub(crate) fn commit(
-        &mut self,
-        target: Option<&TargetId>,
-        at: Timestamp,
-        body: Body,
-    ) -> Result<(), Error> {
-        self.refresh()?;
-        self.check(&body)?;
-        let entry = Entry { target: target.cloned(), at, cycle: self.view.cycle, body };
-        let appended = self.journal.append(entry);
-        self.sound = appended.is_ok();
-        self.view.fold(&appended?);
-        Ok(())
-    }
-
-    pub(crate) fn happen(
-        &mut self,
-        id: ExecutionId,
-        at: Timestamp,
-        event: ExecutionEvent,
-    ) -> Result<(), Error> {
-        let target = match &event {
-            ExecutionEvent::Started { plan, .. } => Some(plan.target.clone()),
-            _ => self
-                .view
-                .executions
-                .get(&id)
-                .map(|tracked| tracked.execution.target().clone())
-                .or_else(|| self.view.damaged.get(&id)?.target.clone()),
-        };
-        let record = ExecutionRecord { execution: id, at, event };
-        self.commit(target.as_ref(), at, Body::Execution { record })
-    }
-
-    pub(crate) fn set_cycle(&mut self, cycle: CycleNumber) {
-        self.view.cycle = self.view.cycle.max(cycle);
-    }
-
-    /// What would be illegal in recovery is not written in the first place.
-    fn check(&self, body: &Body) -> Result<(), Error> {
-        match body {
-            Body::Execution { record } => {
-                let id = record.execution;
-                if self.view.damaged.contains_key(&id) {
-                    return Ok(());
-                }
-                match self.view.executions.get(&id) {
-                    Some(tracked) => tracked.execution.clone().apply(record),
-                    None => Execution::begin(record).map(|_| ()),
-                }
-                .map_err(|source| Error::Illegal { source })
-            }
-            Body::Approval { plan, event } => match self.view.proposals.after(plan, event) {
-                None => Err(Error::UnknownProposal { hash: *plan }),
-                Some(Err(source)) => Err(Error::Proposal { hash: *plan, source }),
-                Some(Ok(_)) => Ok(()),
-            },
-            _ => Ok(()),
-        }
-    }
-
-    /// The outcomes after `cursor`, in order, at most `limit`.
-    pub(crate) fn outcomes_after(
-        &self,
-        cursor: Sequence,
-        limit: usize,
-    ) -> Result<Vec<(Sequence, Outcome)>, Error> {
-        if cursor >= self.view.forgotten {
-            let after = (std::ops::Bound::Excluded(cursor), std::ops::Bound::Unbounded);
-            let found = self.view.outcomes.range(after).take(limit);
-            return Ok(found.map(|(at, outcome)| (*at, outcome.clone())).collect());
-        }
-        let (mut view, mut found) = (View::default(), Vec::new());
-        crate::scan(self.journal.store().as_ref(), |item| {
-            let Ok(record) = item else { return };
-            view.fold(&record);
-            if record.sequence > cursor
-                && found.len() < limit
-                && let Some(outcome) = view.outcomes.get(&record.sequence)
-            {
-                found.push((record.sequence, outcome.clone()));
-            }
-        })?;
-        Ok(found)
-    }
 }
