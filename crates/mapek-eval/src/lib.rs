@@ -13,6 +13,7 @@ mod scenario;
 mod score;
 mod sensor;
 mod suite;
+pub mod statistics;
 mod trace;
 mod world;
 
