@@ -63,6 +63,9 @@ impl App {
         for execution in &recovery.resumed {
             info!(%execution, "goes on where it was");
         }
+        for execution in &recovery.unattended {
+            warn!(%execution, "its target is not configured any more; nobody goes on with it");
+        }
         for execution in &recovery.needs_operator {
             warn!(%execution, "needs an operator");
         }

@@ -207,6 +207,11 @@ pub(crate) fn execute_config(config: &Config, on_disk: bool) -> execute::Config 
             ExecutionMode::BestEffort => execute::ExecutionMode::BestEffort,
         },
         rails,
+        onset_tolerance: config.monitor.scrape_interval,
+        journal_retention: execute::Retention {
+            age: section.journal_retention.age,
+            records: section.journal_retention.records,
+        },
         ..execute::Config::default()
     }
 }

@@ -1,14 +1,17 @@
 //! What is pruned from the journal, and what never is.
 
+use std::sync::Arc;
+
 use mapek_model::{
-    Action, ActionKind, ContentHash, CycleNumber, Ending, Execution, Outcome, Plan, Sequence, Step,
-    Verdict, Way, later,
+    Action, ActionKind, Confidence, ContentHash, CycleNumber, Ending, Execution, ExecutionEvent,
+    IdempotencyKey, Measured, Outcome, Plan, Sequence, Step, StepIndex, Timestamp, Verdict, Way,
+    later,
 };
-use mapek_store::{Fault as StoreFault, Store};
+use mapek_store::{Fault as StoreFault, MemoryStore, Store};
 use proptest::prelude::*;
 
-use super::world::{Fault, Scene, config, custom, id, plan, seconds};
-use crate::{Config, CycleInputs, Decision, LOOP, Retention};
+use super::world::{Fault, Scene, config, custom, id, plan, seconds, start_time};
+use crate::{Config, CycleInputs, Decision, LOOP, Retention, ledger::Ledger};
 
 const DAY: u64 = 24 * 3600;
 
@@ -160,6 +163,40 @@ async fn who_is_at_work_or_waits_for_a_person_stays_whole() {
     assert_eq!(scene.world.effects(Way::Do), ["alpha", "beta"]);
 }
 
+#[test]
+fn what_cannot_be_trusted_stays_and_is_told_again() {
+    let mut scene = sparing();
+    cycles(&mut scene, 1, 20);
+    assert!(scene.store.corrupt(Sequence::new(3), |bytes| bytes[80] ^= 1));
+    scene.crash();
+    assert_eq!(prune(&scene), 18, "all but the spoilt one");
+    scene.crash();
+    let bad = scene.executor.control().bad_records();
+    assert_eq!(bad.iter().map(|it| it.sequence.get()).collect::<Vec<_>>(), [3]);
+}
+
+#[tokio::test]
+async fn a_log_that_goes_on_behind_the_cut_stays_whole() {
+    let journal_retention = Retention { age: seconds(30 * DAY), records: 8 };
+    let mut scene = Scene::with(Config { journal_retention, ..config() });
+    scene.start(plan(vec![custom("alpha")])).unwrap();
+    scene.finish().await;
+    let log = records(&scene);
+    assert!((6..=8).contains(&log), "{log} records");
+    scene.now = later(scene.now, seconds(2 * DAY));
+    // Behind the cut is only its end.
+    cycles(&mut scene, 1, 8);
+    assert_eq!(prune(&scene), 0, "its beginning stays with its end");
+    checked(&mut scene);
+    assert_eq!(scene.executor.control().damaged(), []);
+    assert_eq!(scene.execution().status.ending(), Some(Ending::Completed));
+    cycles(&mut scene, 8, 20);
+    prune(&scene);
+    checked(&mut scene);
+    assert!(scene.executor.control().executions().is_empty(), "now all of it is old");
+    assert!(records(&scene) <= 10);
+}
+
 #[tokio::test]
 async fn what_nobody_has_learned_stays() {
     let mut scene = sparing();
@@ -277,6 +314,42 @@ async fn no_rail_is_loosened_by_pruning() {
     checked(&mut scene);
     assert!(!decide(&scene).contains("did harm"), "{}", decide(&scene));
     assert!(scene.executor.control().executions().is_empty());
+}
+
+/// Writes an execution down that did nothing but what its events say.
+fn wrote(ledger: &mut Ledger, n: u128, at: Timestamp, events: Vec<ExecutionEvent>) {
+    let plan = Box::new(plan(vec![custom("alpha")]));
+    let (chosen_with, before) = (Confidence::MAX, Measured::default());
+    let started = ExecutionEvent::Started { plan, chosen_with, before };
+    for event in std::iter::once(started).chain(events) {
+        ledger.happen(id(n), at, event).unwrap();
+    }
+}
+
+#[test]
+fn no_rail_is_loosened_by_many_executions_either() {
+    let mut ledger = Ledger::open(Arc::new(MemoryStore::new())).unwrap();
+    let (step, way) = (StepIndex(0), Way::Do);
+    let key = IdempotencyKey::of(id(1), step, way);
+    let ended = |ending| ExecutionEvent::Ended { ending, reason: "so".to_owned() };
+    let harm = vec![
+        ExecutionEvent::Intended { step, way, attempt: 1, key, captured: None },
+        ExecutionEvent::Applied { step, way, receipt: serde_json::Value::Null },
+        ExecutionEvent::VerificationBegan,
+        ExecutionEvent::Judged {
+            verdict: Verdict::Degradation,
+            reason: "worse".to_owned(),
+            after: Measured::default(),
+            time_to_effect: None,
+        },
+        ended(Ending::Completed),
+    ];
+    wrote(&mut ledger, 1, start_time(), harm);
+    for n in 2..1100 {
+        wrote(&mut ledger, n, start_time(), vec![ended(Ending::FailedClean)]);
+    }
+    assert!(ledger.view.executions.len() <= 1001, "{}", ledger.view.executions.len());
+    assert!(ledger.view.executions.contains_key(&id(1)), "the breaker counts it");
 }
 
 #[test]

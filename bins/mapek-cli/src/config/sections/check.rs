@@ -9,6 +9,13 @@ pub(super) fn at_least_a_second(value: &Duration, (): &()) -> garde::Result {
     Ok(())
 }
 
+pub(super) fn at_least_an_hour(value: &Duration, (): &()) -> garde::Result {
+    if *value < Duration::from_secs(3600) {
+        return Err(garde::Error::new("must be at least one hour"));
+    }
+    Ok(())
+}
+
 pub(super) fn optional_at_least_a_second(value: &Option<Duration>, context: &()) -> garde::Result {
     value.as_ref().map_or(Ok(()), |value| at_least_a_second(value, context))
 }

@@ -3,10 +3,16 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use garde::Validate;
-use mapek::model::{ActionKind, Cost, Duration};
+use mapek::{
+    execute::Retention,
+    model::{ActionKind, Cost, Duration},
+};
 use serde::{Deserialize, Serialize};
 
-use super::{Secret, check::http_url};
+use super::{
+    Secret,
+    check::{at_least_an_hour, http_url},
+};
 
 /// The four detectors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,6 +135,26 @@ pub(crate) struct RailsSection {
     pub(crate) profile: RailsProfile,
 }
 
+/// How much of the journal is kept.
+#[derive(Debug, Clone, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct JournalRetention {
+    /// How old records, and what cycles were worked out from, become.
+    #[garde(custom(at_least_an_hour))]
+    #[serde(with = "mapek::model::duration")]
+    pub(crate) age: Duration,
+    /// How many records there are.
+    #[garde(range(min = 1_000, max = 1_000_000))]
+    pub(crate) records: u64,
+}
+
+impl Default for JournalRetention {
+    fn default() -> Self {
+        let Retention { age, records } = Retention::default();
+        Self { age, records }
+    }
+}
+
 #[derive(Debug, Clone, Serialize, Deserialize, Validate)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct ExecuteSection {
@@ -153,6 +179,8 @@ pub(crate) struct ExecuteSection {
     /// Where the journal and the inbox are.
     #[garde(skip)]
     pub(crate) state_dir: PathBuf,
+    #[garde(dive)]
+    pub(crate) journal_retention: JournalRetention,
 }
 
 impl Default for ExecuteSection {
@@ -167,6 +195,7 @@ impl Default for ExecuteSection {
             execution_mode: ExecutionMode::Transactional,
             rails: RailsSection::default(),
             state_dir: PathBuf::from("data"),
+            journal_retention: JournalRetention::default(),
         }
     }
 }
