@@ -6,7 +6,7 @@ use std::{fmt, sync::Arc};
 
 use mapek_model::{
     Cause, Confidence, Diagnosis, DiagnosisId, EpisodeKey, Finding, Observation, RankedCause,
-    Timestamp, Violation,
+    Timestamp, Violation, since,
 };
 
 use crate::{
@@ -89,6 +89,18 @@ impl Analyzer {
         &self.catalogue
     }
 
+    /// Whether all that is open began so lately that the watched values cannot show it yet.
+    ///
+    /// The managed system and its alerts often know of a breach before its metrics are measured again. A diagnosis of that moment
+    /// knows *that* something is wrong, and says of *why* that it is unknown; a look a moment later tells.
+    #[must_use]
+    pub fn is_premature(&self, observation: &Observation) -> bool {
+        let young = |it: &Violation| since(observation.at, it.onset) < self.config.lag;
+        !observation.series.is_empty()
+            && !observation.open.is_empty()
+            && observation.open.iter().all(young)
+    }
+
     /// Diagnoses `observation`, and remembers in `state` what the next diagnosis needs.
     #[must_use]
     pub fn diagnose(
@@ -143,7 +155,8 @@ impl Analyzer {
         id: DiagnosisId,
     ) -> Diagnosis {
         let findings = self.detect(window, baselines);
-        let evidence = Evidence::new(observation, window, &findings, expected);
+        let premature = self.is_premature(observation);
+        let evidence = Evidence::new(observation, window, &findings, expected, premature);
         let posterior = Posterior::of(&self.catalogue, &evidence);
         let (causes, unexplained) = self.tell(&posterior, &evidence, window);
         let worst = window.open().iter().map(|it| it.severity).max();

@@ -36,6 +36,10 @@ pub struct AnalyzeConfig {
     #[serde(with = "mapek_model::duration")]
     #[cfg_attr(feature = "schemars", schemars(with = "mapek_model::duration::Schema"))]
     pub min_cycle: Duration,
+    /// How far the watched values lag behind what happens: as long as it takes until they have been measured again.
+    #[serde(with = "mapek_model::duration")]
+    #[cfg_attr(feature = "schemars", schemars(with = "mapek_model::duration::Schema"))]
+    pub lag: Duration,
     /// Causes below this confidence are not told.
     pub min_reported: Confidence,
     /// From computed to stated confidence.
@@ -53,6 +57,8 @@ impl Default for AnalyzeConfig {
             history: Duration::from_secs(600),
             // The usual scrape interval, less some jitter.
             min_cycle: Duration::from_secs(10),
+            // The usual scrape interval.
+            lag: Duration::from_secs(15),
             min_reported: Confidence::saturating(0.05),
             calibration: Calibration::default(),
             catalogue: None,

@@ -170,7 +170,11 @@ impl Cycle {
         }
         decisions.escalations.extend(self.stuck());
         let Draft { observation, diagnosis, progress, outcomes, faults, mut timings } = draft;
-        let (next_due, due_for) = self.next_due(now, !outcomes.is_empty());
+        let (next_due, due_for) = self.next_due(
+            now,
+            !outcomes.is_empty(),
+            self.parts.analyzer.is_premature(&observation),
+        );
         self.due_for = due_for;
         let report = Arc::new(CycleReport {
             number: self.number,
@@ -446,9 +450,11 @@ impl Cycle {
             .collect()
     }
 
-    fn next_due(&self, now: Timestamp, learned: bool) -> (Timestamp, WakeReason) {
+    /// When there is something to do next, and what that is. Who saw a breach before it could be measured looks again in half the time.
+    fn next_due(&self, now: Timestamp, learned: bool, premature: bool) -> (Timestamp, WakeReason) {
         let config = &self.parts.config;
         let interval = config.poll_interval.unwrap_or(config.interval).min(config.interval);
+        let interval = if premature { interval / 2 } else { interval };
         let (interval, soonest) = (later(now, interval), later(now, config.min_gap));
         let due = if learned { Some(now) } else { self.parts.control.next_due(self.target()) };
         match due.map(|due| due.max(soonest)).filter(|due| *due < interval) {

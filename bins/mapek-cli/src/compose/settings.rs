@@ -120,6 +120,7 @@ pub(crate) fn analyze_config(config: &Config) -> AnalyzeConfig {
         algorithms: config.analyze.algorithms.iter().map(algorithm).collect(),
         // Half an interval: neither jitter nor alerts in between may change what counts as a cycle.
         min_cycle: (config.orchestrator.loop_interval / 2).min(AnalyzeConfig::default().min_cycle),
+        lag: config.monitor.scrape_interval,
         pattern_history_limit: count(config.analyze.pattern_history_limit),
         ..AnalyzeConfig::default()
     }

@@ -93,6 +93,14 @@ impl Scene {
         self
     }
 
+    /// It is so much now, whatever is usual.
+    fn reads(mut self, name: &'static str, value: f64) -> Self {
+        self.trends.remove(name);
+        let samples = vec![Sample { at: at(NOW), value }];
+        self.series.insert(name.to_owned(), vec![Series { samples, ..Series::default() }]);
+        self
+    }
+
     fn slow(self) -> Self {
         self.episode("high-validation-latency", Severity::Warning, 60)
             .episode("validation-latency-sla", Severity::Warning, 30)
@@ -151,11 +159,29 @@ fn the_retries_of_what_is_slow_are_neither_overload_nor_a_cascade() {
         .episode("low-throughput", Severity::Warning, 35)
         .is("failure_rate", 20.0)
         .is("throughput", -9.0)
-        .is("arrival_rate", 20.0)
-        .grows("arrival_rate", 1.4);
+        .reads("retry_share", 0.17);
     first(&scene.diagnose(), "validation-latency");
-    // As much again, and it is an overload, even if hardly anything is served in time.
-    first(&scene.grows("arrival_rate", 2.8).diagnose(), "overload");
+    // More first attempts, and it is an overload, even if hardly anything is served in time.
+    let more = scene.is("arrival_rate", 20.0).grows("arrival_rate", 1.6);
+    first(&more.diagnose(), "overload");
+}
+
+#[test]
+fn what_was_measured_before_it_happened_says_nothing_of_it() {
+    let seen = |ago| {
+        let scene = Scene::healthy().episode("high-validation-latency", Severity::Critical, ago);
+        // As usual, since it is as old as that.
+        scene.reads("arrival_rate", 500.0).observation()
+    };
+    let (early, later) = (seen(14), seen(15));
+    assert!(analyzer().is_premature(&early) && !analyzer().is_premature(&later));
+    let told = diagnose(&early);
+    let best = &told.causes[0];
+    assert!(best.confidence.get() < 0.6, "{told:#?}");
+    assert!(best.reasons.iter().all(|it| !it.contains("usual")), "{told:#?}");
+    first(&diagnose(&later), "validation-latency");
+    let unmeasured = Observation { series: BTreeMap::new(), ..early };
+    assert!(!analyzer().is_premature(&unmeasured), "who measures nothing waits for nothing");
 }
 
 #[test]
@@ -176,13 +202,12 @@ fn more_arrivals_are_overload() {
 }
 
 #[test]
-fn more_arrivals_and_less_served_in_a_burst_is_a_retry_cascade() {
+fn much_that_is_repeated_and_less_served_in_a_burst_is_a_retry_cascade() {
     let scene = Scene::healthy()
         .slow()
         .episode("high-failure-rate", Severity::Critical, 35)
         .episode("low-throughput", Severity::Warning, 28)
-        .is("arrival_rate", 10.0)
-        .grows("arrival_rate", 6.0)
+        .reads("retry_share", 0.8)
         .is("throughput", -6.0)
         .is("failure_rate", 20.0);
     first(&scene.diagnose(), "retry-cascade");

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use mapek_model::{
-    Component, Direction, Finding, Observation, Resource, Series, Severity, Timestamp, Trend, since,
+    Component, Direction, Finding, Level, Observation, Resource, Series, Severity, Timestamp,
+    Trend, since,
 };
 use serde_json::Value;
 
@@ -16,6 +17,8 @@ pub(crate) struct Evidence<'a> {
     window: &'a Window<'a>,
     findings: &'a [Finding],
     expected: &'a [Expected],
+    /// Whether the watched values are still those from before it happened.
+    premature: bool,
     trends: BTreeMap<&'a str, &'a Trend>,
     /// What is breached now, by name: many episodes, few expectations.
     expectations: Vec<Breached<'a>>,
@@ -60,6 +63,7 @@ impl<'a> Evidence<'a> {
         window: &'a Window<'a>,
         findings: &'a [Finding],
         expected: &'a [Expected],
+        premature: bool,
     ) -> Self {
         let mut index = BTreeMap::<&str, usize>::new();
         let mut expectations: Vec<Breached<'_>> = Vec::new();
@@ -91,7 +95,17 @@ impl<'a> Evidence<'a> {
             .filter(|trend| !expected.iter().any(|it| it.has_watch(&trend.name)))
             .map(|trend| (trend.name.as_str(), trend))
             .collect();
-        Self { observation, window, findings, expected, trends, expectations, open, ended }
+        Self {
+            observation,
+            window,
+            findings,
+            expected,
+            premature,
+            trends,
+            expectations,
+            open,
+            ended,
+        }
     }
 
     /// When all this is.
@@ -115,8 +129,9 @@ impl<'a> Evidence<'a> {
     }
 
     /// How much there is to doubt.
-    pub(crate) fn quality(&self) -> mapek_model::Level {
-        self.observation.overall_quality().level()
+    pub(crate) fn quality(&self) -> Level {
+        let level = self.observation.overall_quality().level();
+        if self.premature { level.max(Level::Stale) } else { level }
     }
 
     pub(crate) fn scope(&self, patterns: &[Pattern]) -> Scope {
@@ -174,6 +189,9 @@ impl<'a> Evidence<'a> {
     }
 
     fn watch(&self, test: &WatchTest) -> Option<f64> {
+        if self.premature {
+            return None;
+        }
         if self.expected.iter().any(|it| it.has_watch(&test.name)) {
             return None;
         }
@@ -321,7 +339,7 @@ mod tests {
     fn what_is_not_watched_cannot_be_seen_and_not_of_it_neither() {
         let seen = observation(9, vec![violation("slow", None, Severity::Info, 1)]);
         let window = Window::from_observation(&seen);
-        let evidence = Evidence::new(&seen, &window, &[], &[]);
+        let evidence = Evidence::new(&seen, &window, &[], &[], false);
         let watch: Condition =
             serde_json::from_str(r#"{"watch": {"name": "x", "is": "high"}}"#).unwrap();
         let scope = vec![true];
@@ -353,7 +371,7 @@ mod tests {
         seen.resources = vec![policy("old", "active", 0), policy("new", "active", 3_000)];
         let window = Window::from_observation(&seen);
         let see = |json: &str, expected: &[Expected]| {
-            let evidence = Evidence::new(&seen, &window, &[], expected);
+            let evidence = Evidence::new(&seen, &window, &[], expected, false);
             evidence.see(&serde_json::from_str(json).unwrap(), &Vec::new())
         };
         let recent = r#"{"resource": {"kind": "policy", "changed_within": "30m"}}"#;

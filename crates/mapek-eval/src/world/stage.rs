@@ -11,6 +11,9 @@ use crate::{CallRecord, Error, Moment, Scenario};
 /// How much time passes at once.
 pub(crate) const TICK: Duration = Duration::from_secs(5);
 
+/// How long the plant has run when the warm-up begins: what was installed at its start is no longer news.
+const AGE: Duration = Duration::from_secs(2_700);
+
 /// The plant of one run.
 #[derive(Debug)]
 pub(crate) struct Stage {
@@ -28,12 +31,14 @@ pub(crate) struct Stage {
 impl Stage {
     /// A healthy plant that knows what is to befall it.
     pub(crate) fn build(scenario: &Arc<Scenario>, seed: u64) -> Result<Self, Error> {
-        let began: Timestamp = "2026-01-01T00:00:00Z".parse().expect("it is written here");
+        let born: Timestamp = "2026-01-01T00:00:00Z".parse().expect("it is written here");
+        let began = later(born, AGE);
         let start = later(began, scenario.warm_up);
         let refused =
             |field: String, reason: String| Error::scenario(&scenario.name, field, reason);
-        let plant = InProcess::try_new(scenario.plant.clone(), seed, began)
+        let plant = InProcess::try_new(scenario.plant.clone(), seed, born)
             .map_err(|error| refused("plant".to_owned(), error.to_string()))?;
+        plant.advance_to(began);
         for (i, fault) in scenario.faults.iter().enumerate() {
             let seconds = |field: &str, duration: Duration| {
                 Seconds::try_new(duration.as_secs_f64())

@@ -46,14 +46,27 @@ pub(crate) fn known_expectations() -> BTreeMap<String, Expectation> {
     SAME.iter().map(mean).collect()
 }
 
+/// First attempts a second: what is attempted less what is attempted again.
+const ARRIVALS: &str = concat!(
+    r#"sum(rate(westworld_charter_enforcement_actions_total{action_type!~"retry|deny"}[1m]))"#,
+    r#" - (sum(rate(westworld_charter_enforcement_actions_total{action_type="retry"}[1m])) or vector(0))"#,
+);
+/// The share of attempts that are not first ones.
+const RETRIES: &str = concat!(
+    r#"sum(rate(westworld_charter_enforcement_actions_total{action_type="retry"}[1m]))"#,
+    r#" / (sum(rate(westworld_charter_enforcement_actions_total{action_type!~"retry|deny"}[1m])) > 0)"#,
+);
+/// What the busiest node gets over an even share. Only nodes validate.
+const SKEW: &str = concat!(
+    r#"max(sum by (node_or_service) (rate(westworld_charter_enforcement_actions_total{action_type=~"allow|timeout|reject"}[1m])))"#,
+    r#" / (avg(sum by (node_or_service) (rate(westworld_charter_enforcement_actions_total{action_type=~"allow|timeout|reject"}[1m]))) > 0)"#,
+);
+
 /// The watched values of `docs/causes.md`, on the metrics of Charter.
 pub(crate) fn known_watches() -> Vec<WatchConfig> {
     const RATES: &[(&str, &str)] = &[
-        (
-            "arrival_rate",
-            "sum(westworld_charter_throughput_ops_per_sec) / \
-             (1 - clamp_max(max(westworld_charter_failure_rate), 0.99))",
-        ),
+        ("arrival_rate", ARRIVALS),
+        ("retry_share", RETRIES),
         ("throughput", "sum(westworld_charter_throughput_ops_per_sec)"),
         ("failure_rate", "max(westworld_charter_failure_rate)"),
         (
@@ -66,11 +79,7 @@ pub(crate) fn known_watches() -> Vec<WatchConfig> {
             "forbidden_attempts_rate",
             "sum(rate(westworld_charter_forbidden_metric_attempts_total[2m]))",
         ),
-        (
-            "load_skew",
-            "max(sum by (node_or_service) (rate(westworld_charter_enforcement_actions_total[2m]))) / \
-             avg(sum by (node_or_service) (rate(westworld_charter_enforcement_actions_total[2m])))",
-        ),
+        ("load_skew", SKEW),
         ("policy_age", "time() - max(westworld_charter_policy_last_load_timestamp)"),
     ];
     RATES
