@@ -6,20 +6,23 @@
 mod alerts;
 mod entrant;
 mod error;
+mod evaluation;
 mod objective;
 mod recorder;
+pub mod report;
 mod run;
 mod scenario;
 mod score;
 mod sensor;
-mod suite;
 pub mod statistics;
+mod suite;
 mod trace;
 mod world;
 
 pub use alerts::{AlertRule, charter_rules};
 pub use entrant::{BuildLoop, Entrant, Looped, Seat, Steering, Turn};
 pub use error::Error;
+pub use evaluation::{best_of, evaluate};
 pub use objective::{Compliance, Objective};
 pub use run::{Played, play};
 pub use scenario::{
