@@ -1,6 +1,7 @@
 //! One cycle: one value that flows through the stages, with I/O only at its two ends.
 
 mod decide;
+mod learn;
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -8,21 +9,18 @@ use mapek_analyze::{Analyzer, AnalyzerState, Expected, Pattern};
 use mapek_execute::{Advance, Control, CycleInputs, Executor};
 use mapek_knowledge::Knowledge;
 use mapek_model::{
-    ContentHash, CycleNumber, Diagnosis, DiagnosisId, Execution, Experience, Level, Observation,
-    Outcome, Sequence, Span, StepStatus, TargetId, Timestamp, later, since,
+    ContentHash, CycleNumber, Diagnosis, DiagnosisId, Execution, Experience, Observation, Outcome,
+    Span, StepStatus, TargetId, Timestamp, later, since,
 };
 use mapek_monitor::{ExpectedReset, Monitor};
 use mapek_plan::{Planner, Planning};
-use tracing::{error, info, warn};
+use tracing::error;
 
 use crate::{
     Checkpoint, Clock, CycleReport, IdSource, LoopConfig, LoopState, NoPlanning, Progress, Saved,
     Seed, Seen, Timings, WakeReason, idle::IdleWatch, state::Pulse,
 };
 use decide::Decisions;
-
-/// Outcomes that one cycle takes from the journal; the rest follow in the next ones.
-const OUTCOMES_PER_CYCLE: usize = 100;
 
 /// The stages of one managed system, run one cycle at a time by whoever has the time: a [`Loop`](crate::Loop), or a
 /// scheduler of yours.
@@ -250,16 +248,6 @@ impl Cycle {
         breaches.chain(changes).collect()
     }
 
-    async fn experience(&self, draft: &mut Draft) -> Experience {
-        let begun = self.parts.clock.stopwatch();
-        let experience = self.parts.knowledge.experience(self.target()).await;
-        draft.timings.knowledge += self.parts.clock.stopwatch().saturating_sub(begun);
-        experience.unwrap_or_else(|error| {
-            fault(&mut draft.faults, "experience cannot be read", &error);
-            Experience::default()
-        })
-    }
-
     /// Writes down what this cycle decides from, unless there is nothing to decide.
     fn write_down(
         &self,
@@ -308,59 +296,6 @@ impl Cycle {
         advances.into_iter().filter_map(with_state).collect()
     }
 
-    /// Takes new outcomes from the journal to Knowledge, and lets the journal forget what nobody needs any more.
-    async fn learn(&mut self, now: Timestamp, draft: &mut Draft) {
-        let begun = self.parts.clock.stopwatch();
-        match self.take_outcomes().await {
-            Ok((outcomes, learned)) => {
-                draft.outcomes = outcomes;
-                self.prune(learned, now, &mut draft.faults);
-            }
-            Err(error) => fault(&mut draft.faults, "outcomes cannot be stored", error.as_ref()),
-        }
-        if !draft.outcomes.is_empty() || self.state.reports.is_empty() {
-            match self.parts.knowledge.insights(self.target()).await {
-                Ok(insights) => self.state.insights = insights,
-                Err(error) => fault(&mut draft.faults, "insights cannot be read", &error),
-            }
-        }
-        draft.timings.knowledge += self.parts.clock.stopwatch().saturating_sub(begun);
-    }
-
-    /// The new outcomes, and up to where all are stored.
-    async fn take_outcomes(
-        &self,
-    ) -> Result<(Vec<Outcome>, Sequence), Box<dyn std::error::Error + Send + Sync>> {
-        let (control, knowledge) = (&self.parts.control, &self.parts.knowledge);
-        let Some(journal) = control.journal_id() else {
-            return Ok((Vec::new(), Sequence::default()));
-        };
-        let resumed = knowledge.resume(&journal, control.head()).await?;
-        if let Some(cursor) = resumed.given_up {
-            let (was, sequence) = (cursor.journal.map(|it| it.short()), cursor.sequence.get());
-            warn!(
-                was,
-                sequence,
-                journal = journal.short(),
-                "another journal: outcomes are taken from its beginning"
-            );
-        }
-        let taken = control.outcomes_after(resumed.from, OUTCOMES_PER_CYCLE)?;
-        if taken.is_empty() {
-            return Ok((Vec::new(), resumed.from));
-        }
-        let learned = knowledge.record_all(&journal, &taken).await?.cursor.within(&journal);
-        Ok((taken.into_iter().map(|(_, outcome)| outcome).collect(), learned))
-    }
-
-    fn prune(&self, learned: Sequence, now: Timestamp, faults: &mut Vec<String>) {
-        match self.parts.control.prune(learned, now) {
-            Ok(0) => {}
-            Ok(records) => info!(records, "the journal was pruned"),
-            Err(error) => fault(faults, "the journal cannot be pruned", &error),
-        }
-    }
-
     fn no_planning(
         &self,
         now: Timestamp,
@@ -393,24 +328,6 @@ impl Cycle {
                 && undone(execution)
                 && since(now, execution.updated) < self.parts.config.settle
         })
-    }
-
-    /// Learns what heals by itself.
-    async fn follow_idle(&mut self, now: Timestamp, draft: &mut Draft) {
-        if self.parts.control.live(self.target()).is_some() || !draft.outcomes.is_empty() {
-            return self.idle.disturb();
-        }
-        // What cannot be seen may be gone or not: it is judged when it can be seen again.
-        if draft.observation.overall_quality().level() != Level::Fresh {
-            return;
-        }
-        let open: Vec<_> = draft.observation.open.iter().map(|it| it.fingerprint()).collect();
-        let away = self.parts.control.config().release_after;
-        for idle in self.idle.follow(&draft.diagnosis, &open, now, away) {
-            if let Err(error) = self.parts.knowledge.record_idle(&idle).await {
-                fault(&mut draft.faults, "what healed by itself cannot be stored", &error);
-            }
-        }
     }
 
     /// Makes what the stages know safe, and lets the inbox forget what was taken from it.
