@@ -14,7 +14,7 @@ use crate::{
 const STANDS_BY: f64 = 0.6;
 
 /// How long after a fault has ended its traces are still rightly ascribed to it.
-const GRACE: Duration = Duration::from_secs(300);
+pub(crate) const GRACE: Duration = Duration::from_secs(300);
 
 /// Lost seconds by which an action must do worse than its absence to count as harmful. Two runs that differ in one request differ in
 /// a few: the paired run has the same random streams, but not the same queues.
