@@ -1,9 +1,7 @@
 //! A made-up evaluation, with traces as they might be.
 
-use std::sync::Arc;
-
 use crate::{
-    Scenario, ScenarioKind,
+    ScenarioKind,
     report::{
         BaselineResult, CalibrationPoint, Evaluation, Figures, Interval, Meta, ScenarioResult,
         Spread, Totals,
@@ -120,33 +118,34 @@ pub(super) fn evaluation() -> Evaluation {
     }
 }
 
-/// A scenario with a little of everything.
-pub(super) fn scenario() -> Arc<Scenario> {
-    let text = r#"{
-        "name": "bad-policy-hidden-under-overload",
-        "description": "Half an hour of more requests than planned for; ten minutes into it, a defective version of a policy takes effect on one node. Metrics are missing for a while.",
-        "faults": [
-            {"kind": "overload", "at": "5m", "ramp": "1m", "duration": "20m", "intensity": 0.6},
-            {"kind": "policy-misconfiguration", "at": "15m", "node": "validator-2"}
-        ],
-        "sensor_faults": [{"kind": "missing", "at": "31m", "duration": "3m"}],
-        "right": {"acceptable": ["scale_up", "rollback_policy"]}
-    }"#;
-    Arc::new(serde_json::from_str(text).unwrap())
-}
-
 #[cfg(feature = "html")]
 pub(super) use drawn::{drawn, hostile};
 
 #[cfg(feature = "html")]
 mod drawn {
+    use std::sync::Arc;
+
     use charter_sim::Mutation;
     use mapek_model::{
         ActionKind, Cause, CauseKind, Confidence, ExecutionId, Expectation, StepIndex, Way,
     };
 
-    use super::*;
-    use crate::{CallRecord, CallResult, Look, Moment, StepOf, Trace, report::Drawn};
+    use crate::{CallRecord, CallResult, Look, Moment, Scenario, StepOf, Trace, report::Drawn};
+
+    /// A scenario with a little of everything.
+    fn scenario() -> Arc<Scenario> {
+        let text = r#"{
+            "name": "bad-policy-hidden-under-overload",
+            "description": "Half an hour of more requests than planned for; ten minutes into it, a defective version of a policy takes effect on one node. Metrics are missing for a while.",
+            "faults": [
+                {"kind": "overload", "at": "5m", "ramp": "1m", "duration": "20m", "intensity": 0.6},
+                {"kind": "policy-misconfiguration", "at": "15m", "node": "validator-2"}
+            ],
+            "sensor_faults": [{"kind": "missing", "at": "31m", "duration": "3m"}],
+            "right": {"acceptable": ["scale_up", "rollback_policy"]}
+        }"#;
+        Arc::new(serde_json::from_str(text).unwrap())
+    }
 
     /// A loop that acts after two minutes, once wrongly; beside it, those that never do and that do at once.
     pub(in super::super) fn drawn() -> Drawn {

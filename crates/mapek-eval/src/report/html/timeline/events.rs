@@ -66,3 +66,25 @@ fn call(call: &CallRecord) -> Event {
     };
     Event { at_s: call.at_s, kind, words, times: 1 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture::drawn;
+
+    #[test]
+    fn all_that_happened_is_told_once_and_in_order() {
+        let events = events(&drawn().steered);
+        let told: Vec<_> = events.iter().map(|it| (it.at_s, it.words.as_str(), it.times)).collect();
+        let wanted = [
+            (450.0, "scale to 8", 1),
+            (960.0, "restart validator-2: refused", 1),
+            (990.0, "scale to 11", 1),
+            (1_050.0, "undo: scale to 8", 1),
+            (1_080.0, "approved a plan against policy-misconfiguration", 1),
+            (1_085.0, "roll privacy-baseline back (answer lost)", 1),
+            (1_890.0, "too few sensors can be trusted to act on them", 6),
+        ];
+        assert_eq!(told, wanted);
+    }
+}

@@ -97,3 +97,42 @@ fn minutes(duration: Duration) -> f64 {
 fn word<T: serde::Serialize>(kind: &T) -> String {
     serde_json::to_value(kind).ok().and_then(|it| Some(it.as_str()?.to_owned())).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture::drawn;
+
+    #[test]
+    fn what_two_looks_share_is_one_bar() {
+        let drawn = drawn();
+        let rows = seen(&drawn.steered, 45.0);
+        let names: Vec<_> = rows.iter().map(|it| it.name.as_str()).collect();
+        assert_eq!(names[..2], ["validation-latency", "high-failure-rate"], "in order of time");
+        let bars: Vec<_> = rows[0].bars.iter().map(|it| (it.from, it.to)).collect();
+        assert_eq!(bars, [(5.5, 10.5), (15.5, 21.0)]);
+    }
+
+    #[test]
+    fn a_guess_has_the_colour_of_the_truth() {
+        let drawn = drawn();
+        let rows = guesses(&drawn.scenario, &drawn.steered, 45.0);
+        let told: Vec<_> = rows.iter().map(|it| (it.name.as_str(), it.bars[0].color)).collect();
+        let wanted = [
+            ("overload", RIGHT),
+            ("validation-latency", WRONG),
+            ("policy-misconfiguration", RIGHT),
+        ];
+        assert_eq!(told, wanted);
+    }
+
+    #[test]
+    fn what_has_no_end_lasts_to_the_horizon() {
+        let rows = faults(&drawn().scenario);
+        let ends: Vec<_> = rows.iter().map(|it| it.bars[0].to).collect();
+        assert_eq!(ends, [25.0, 45.0, 34.0]);
+        assert_eq!(rows[0].name, "overload, 60 %");
+        assert_eq!(rows[1].name, "policy-misconfiguration at validator-2");
+        assert_eq!(rows[2].name, "sensors: missing");
+    }
+}
