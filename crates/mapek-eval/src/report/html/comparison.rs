@@ -153,7 +153,7 @@ fn picture(class: &str, width: i32, names: i32, rows: &[Row], marks: &[Mark]) ->
             // Those that would run into each other are left out.
             if from > free {
                 canvas.text(&words, (at, px(bottom + 10)), anchor, MUTED)?;
-                free = from + wide;
+                free = from + wide + px(6);
             }
             if oracle {
                 canvas.text("oracle", (at, px(bottom + 25)), Anchor::Middle, INK)?;
