@@ -67,7 +67,19 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("mapek-testkit", &["mapek-model"]),
     // The binary composes: the facade, and the factories that choose between real and in-process.
-    ("mapek-cli", &["mapek", "alertmanager-client", "charter-client", "charter-sim"]),
+    ("mapek-cli", &["mapek", "mapek-eval", "alertmanager-client", "charter-client", "charter-sim"]),
+    (
+        "mapek-eval",
+        &[
+            "mapek-model",
+            "mapek-loop",
+            "mapek-monitor",
+            "mapek-execute",
+            "mapek-scrape",
+            "charter-client",
+            "charter-sim",
+        ],
+    ),
     ("charter-simd", &["charter-sim"]),
     ("xtask", &[]),
     ("mapek-examples", ANYTHING),

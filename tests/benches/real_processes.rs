@@ -2,7 +2,11 @@
 //! `mapek run` composes it. Prints medians and maxima beside what an operator may expect; asserts nothing but that it heals.
 //!
 //! `cargo bench -p mapek-tests --bench real_processes`
-#![expect(clippy::print_stdout, reason = "it is there to print")]
+#![expect(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "it is there to measure and to print"
+)]
 
 #[path = "../whole_loop/support/mod.rs"]
 #[expect(dead_code, reason = "the tests need more of it")]

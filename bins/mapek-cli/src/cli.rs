@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Execute(ExecuteArgs),
     /// See it heal: reference server, loop and metric source in one process.
     Demo(DemoArgs),
+    /// Judge this configuration: run it against a simulated Charter in which things go wrong, and score what it does.
+    Simulate(SimulateArgs),
 }
 
 /// Where the configuration is.
@@ -119,6 +121,49 @@ pub(crate) struct DemoArgs {
     /// What all random numbers come from.
     #[arg(long, default_value_t = 7)]
     pub(crate) seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SimulateArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// Scenario files, or directories of them; tests/scenarios if there are none.
+    #[arg(value_name = "SCENARIO")]
+    pub(crate) scenarios: Vec<PathBuf>,
+    /// How many seeds each scenario is run under.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub(crate) seeds: u64,
+    /// The first seed.
+    #[arg(long, default_value_t = 1, value_name = "SEED")]
+    pub(crate) first_seed: u64,
+    /// Whom to hold it against; may be given more than once. Nothing, static rules and the oracle if it is not given.
+    #[arg(long, value_enum, value_name = "WHO")]
+    pub(crate) baseline: Vec<Baseline>,
+    /// How many runs go on at once; as many as there are cores if absent.
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<std::num::NonZeroUsize>,
+    /// Write the figures as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Write a report with plots, in one file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Write every cycle of the loop as a line of JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cycles: Option<PathBuf>,
+}
+
+/// Whom a loop is held against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum)]
+pub(crate) enum Baseline {
+    /// Nobody acts.
+    Nothing,
+    /// Each alert has its action.
+    StaticRules,
+    /// Somebody who knows the fault.
+    Oracle,
+    /// This loop, with the profile that is shipped.
+    Shipped,
 }
 
 #[cfg(test)]

@@ -1,6 +1,10 @@
 //! Who steers: the loop, or something to hold it against.
 
 mod looped;
+mod nothing;
+mod oracle;
+mod plain;
+mod static_rules;
 
 use std::{collections::BTreeSet, fmt, sync::Arc};
 
@@ -13,6 +17,9 @@ use mapek_monitor::{AlertFeed, AlertInbox, MetricSource};
 use crate::{Error, Look, Scenario};
 
 pub use looped::{BuildLoop, Looped};
+pub use nothing::Nothing;
+pub use oracle::Oracle;
+pub use static_rules::StaticRules;
 
 /// Somebody who can take a seat in any scenario.
 ///

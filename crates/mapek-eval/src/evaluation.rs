@@ -121,10 +121,7 @@ impl<'a> Losses<'a> {
             undone_actions: sum(&|it| it.undone),
             escalations: sum(&|it| it.escalations),
             escalated_when_right: share(
-                scores
-                    .iter()
-                    .filter(|it| it.kind == ScenarioKind::Escalate)
-                    .map(|it| it.escalated),
+                scores.iter().filter(|it| it.kind == ScenarioKind::Escalate).map(|it| it.escalated),
             ),
             brier: brier(&stated),
         }

@@ -20,13 +20,13 @@ mod trace;
 mod world;
 
 pub use alerts::{AlertRule, charter_rules};
-pub use entrant::{BuildLoop, Entrant, Looped, Seat, Steering, Turn};
+pub use entrant::{BuildLoop, Entrant, Looped, Nothing, Oracle, Seat, StaticRules, Steering, Turn};
 pub use error::Error;
 pub use evaluation::{best_of, evaluate};
 pub use objective::{Compliance, Objective};
 pub use run::{Played, play};
 pub use scenario::{
-    Again, Approves, Operator, PlannedApiFault, PlannedFault, Right, Scenario, ScenarioKind,
+    Again, Approves, Flaw, Operator, PlannedApiFault, PlannedFault, Right, Scenario, ScenarioKind,
 };
 pub use score::{Score, Stated, harm, score};
 pub use sensor::{SensorFault, SensorFaultKind};

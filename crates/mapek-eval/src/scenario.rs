@@ -1,9 +1,7 @@
 //! A scenario: what the managed system is like, what goes wrong with it, and what would be right.
 
-use std::path::PathBuf;
-
-use charter_sim::{ApiFault, FaultKind, PlantConfig};
-use mapek_model::{Action, ActionKind, CauseKind, Duration};
+use charter_sim::{ApiFault, FaultKind, InProcess, PlantConfig};
+use mapek_model::{Action, ActionKind, CauseKind, Duration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{Objective, SensorFault};
@@ -30,9 +28,6 @@ pub struct Scenario {
     /// The managed system.
     #[serde(default)]
     pub plant: PlantConfig,
-    /// A file of seconds and requests per second that replaces `plant.arrivals`, relative to the scenario's own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub arrivals_file: Option<PathBuf>,
     /// What goes wrong with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<PlannedFault>,
@@ -210,5 +205,219 @@ impl PlannedFault {
         self.starts().any(|start| {
             at >= start && self.duration.is_none_or(|lasts| at <= start + lasts + grace)
         })
+    }
+}
+
+/// Shortest warm-up: the loop learns what is usual from an hour at best, and from nothing in no time.
+const WARM_UP_MIN: Duration = Duration::from_secs(300);
+/// Longest warm-up and longest horizon: a day. A run of it takes seconds, and twenty of them are enough for anyone's patience.
+const SPAN_MAX: Duration = Duration::from_secs(86_400);
+/// Most faults of one kind of list; the plant holds a thousand.
+const FAULTS_MAX: usize = 100;
+
+/// Something in a scenario that makes no sense.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flaw {
+    /// The field: `faults[0].at`.
+    pub field: String,
+    /// What is wrong with it, and what would be right.
+    pub reason: String,
+}
+
+impl Scenario {
+    /// What makes no sense in it, in the order of the file; empty if all does.
+    #[must_use]
+    pub fn flaws(&self) -> Vec<Flaw> {
+        let mut flaws = Vec::new();
+        let mut flaw = |field: String, reason: String| flaws.push(Flaw { field, reason });
+        let span = |duration| mapek_model::duration::format(duration);
+        let is_name = |name: &str| {
+            let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            (1..=63).contains(&name.len()) && name.chars().all(good)
+        };
+        if !is_name(&self.name) {
+            flaw("name".into(), "must be 1 to 63 of a-z, 0-9 and -".into());
+        }
+        if !(WARM_UP_MIN..=SPAN_MAX).contains(&self.warm_up) {
+            let limits = format!("must be within {} and {}", span(WARM_UP_MIN), span(SPAN_MAX));
+            flaw("warm_up".into(), limits);
+        }
+        let held = self.objective.held;
+        if !(held..=SPAN_MAX).contains(&self.horizon) {
+            let limits =
+                format!("must be within objective.held ({}) and {}", span(held), span(SPAN_MAX));
+            flaw("horizon".into(), limits);
+        }
+        if let Err(error) = InProcess::try_new(self.plant.clone(), 0, Timestamp::UNIX_EPOCH) {
+            flaw("plant".into(), error.to_string());
+        }
+        for (list, count) in [
+            ("faults", self.faults.len()),
+            ("api_faults", self.api_faults.len()),
+            ("sensor_faults", self.sensor_faults.len()),
+        ] {
+            if count > FAULTS_MAX {
+                flaw(list.into(), format!("must be at most {FAULTS_MAX}, are {count}"));
+            }
+        }
+        for (i, fault) in self.faults.iter().enumerate() {
+            // No number is above 0 and at most 1 if it is none.
+            if !(fault.intensity > 0.0 && fault.intensity <= 1.0) {
+                flaw(format!("faults[{i}].intensity"), "must be above 0 and at most 1".into());
+            }
+            if fault.starts().last().is_some_and(|last| last + held > self.horizon) {
+                let most = self.horizon.saturating_sub(held);
+                let why = format!(
+                    "begins too late to be healed: {} at most, so that the objective can be held until the horizon",
+                    span(most)
+                );
+                flaw(format!("faults[{i}].at"), why);
+            }
+            if fault.duration.is_some_and(|lasts| lasts < fault.ramp) {
+                flaw(
+                    format!("faults[{i}].duration"),
+                    "must be no shorter than the ramp, which is part of it".into(),
+                );
+            }
+            let nodes = self.plant.replicas;
+            let exists = |node: &str| {
+                let number = node.strip_prefix("validator-").and_then(|it| it.parse::<u32>().ok());
+                number.is_some_and(|number| number < nodes)
+            };
+            if fault.node.as_deref().is_some_and(|node| !exists(node)) {
+                flaw(
+                    format!("faults[{i}].node"),
+                    format!("is none of validator-0 to validator-{}", nodes.saturating_sub(1)),
+                );
+            }
+        }
+        let mut before = Duration::ZERO;
+        for (i, planned) in self.api_faults.iter().enumerate() {
+            if let Err((field, reason)) = planned.fault.check() {
+                flaw(format!("api_faults[{i}].fault.{field}"), reason);
+            }
+            if planned.at >= self.horizon || planned.at < before {
+                flaw(
+                    format!("api_faults[{i}].at"),
+                    "must be before the horizon, and not before the one above".into(),
+                );
+            }
+            before = before.max(planned.at);
+        }
+        for (i, fault) in self.sensor_faults.iter().enumerate() {
+            if fault.at >= self.horizon {
+                flaw(format!("sensor_faults[{i}].at"), "must be before the horizon".into());
+            }
+        }
+        let right = &self.right;
+        match self.kind {
+            ScenarioKind::Fault if right.remedies.is_empty() => {
+                flaw(
+                    "right.remedies".into(),
+                    "a fault that can be healed needs a remedy; or is it kind: escalate?".into(),
+                );
+            }
+            ScenarioKind::Control | ScenarioKind::Escalate if !right.remedies.is_empty() => {
+                flaw(
+                    "right.remedies".into(),
+                    "what no action heals has no remedy; or is it kind: fault?".into(),
+                );
+            }
+            _ => {}
+        }
+        for (i, action) in right.remedies.iter().flatten().enumerate() {
+            if !self.accepts(&action.kind()) {
+                flaw(
+                    "right.acceptable".into(),
+                    format!(
+                        "step {i} of the remedies is {}, which is not among them",
+                        action.kind()
+                    ),
+                );
+            }
+        }
+        let shares = [
+            ("failure_rate", self.objective.failure_rate),
+            ("shed_share", self.objective.shed_share),
+        ];
+        for (field, share) in shares {
+            if !(0.0..=1.0).contains(&share) {
+                flaw(format!("objective.{field}"), "must be a share, 0 to 1".into());
+            }
+        }
+        flaws
+    }
+}
+
+impl garde::Validate for Scenario {
+    type Context = ();
+
+    fn validate_into(
+        &self,
+        (): &Self::Context,
+        parent: &mut dyn FnMut() -> garde::Path,
+        report: &mut garde::Report,
+    ) {
+        for flaw in self.flaws() {
+            let path = flaw.field.split(['.', '[']).fold(parent(), |path, part| {
+                match part.strip_suffix(']').and_then(|index| index.parse::<usize>().ok()) {
+                    Some(index) => path.join(index),
+                    None => path.join(part),
+                }
+            });
+            report.append(path, garde::Error::new(flaw.reason));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scenario() -> Scenario {
+        let json = serde_json::json!({
+            "name": "overload",
+            "description": "More requests.",
+            "faults": [{"kind": "overload", "at": "2m", "intensity": 0.6}],
+            "right": {
+                "acceptable": ["scale_up"],
+                "remedies": [[{"kind": "scale_up", "replicas": 12}]],
+            },
+        });
+        serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_named_with_its_place() {
+        assert_eq!(scenario().flaws(), []);
+        let flaw = |change: fn(&mut Scenario)| {
+            let mut scenario = scenario();
+            change(&mut scenario);
+            scenario.flaws().into_iter().map(|it| it.field).collect::<Vec<_>>()
+        };
+        assert_eq!(flaw(|it| it.name = "Over load".into()), ["name"]);
+        assert_eq!(flaw(|it| it.warm_up = Duration::ZERO), ["warm_up"]);
+        assert_eq!(flaw(|it| it.faults[0].at = it.horizon), ["faults[0].at"]);
+        assert_eq!(flaw(|it| it.faults[0].intensity = f64::NAN), ["faults[0].intensity"]);
+        assert_eq!(flaw(|it| it.faults[0].node = Some("validator-6".into())), ["faults[0].node"]);
+        assert_eq!(flaw(|it| it.plant.service_rate = -1.0), ["plant"]);
+        assert_eq!(flaw(|it| it.right.remedies.clear()), ["right.remedies"]);
+        assert_eq!(flaw(|it| it.kind = ScenarioKind::Control), ["right.remedies"]);
+        assert_eq!(flaw(|it| it.right.acceptable.clear()), ["right.acceptable"]);
+        assert_eq!(flaw(|it| it.objective.shed_share = 1.5), ["objective.shed_share"]);
+    }
+
+    #[test]
+    fn a_fault_that_comes_again_begins_so_often() {
+        let mut scenario = scenario();
+        scenario.faults[0].again = Some(Again { every: Duration::from_secs(600), times: 2 });
+        let starts: Vec<_> = scenario.faults[0].starts().map(|it| it.as_secs()).collect();
+        assert_eq!(starts, [120, 720, 1_320]);
+        scenario.faults[0].duration = Some(Duration::from_secs(60));
+        let at = |seconds| {
+            let grace = Duration::from_secs(30);
+            scenario.causes_at(Duration::from_secs(seconds), grace).len()
+        };
+        assert_eq!([119, 120, 210, 211, 720].map(at), [0, 1, 1, 0, 1]);
     }
 }

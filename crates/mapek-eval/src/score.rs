@@ -224,3 +224,96 @@ fn stated(scenario: &Scenario, trace: &Trace) -> Vec<Stated> {
 fn count(many: usize) -> u32 {
     u32::try_from(many).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Nothing, Oracle, StaticRules, play};
+
+    fn scenario(change: impl FnOnce(&mut serde_json::Value)) -> Arc<Scenario> {
+        let mut json = serde_json::json!({
+            "name": "overload", "description": "More requests.",
+            "warm_up": "5m", "horizon": "15m",
+            "faults": [{"kind": "overload", "at": "2m", "intensity": 0.6}],
+            "right": {
+                "acceptable": ["scale_up", "throttle_requests"],
+                "remedies": [
+                    [{"kind": "scale_up", "replicas": 13}],
+                    [{"kind": "throttle_requests", "rate_limit": 400.0}],
+                ],
+            },
+        });
+        change(&mut json);
+        Arc::new(serde_json::from_value(json).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_replay_of_all_calls_is_the_run_itself_and_without_them_nothing_is_healed() {
+        let scenario = scenario(|_| ());
+        let trace = play(&scenario, 3, &StaticRules).await.unwrap().trace;
+        let calls: Vec<_> = trace.calls.iter().collect();
+        assert!(!calls.is_empty());
+        assert_eq!(replay(&scenario, 3, &calls).await.unwrap(), trace.moments);
+        let left = replay(&scenario, 3, &[]).await.unwrap();
+        let nothing = play(&scenario, 3, &Nothing).await.unwrap().trace;
+        assert_eq!(left, nothing.moments, "who only looks changes nothing");
+    }
+
+    #[tokio::test]
+    async fn who_knows_the_fault_heals_it_and_takes_back_what_is_temporary() {
+        let scenario = scenario(|json| json["faults"][0]["duration"] = "3m".into());
+        let throttled = play(&scenario, 1, &Oracle::new(1)).await.unwrap().trace;
+        let [throttle, release] = &throttled.calls[..] else { panic!("{:?}", throttled.calls) };
+        assert!(throttled.is_undone(throttle) && release.at_s > throttle.at_s);
+        let scored = score(&scenario, &throttled);
+        assert_eq!((scored.actions, scored.undone, scored.needless), (1, 1, 0));
+        let scaled = play(&scenario, 1, &Oracle::new(0)).await.unwrap().trace;
+        let nothing = play(&scenario, 1, &Nothing).await.unwrap().trace;
+        let (scaled, nothing) = (score(&scenario, &scaled), score(&scenario, &nothing));
+        assert_eq!((scaled.mitigated, scaled.breached), (Some(true), true));
+        assert!(2.0 * scaled.loss_s < nothing.loss_s, "{} {}", scaled.loss_s, nothing.loss_s);
+    }
+
+    #[tokio::test]
+    async fn an_action_is_harmful_if_less_is_lost_without_it() {
+        // Nothing is wrong, and somebody takes half of the replicas away.
+        let scenario = scenario(|json| {
+            json["faults"][0]["intensity"] = 0.01.into();
+            json["right"]["remedies"][0][0] =
+                serde_json::json!({"kind": "scale_down", "replicas": 3});
+        });
+        let mut trace = play(&scenario, 1, &Nothing).await.unwrap().trace;
+        assert_eq!(harm(&scenario, &trace).await.unwrap(), 0);
+        trace.calls.push(CallRecord {
+            at_s: 60.0,
+            kind: mapek_model::ActionKind::ScaleDown,
+            mutation: charter_sim::Mutation::Scale(charter_client::ScaleRequest { replicas: 3 }),
+            result: crate::CallResult::Applied,
+            step: None,
+        });
+        let all: Vec<_> = trace.calls.iter().collect();
+        trace.moments = replay(&scenario, 1, &all).await.unwrap();
+        assert_eq!(harm(&scenario, &trace).await.unwrap(), 1);
+        assert_eq!(score(&scenario, &trace).needless, 1);
+    }
+
+    #[test]
+    fn restored_is_held_for_as_long_as_it_must() {
+        let scenario = scenario(|_| ());
+        let moment = |at_s: f64, met| Moment {
+            at_s,
+            met,
+            loss: 0.0,
+            validation_p99_s: 0.0,
+            failure_rate: 0.0,
+            throughput: 0.0,
+            arrivals: 0.0,
+            replicas: 6,
+        };
+        let moments: Vec<_> = (0..200)
+            .map(|i| moment(f64::from(i) * 5.0, !(20..40).contains(&i) && i != 60))
+            .collect();
+        assert_eq!(restored(&scenario, &moments, 0.0), Some(305.0), "the first gap is too short");
+        assert_eq!(restored(&scenario, &moments[..110], 0.0), None);
+    }
+}

@@ -11,6 +11,7 @@ mod output;
 mod plan;
 mod reload;
 mod run;
+mod simulate;
 mod status;
 
 use std::{fmt, process::ExitCode};
@@ -59,6 +60,7 @@ async fn dispatch(command: Command) -> Done {
         Command::Plan(args) => plan::plan(&args),
         Command::Execute(args) => execute::execute(&args).await,
         Command::Demo(args) => demo::demo(&args).await,
+        Command::Simulate(args) => simulate::simulate(&args),
     }
 }
 
@@ -68,7 +70,8 @@ fn failed(report: &miette::Report) -> ExitCode {
     }
     note(format_args!("{report:?}"));
     let unusable = report.downcast_ref::<config::ConfigError>().is_some()
-        || report.downcast_ref::<InputError>().is_some();
+        || report.downcast_ref::<InputError>().is_some()
+        || report.downcast_ref::<simulate::ScenarioError>().is_some();
     if unusable { ExitCode::from(2) } else { ExitCode::FAILURE }
 }
 

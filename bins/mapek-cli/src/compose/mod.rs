@@ -1,6 +1,7 @@
 //! From a configuration to running parts. This is the only place that knows which implementation stands behind a seam.
 
 mod charter;
+mod seat;
 mod settings;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
@@ -24,6 +25,7 @@ use mapek::{
 };
 
 pub use charter::{Charter, charter};
+pub(crate) use seat::seated;
 pub(crate) use settings::{CHECK_ALERT, analyze_config, monitor_config};
 
 use crate::config::Config;
@@ -248,7 +250,7 @@ pub(crate) fn planner(config: &Config) -> Result<Planner, BuildError> {
 }
 
 /// What the journal calls this configuration. Secrets are masked before it is hashed.
-fn hash(config: &Config) -> Result<ContentHash, BuildError> {
+pub(crate) fn hash(config: &Config) -> Result<ContentHash, BuildError> {
     ContentHash::of_value(config).map_err(BuildError::of("the hash of the configuration"))
 }
 

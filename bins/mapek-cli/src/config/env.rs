@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::{
     load::ConfigError,
-    nearest::nearest,
     sections::{Config, RailsProfile, Secret},
 };
+use crate::yaml::nearest;
 
 /// The short names, and the keys that they stand for.
 const SHORT: &[(&str, &str)] = &[

@@ -6,9 +6,9 @@ use garde::Validate;
 
 use super::{
     env,
-    nearest::nearest,
     sections::{Config, Database, ExecutionMode, Mode, Secret},
 };
+use crate::yaml;
 
 /// Largest file that is read, in bytes: a configuration of a thousand rules is a tenth of it.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -97,37 +97,7 @@ pub(super) fn parse(text: &str, name: &str) -> Result<Config, ConfigError> {
     if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
         return Ok(Config::default());
     }
-    let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
-    serde_saphyr::from_str_with_options_valid(text, options)
-        .map_err(|error| ConfigError::Invalid { rendered: render(&error, text, name) })
-}
-
-fn render(error: &serde_saphyr::Error, text: &str, name: &str) -> String {
-    let position =
-        error.location().map_or_else(String::new, |at| format!(":{}:{}", at.line(), at.column()));
-    let line = error
-        .location()
-        .and_then(|at| text.lines().nth(usize::try_from(at.line()).ok()?.checked_sub(1)?))
-        .map_or_else(String::new, |line| format!("\n  | {}", line.trim_end()));
-    let formatter = serde_saphyr::UserMessageFormatter;
-    let what = serde_saphyr::MessageFormatter::format_message(&formatter, error);
-    let remedy = remedy(error).map_or_else(String::new, |remedy| format!("\n  = help: {remedy}"));
-    format!("{name}{position}: {what}{line}{remedy}")
-}
-
-fn remedy(error: &serde_saphyr::Error) -> Option<String> {
-    let (what, word, expected) = match error {
-        serde_saphyr::Error::SerdeUnknownField { field, expected, .. } => ("key", field, expected),
-        serde_saphyr::Error::SerdeUnknownVariant { variant, expected, .. } => {
-            ("value", variant, expected)
-        }
-        serde_saphyr::Error::WithSnippet { error, .. } => return remedy(error),
-        _ => return None,
-    };
-    Some(nearest(word, expected.iter().copied()).map_or_else(
-        || format!("valid {what}s here are {}", expected.join(", ")),
-        |near| format!("the nearest valid {what} is {near}"),
-    ))
+    yaml::parse(text, name).map_err(|rendered| ConfigError::Invalid { rendered })
 }
 
 fn read_key(config: &mut Config) -> Result<(), ConfigError> {

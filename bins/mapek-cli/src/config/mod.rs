@@ -4,7 +4,6 @@
 //! the loop already know. Unknown keys are refused with file, line, column and the nearest valid name.
 mod env;
 mod load;
-mod nearest;
 mod render;
 mod sections;
 

@@ -26,9 +26,18 @@ async fn check(case: &Case, variables: &[(&str, &str)]) -> Ran {
 async fn help_lists_every_command_and_the_exit_codes() {
     let told = ran(mapek(&["--help"]), "").await;
     assert_eq!(told.code, Some(0));
-    for word in
-        ["run", "check", "status", "monitor", "analyze", "plan", "execute", "demo", "Exit codes"]
-    {
+    for word in [
+        "run",
+        "check",
+        "status",
+        "monitor",
+        "analyze",
+        "plan",
+        "execute",
+        "demo",
+        "simulate",
+        "Exit codes",
+    ] {
         assert!(told.out.contains(word), "{word} is not in {}", told.out);
     }
     assert_eq!(ran(mapek(&["cheque"]), "").await.code, Some(2));

@@ -13,4 +13,6 @@ mod demo;
 #[cfg(test)]
 mod running;
 #[cfg(test)]
+mod simulate;
+#[cfg(test)]
 mod stages;

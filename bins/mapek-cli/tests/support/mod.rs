@@ -25,6 +25,8 @@ pub(crate) struct Ran {
 pub(crate) fn mapek(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mapek"));
     command.args(args).env_clear().kill_on_drop(true);
+    // Where coverage is measured, that of the child counts, too, and is not left in its directory.
+    command.envs(std::env::var_os("LLVM_PROFILE_FILE").map(|file| ("LLVM_PROFILE_FILE", file)));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

@@ -76,7 +76,8 @@ impl Exposition for Eyes {
                     lines(&text, fault, |series, value| Some(format!("{series} {value} {at}")))
                 }
                 SensorFaultKind::Reset => lines(&text, fault, |series, value| {
-                    let number: f64 = value.parse().ok().filter(|_| is_counter(series))?;
+                    let number = value.parse::<f64>().ok().filter(|_| is_counter(series));
+                    let Some(number) = number else { return Some(format!("{series} {value}")) };
                     let zero = memory.zero.entry((index, series.to_owned())).or_insert(number);
                     Some(format!("{series} {}", number - *zero))
                 }),
@@ -99,8 +100,7 @@ fn name(series: &str) -> &str {
     series.split('{').next().unwrap_or(series)
 }
 
-/// Changes the lines of the series that `fault` hits; those of which `change` makes nothing are left out, or, where they are not a
-/// sample that it can read, stay.
+/// Changes the lines of the series that `fault` hits; those of which `change` makes nothing are left out.
 fn lines(
     text: &str,
     fault: &SensorFault,
@@ -165,5 +165,67 @@ impl MetricSource for Glasses {
 
     async fn rule_expression(&self, alert: &str) -> Result<Option<Query>, mapek_monitor::Error> {
         self.source.rule_expression(alert).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mapek_model::later;
+
+    /// What is exposed a minute after a fault of `kind` on `metric` has begun, and what would be without it.
+    fn exposed(kind: SensorFaultKind, metric: Option<&str>) -> (String, String) {
+        let json = serde_json::json!({
+            "name": "x", "description": "x", "kind": "control",
+            "sensor_faults": [{"kind": kind, "metric": metric}],
+        });
+        let scenario: Scenario = serde_json::from_value(json).unwrap();
+        let start = "2026-01-01T00:00:00Z".parse().unwrap();
+        let plant = InProcess::try_new(scenario.plant.clone(), 1, start).unwrap();
+        let eyes = Eyes::new(plant.clone(), &scenario, start);
+        plant.advance_to(later(start, Duration::from_secs(60)));
+        let first = eyes.expose();
+        plant.advance_to(later(start, Duration::from_secs(120)));
+        assert!(kind != SensorFaultKind::Frozen || first == eyes.expose());
+        (eyes.expose(), plant.metrics())
+    }
+
+    fn samples(text: &str) -> Vec<&str> {
+        text.lines().filter(|line| !line.starts_with('#')).collect()
+    }
+
+    #[test]
+    fn a_fault_changes_what_it_hits_and_nothing_else() {
+        let size = "westworld_charter_committee_size";
+        let (missing, all) = exposed(SensorFaultKind::Missing, Some(size));
+        assert_eq!(samples(&missing).len() + 1, samples(&all).len());
+        let (nan, _) = exposed(SensorFaultKind::Nan, Some(size));
+        assert!(nan.contains(&format!("{size} NaN\n")), "{nan}");
+        assert_eq!(samples(&nan).iter().filter(|line| line.ends_with(" NaN")).count(), 1);
+        let (skewed, _) = exposed(SensorFaultKind::Skewed, Some(size));
+        let stamped = samples(&skewed).into_iter().find(|line| line.starts_with(size)).unwrap();
+        assert!(stamped.ends_with(" 1767225600000"), "{stamped}");
+    }
+
+    #[test]
+    fn counters_begin_at_zero_again_once_and_gauges_do_not() {
+        let (reset, all) = exposed(SensorFaultKind::Reset, None);
+        let value = |text: &str, prefix: &str| -> f64 {
+            let line = text.lines().find(|line| line.starts_with(prefix)).unwrap();
+            line.rsplit_once(' ').unwrap().1.parse().unwrap()
+        };
+        let counter = "westworld_charter_enforcement_latency_seconds_count";
+        let (after, before) = (value(&reset, counter), value(&all, counter));
+        assert!(after > 0.0 && after < before, "{after} of {before}");
+        let gauge = "westworld_charter_committee_size";
+        assert_eq!(samples(&reset).len(), samples(&all).len());
+        assert!((value(&reset, gauge) - 6.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_is_down_shows_nothing_that_could_be_read() {
+        let (down, _) = exposed(SensorFaultKind::Down, None);
+        assert_eq!(down, "!\n");
+        exposed(SensorFaultKind::Frozen, None);
     }
 }

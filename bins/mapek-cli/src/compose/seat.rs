@@ -1,0 +1,37 @@
+//! The loop in a seat of the evaluation: as configured, on another clock, another Charter and other eyes.
+
+use std::sync::Arc;
+
+use mapek::{
+    Cycle, MemoryCheckpoint, SeededIds,
+    knowledge::{Knowledge, MemoryKnowledge},
+    store::MemoryStore,
+};
+use mapek_eval::Seat;
+
+use super::{BuildError, Outside, builder, settings};
+use crate::config::Config;
+
+/// Puts the loop of `config` into `seat`. Where it lives, what it reads and where it remembers is the seat's; how it thinks and
+/// what it may do is the configuration's.
+pub(crate) fn seated(config: &Config, seat: &Seat) -> Result<Cycle, BuildError> {
+    let mut config = config.clone();
+    config.monitor.scrape_interval = seat.scrape_interval;
+    let knowledge = settings::knowledge_config(&config);
+    let memory = Arc::new(MemoryKnowledge::new(Default::default()));
+    let outside = Outside {
+        clock: Arc::new(seat.clock.clone()),
+        ids: Arc::new(SeededIds::new(seat.seed)),
+        seed: Some(seat.seed),
+        charter: Arc::clone(&seat.charter),
+        metrics: Arc::clone(&seat.metrics),
+        feed: Some(Arc::clone(&seat.feed)),
+        inbox: Some(Arc::clone(&seat.inbox)),
+        store: Arc::new(MemoryStore::new()),
+        knowledge: Knowledge::over(memory, knowledge),
+        checkpoint: Arc::new(MemoryCheckpoint::default()),
+        on_disk: false,
+    };
+    let (builder, _) = builder(&config, outside)?;
+    builder.build_cycle().map_err(BuildError::of("the loop"))
+}

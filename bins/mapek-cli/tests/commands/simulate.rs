@@ -1,0 +1,67 @@
+//! `mapek simulate`.
+
+use serde_json::Value;
+
+use crate::support::{mapek, ran};
+
+/// A scenario that takes seconds, and is healed by one action.
+const SHORT: &str = "name: short
+description: Half as much again arrives as usual.
+warm_up: 15m
+horizon: 12m
+faults:
+  - kind: overload
+    at: 1m
+    intensity: 0.5
+right:
+  acceptable: [scale_up]
+  remedies:
+    - - {kind: scale_up, replicas: 12}
+";
+
+#[tokio::test]
+async fn a_loop_is_scored_beside_those_it_is_held_against() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    let scenario = path("short.yaml");
+    std::fs::write(&scenario, SHORT).unwrap();
+    let (json, html, cycles) = (path("a.json"), path("a.html"), path("a.jsonl"));
+    let files = ["--json", &json, "--html", &html, "--cycles", &cycles];
+    let args = [&["simulate", &scenario, "--seeds", "1"][..], &files[..]].concat();
+    let told = ran(mapek(&args), "").await;
+    assert_eq!(told.code, Some(0), "{told:?}");
+    assert!(told.out.contains("mitigated") && told.out.contains("oracle"), "{}", told.out);
+
+    let read = |path: &str| std::fs::read_to_string(path).unwrap();
+    let mut written: Value = serde_json::from_str(&read(&json)).unwrap();
+    let totals = written["totals"].as_object_mut().unwrap();
+    assert!(totals.remove("realtime_factor").unwrap().as_f64().unwrap() > 0.0);
+    assert_eq!(totals["runs"], 1);
+    assert_eq!(totals["mitigated_share"], 1.0, "{totals:#?}");
+    assert_eq!(written["totals"]["harmful_actions"], 0);
+    let names: Vec<_> = written["baselines"].as_array().unwrap().iter().collect();
+    let names: Vec<_> = names.iter().filter_map(|it| it["entrant"].as_str()).collect();
+    assert_eq!(names, ["nothing", "oracle", "static-rules"]);
+    assert!(read(&html).contains("short"));
+    let cycle: Value = serde_json::from_str(read(&cycles).lines().next().unwrap()).unwrap();
+    assert_eq!(cycle["cycle"]["number"], 1);
+
+    // The same again, byte for byte, but for how fast it was.
+    let again = ran(mapek(&args), "").await;
+    assert_eq!(again.code, Some(0));
+    let mut second: Value = serde_json::from_str(&read(&json)).unwrap();
+    second["totals"].as_object_mut().unwrap().remove("realtime_factor");
+    assert_eq!(second, written);
+}
+
+#[tokio::test]
+async fn a_scenario_that_makes_no_sense_is_exit_code_2() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("short.yaml");
+    std::fs::write(&path, SHORT.replace("at: 1m", "at: 20m")).unwrap();
+    let path = path.display().to_string();
+    let told = ran(mapek(&["simulate", &path]), "").await;
+    assert_eq!((told.code, told.out.as_str()), (Some(2), ""), "{told:?}");
+    assert!(told.err.contains("short.yaml:7:"), "{}", told.err);
+    assert!(told.err.contains("begins too late"), "{}", told.err);
+}
