@@ -7,7 +7,7 @@ use alertmanager_client::{
     IntakeError, Labels as WireLabels,
 };
 use async_trait::async_trait;
-use mapek_model::{DoubtKind, Labels, Quality, SourceName, Timestamp};
+use mapek_model::{DoubtKind, Duration, Labels, Quality, SourceName, Timestamp, since};
 
 use crate::{
     AlertBatch, AlertFeed, AlertInbox, AlertStatus, Error, FeedAlert, FeedAnswer, MemoryInbox,
@@ -30,23 +30,42 @@ pub struct AlertmanagerFeed {
     name: SourceName,
     api: Arc<dyn AlertmanagerApi>,
     filter: AlertFilter,
+    grace: Duration,
 }
 
 impl AlertmanagerFeed {
     /// Most alerts that are taken over; the API has no limit of its own.
     pub const ALERTS_MAX: usize = 100_000;
+    /// How long after its start an Alertmanager may not know yet what fires: Prometheus tells again after a minute
+    /// (`--rules.alert.resend-delay`), once its rules are evaluated, which takes another as it comes.
+    pub const GRACE: Duration = Duration::from_secs(120);
 
     /// Reads the alerts that pass `filter`. One that leaves out silenced or inhibited alerts makes silences look like health.
     #[must_use]
     pub fn new(api: Arc<dyn AlertmanagerApi>, filter: AlertFilter) -> Self {
         let name = crate::source::source_name("alertmanager");
-        Self { name, api, filter }
+        Self { name, api, filter, grace: Self::GRACE }
+    }
+
+    /// The same, but so long after its start an Alertmanager that lists no alert proves nothing. Zero takes every list at its word.
+    #[must_use]
+    pub fn with_grace(self, grace: Duration) -> Self {
+        Self { grace, ..self }
     }
 
     /// The same under another name.
     #[must_use]
     pub fn named(self, name: SourceName) -> Self {
         Self { name, ..self }
+    }
+
+    /// Whether it has started so lately that its silence proves nothing. One whose clock is ahead of ours has just started.
+    async fn is_young(&self, at: Timestamp) -> Result<bool, Error> {
+        if self.grace.is_zero() {
+            return Ok(false);
+        }
+        let status = self.api.status().await.map_err(|error| self.failed(error))?;
+        Ok(since(at, status.uptime) < self.grace)
     }
 
     fn failed(&self, error: alertmanager_client::Error) -> Error {
@@ -65,11 +84,17 @@ impl AlertFeed for AlertmanagerFeed {
         self.name.clone()
     }
 
-    async fn alerts(&self, _: Timestamp) -> Result<FeedAnswer, Error> {
+    async fn alerts(&self, at: Timestamp) -> Result<FeedAnswer, Error> {
         let alerts = self.api.alerts(&self.filter).await.map_err(|error| self.failed(error))?;
+        // Asked afterwards: who has started in between is young.
+        let young = self.is_young(at).await?;
         let mut quality = Quality::fresh();
         if alerts.len() > Self::ALERTS_MAX {
             let detail = format!("{} alerts, {} are looked at", alerts.len(), Self::ALERTS_MAX);
+            quality = quality.with(DoubtKind::Truncated, "alerts", detail);
+        }
+        if young {
+            let detail = "it has started lately, and may not have been told of all that fires";
             quality = quality.with(DoubtKind::Truncated, "alerts", detail);
         }
         let alerts = alerts.into_iter().take(Self::ALERTS_MAX).map(FeedAlert::from).collect();
@@ -210,10 +235,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_silence_of_one_that_has_just_started_proves_nothing() {
+        let memory = InMemoryAlertmanager::new("2026-11-20T10:00:00Z".parse().unwrap());
+        let feed = AlertmanagerFeed::new(Arc::new(memory), AlertFilter::default());
+        let quality = async |at: &str| feed.alerts(at.parse().unwrap()).await.unwrap().quality;
+        let doubts = quality("2026-11-20T10:01:59Z").await;
+        assert_eq!(doubts.doubts().map(|it| it.kind).collect::<Vec<_>>(), [DoubtKind::Truncated]);
+        assert_eq!(quality("2026-11-20T10:02:00Z").await, Quality::fresh());
+    }
+
+    #[tokio::test]
     async fn the_feed_lists_what_the_api_shows_and_passes_on_its_failure() {
         let name = SourceName::try_new("am-eu").unwrap();
         let feed = |api: MockAlertmanagerApi| {
-            AlertmanagerFeed::new(Arc::new(api), AlertFilter::default()).named(name.clone())
+            let feed = AlertmanagerFeed::new(Arc::new(api), AlertFilter::default());
+            feed.named(name.clone()).with_grace(Duration::ZERO)
         };
         let mut api = MockAlertmanagerApi::new();
         api.expect_alerts().returning(|filter| {

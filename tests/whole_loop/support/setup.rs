@@ -99,7 +99,8 @@ impl Setup {
         let seconds = |duration: Duration| format!("{}s", duration.as_secs());
         let alertmanager = places.alertmanager.map_or_else(
             || json!({"enabled": false}),
-            |url| json!({"url": url, "webhook_port": places.webhook.port()}),
+            // It starts with the world, and is told of alerts within a second.
+            |url| json!({"url": url, "webhook_port": places.webhook.port(), "startup_grace": "3s"}),
         );
         json!({
             "orchestrator": {"loop_interval": seconds(self.interval)},

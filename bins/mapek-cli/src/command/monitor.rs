@@ -5,7 +5,7 @@ use std::{process::ExitCode, sync::Arc};
 use mapek::{
     Clock,
     model::later,
-    monitor::{AlertmanagerFeed, CharterElement, CharterElementConfig, Monitor},
+    monitor::{CharterElement, CharterElementConfig, Monitor},
     scrape::Scraper,
 };
 
@@ -49,8 +49,7 @@ fn build(config: &Config, clock: &dyn Clock) -> Result<(Monitor, Option<Scraper>
         .element(Arc::new(element));
     if config.alertmanager.enabled {
         let api = compose::alertmanager(config, clock)?;
-        let filter = mapek::alertmanager::AlertFilter::default();
-        monitor = monitor.feed(Arc::new(AlertmanagerFeed::new(api, filter)));
+        monitor = monitor.feed(Arc::new(compose::alert_feed(config, api)));
     }
     Ok((monitor.build().map_err(BuildError::of("the monitor"))?, scraper))
 }

@@ -139,6 +139,12 @@ pub(crate) fn alertmanager(
     settings.build(client, clock.now()).map_err(BuildError::of("the Alertmanager client"))
 }
 
+/// The alerts of an Alertmanager, silenced and inhibited ones included.
+pub(crate) fn alert_feed(config: &Config, api: Arc<dyn AlertmanagerApi>) -> AlertmanagerFeed {
+    AlertmanagerFeed::new(api, mapek::alertmanager::AlertFilter::default())
+        .with_grace(config.alertmanager.startup_grace)
+}
+
 /// What the configuration asks for, on disk and over the network.
 ///
 /// # Errors
@@ -159,7 +165,7 @@ pub(crate) fn outside(
     let store = SqliteStore::open(open("journal.db")).map_err(|error| locked("journal", error))?;
     let (feed, inbox) = if config.alertmanager.enabled {
         let api = alertmanager(config, clock.as_ref())?;
-        let feed = AlertmanagerFeed::new(api, mapek::alertmanager::AlertFilter::default());
+        let feed = alert_feed(config, api);
         let inbox = SqliteInbox::open(open("inbox.db"), SqliteInbox::CAPACITY)
             .map_err(|error| locked("inbox", error))?;
         (Some(Arc::new(feed) as Arc<dyn AlertFeed>), Some(Arc::new(inbox)))

@@ -81,6 +81,9 @@ struct Done {
     receipt: Value,
 }
 
+/// How often an action is sent at most.
+const ATTEMPTS_MAX: u32 = 4;
+
 /// There is one who does it, and nobody takes over.
 const EPOCH: Epoch = Epoch::new(1);
 
@@ -93,7 +96,7 @@ impl Hands {
         }
     }
 
-    /// Does `action`; answers what it is called if it was done. What is refused is not tried again.
+    /// Does `action`; answers what it is called if it was done. What fails for a moment, or is not answered, is sent again under its key.
     pub(super) async fn act(
         &mut self,
         action: Action,
@@ -102,10 +105,18 @@ impl Hands {
         let execution = ExecutionId::from_uuid(self.ids.next_id(now));
         let state = self.effector.capture(&action).await.ok()?;
         let captured = Captured { at: now, state };
-        let receipt =
-            self.effector.apply(&action, &captured, &sending(execution, Way::Do, now)).await;
-        self.done.push(Done { execution, action, captured, receipt: receipt.ok()? });
-        Some((execution, StepIndex(1)))
+        let sending = sending(execution, Way::Do, now);
+        for _ in 0..ATTEMPTS_MAX {
+            match self.effector.apply(&action, &captured, &sending).await {
+                Ok(receipt) => {
+                    self.done.push(Done { execution, action, captured, receipt });
+                    return Some((execution, StepIndex(1)));
+                }
+                Err(error) if error.is_transient() => {}
+                Err(_) => break,
+            }
+        }
+        None
     }
 
     /// Takes back what is temporary.

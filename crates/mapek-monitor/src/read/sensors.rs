@@ -78,16 +78,19 @@ pub(crate) fn sensors(
     }
     if let Some(up) = &config.up {
         match readings.instant(up) {
+            Ok(answer) if answer.series.is_empty() => {
+                quality.merge(answer.quality.clone());
+                let detail = "no scrape target answers: who watches nothing sees nothing wrong";
+                quality = quality.with(DoubtKind::MissingSeries, up.as_str(), detail);
+                census = uncounted(census, known);
+            }
             Ok(answer) => {
                 quality.merge(answer.quality.clone());
                 targets(&answer.series, &mut census, &mut quality);
             }
             Err(why) => {
                 quality.merge(Quality::unreachable(up.as_str(), why));
-                // Who cannot be counted is taken for bad: unknown is never healthy.
-                let missing = known.saturating_sub(census.total);
-                census.total += missing;
-                census.bad += missing;
+                census = uncounted(census, known);
             }
         }
     }
@@ -95,6 +98,12 @@ pub(crate) fn sensors(
         quality.merge(reset_doubts(selector, config, at, readings, ours));
     }
     Sensors { census, quality }
+}
+
+/// Who cannot be counted is taken for bad: unknown is never healthy.
+fn uncounted(census: SensorCensus, known: u32) -> SensorCensus {
+    let missing = known.saturating_sub(census.total);
+    SensorCensus { total: census.total + missing, bad: census.bad + missing }
 }
 
 fn targets(series: &[Series], census: &mut SensorCensus, quality: &mut Quality) {

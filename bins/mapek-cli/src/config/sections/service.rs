@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use garde::Validate;
-use mapek::model::Duration;
+use mapek::{model::Duration, monitor::AlertmanagerFeed};
 use serde::{Deserialize, Serialize};
 
 use super::check::{absolute_path, http_url};
@@ -19,6 +19,10 @@ pub(crate) struct AlertmanagerSection {
     pub(crate) webhook_port: u16,
     #[garde(custom(absolute_path))]
     pub(crate) webhook_path: String,
+    /// How long after its start an Alertmanager that lists no alert proves nothing.
+    #[garde(skip)]
+    #[serde(with = "mapek::model::duration")]
+    pub(crate) startup_grace: Duration,
     #[garde(skip)]
     pub(crate) enabled: bool,
 }
@@ -30,6 +34,7 @@ impl Default for AlertmanagerSection {
             webhook_host: "127.0.0.1".to_owned(),
             webhook_port: 5000,
             webhook_path: "/webhooks/alerts".to_owned(),
+            startup_grace: AlertmanagerFeed::GRACE,
             enabled: true,
         }
     }

@@ -377,10 +377,14 @@ async fn sensors_are_counted_and_doubted() {
     let seen = bench.monitor.observe(at(320), &ours("a"), pending()).await;
     assert!(kinds(&seen, "script").contains(&DoubtKind::Reset), "that was long ago");
 
-    // Targets that cannot be counted are bad.
+    // Targets that cannot be counted are bad, whether nobody answers for them or there are none.
     bench.script.say("up", Say::Fail);
     let seen = bench.cycle(60).await;
     assert_eq!((seen.sensors.total, seen.sensors.bad), (5, 3));
+    bench.script.say("up", Say::Values(vec![]));
+    let seen = bench.cycle(90).await;
+    assert_eq!((seen.sensors.total, seen.sensors.bad), (5, 3));
+    assert!(kinds(&seen, "script").contains(&DoubtKind::MissingSeries));
 }
 
 #[tokio::test]
