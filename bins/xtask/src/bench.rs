@@ -31,7 +31,10 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Error>
     for package in &workspace.packages {
         for bench in &package.benches {
             workspace
-                .cmd(&format!("cargo bench --package {} --bench {bench}", package.name))
+                .cmd(&format!(
+                    "cargo bench --package {} --all-features --bench {bench}",
+                    package.name
+                ))
                 .run()?;
         }
     }

@@ -1,5 +1,7 @@
 //! Reads all targets once, at an instant that is handed in.
 
+mod seen;
+
 use std::{
     collections::BTreeSet,
     fmt,
@@ -11,8 +13,8 @@ use futures_util::{FutureExt as _, StreamExt, stream};
 use mapek_model::{Labels, Timestamp, later};
 
 use crate::{
-    AppendError, ConfigError, ExposedSample, ExpositionLimits, Format, MetricStore, ScrapeError,
-    Target, fetch::Fetcher, parse_exposition, target::Origin,
+    AppendError, ConfigError, ExpositionLimits, Format, MetricStore, ScrapeError, Target,
+    fetch::Fetcher, target::Origin,
 };
 
 /// Most targets of a scraper. Each has series that are written even into a full store.
@@ -23,6 +25,8 @@ const CONCURRENT_MAX: usize = 16;
 const AHEAD_MAX: Duration = Duration::from_secs(10 * 60);
 /// Longest scrape over HTTP unless configured; Prometheus's own default.
 const TIMEOUT: Duration = Duration::from_secs(10);
+
+use seen::Seen;
 
 type Stopwatch = Arc<dyn Fn() -> Duration + Send + Sync>;
 
@@ -68,12 +72,6 @@ struct Watched {
     target: Target,
     labels: Labels,
     seen: Mutex<Seen>,
-}
-
-#[derive(Default)]
-struct Seen {
-    down: bool,
-    series: BTreeSet<Labels>,
 }
 
 /// What became of one target.
@@ -219,82 +217,75 @@ impl Scraper {
 
     async fn scrape_one(&self, watched: &Watched, at: Timestamp) -> TargetReport {
         let began = self.stopwatch.as_ref().map(|elapsed| elapsed());
-        let samples = self.samples(&watched.target).await;
+        let text = self.text(&watched.target).await;
         let mut seen = watched.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let target = &watched.target;
         let mut report = TargetReport {
             job: target.job().to_owned(),
             instance: target.instance().to_owned(),
-            exposed: samples.as_ref().map_or(0, Vec::len),
+            exposed: 0,
             dropped: 0,
             error: None,
         };
-        let stored = samples.and_then(|samples| self.write(watched, samples, at, &mut report));
-        let series = stored.unwrap_or_else(|error| {
-            report.error = Some(error);
-            BTreeSet::new()
+        let was_down = seen.down;
+        let taken = text.and_then(|(text, format)| {
+            self.take(&mut seen, &watched.labels, (&text, format), at, &mut report)
         });
-        for ended in seen.series.difference(&series) {
-            // Fails only if the caller's time did not advance, which the contract excludes.
-            self.store.mark_stale(ended, at).ok();
+        if let Err(error) = taken {
+            seen.end_all(&mut self.store.writer(), at);
+            report.error = Some(error);
         }
         let took = began
             .zip(self.stopwatch.as_ref())
             .map(|(began, elapsed)| elapsed().saturating_sub(began));
         self.write_health(watched, at, took, &report);
-        log_change(&mut seen, &report);
-        seen.series = series;
+        seen.down = report.error.is_some();
+        log_change(was_down, &report);
         report
     }
 
-    async fn samples(&self, target: &Target) -> Result<Vec<ExposedSample>, ScrapeError> {
-        let (text, format) = match (&target.origin, &self.fetcher) {
+    async fn text(&self, target: &Target) -> Result<(String, Format), ScrapeError> {
+        match (&target.origin, &self.fetcher) {
             (Origin::Process(registry), _) => {
                 let text = registry.expose();
                 let open = text.trim_end().ends_with("# EOF");
-                (text, if open { Format::OpenMetrics } else { Format::Text })
+                Ok((text, if open { Format::OpenMetrics } else { Format::Text }))
             }
             (Origin::Http(url), Some(fetcher)) => {
-                fetcher.fetch(url.clone(), self.limits.bytes_max).await?
+                fetcher.fetch(url.clone(), self.limits.bytes_max).await
             }
             (Origin::Http(_), None) => unreachable!("`build` refuses such targets"),
-        };
-        parse_exposition(&text, format, &self.limits)
-            .map_err(|source| ScrapeError::Exposition { source })
+        }
     }
 
-    /// Writes the samples, and answers the series that end when they are no longer shown.
-    fn write(
+    /// Writes the samples of a text, and ends the series that it no longer shows.
+    fn take(
         &self,
-        watched: &Watched,
-        samples: Vec<ExposedSample>,
+        seen: &mut Seen,
+        own: &Labels,
+        (text, format): (&str, Format),
         at: Timestamp,
         report: &mut TargetReport,
-    ) -> Result<BTreeSet<Labels>, ScrapeError> {
-        let mut series = BTreeSet::new();
-        for sample in samples {
-            let labels = Target::label(&watched.labels, sample.labels);
-            let own_time = sample.at.is_some();
-            let time = sample.at.unwrap_or(at);
+    ) -> Result<(), ScrapeError> {
+        let readings = seen
+            .read(own, text, format, &self.limits)
+            .map_err(|source| ScrapeError::Exposition { source })?;
+        report.exposed = readings.len();
+        let mut writer = self.store.writer();
+        for reading in readings {
+            let time = reading.at.unwrap_or(at);
             if time > later(at, AHEAD_MAX) {
                 report.dropped += 1;
                 continue;
             }
-            match self.store.append(&labels, time, sample.value) {
+            match seen.write(&mut writer, &reading, time) {
                 Ok(()) => {}
                 Err(AppendError::OutOfOrder | AppendError::TooOld) => report.dropped += 1,
-                Err(source @ AppendError::Full { .. }) => {
-                    for labels in series {
-                        self.store.mark_stale(&labels, at).ok();
-                    }
-                    return Err(ScrapeError::Store { source });
-                }
-            }
-            if !own_time {
-                series.insert(labels);
+                Err(source @ AppendError::Full { .. }) => return Err(ScrapeError::Store { source }),
             }
         }
-        Ok(series)
+        seen.end_others(&mut writer, at);
+        Ok(())
     }
 
     fn write_health(
@@ -317,16 +308,15 @@ impl Scraper {
 }
 
 /// Says once that a target went down, and once that it is back.
-fn log_change(seen: &mut Seen, report: &TargetReport) {
+fn log_change(was_down: bool, report: &TargetReport) {
     let (job, instance) = (&report.job, &report.instance);
     match &report.error {
-        Some(error) if !seen.down => {
+        Some(error) if !was_down => {
             tracing::warn!(%job, %instance, error = error.chain(), "target is down");
         }
-        None if seen.down => tracing::info!(%job, %instance, "target is up again"),
+        None if was_down => tracing::info!(%job, %instance, "target is up again"),
         _ => {}
     }
-    seen.down = report.error.is_some();
 }
 
 impl fmt::Debug for Scraper {

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::Duration,
 };
 
@@ -72,10 +72,26 @@ pub struct MetricStore {
 /// What is stored.
 #[derive(Debug, Default)]
 pub(crate) struct Stored {
-    metrics: BTreeMap<String, BTreeMap<Arc<Labels>, VecDeque<Point>>>,
-    series: usize,
+    /// Where each series of a metric is.
+    metrics: BTreeMap<String, BTreeMap<Arc<Labels>, usize>>,
+    places: Vec<Place>,
+    free: Vec<usize>,
     samples: usize,
     newest_ms: Option<i64>,
+}
+
+/// Room for the samples of a series, and which of those that have been there it is.
+#[derive(Debug, Default)]
+struct Place {
+    points: VecDeque<Point>,
+    generation: u64,
+}
+
+/// Which series it was: for whoever writes to the same ones again and again. Once the series is forgotten it means nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct SeriesId {
+    place: usize,
+    generation: u64,
 }
 
 impl MetricStore {
@@ -124,8 +140,13 @@ impl MetricStore {
         always: bool,
     ) -> Result<(), AppendError> {
         let point = Point { at_ms: floor_ms(at), bits };
-        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
-        inner.write(labels, point, &self.config, always)
+        self.writer().write(None, labels, point, always).map(drop)
+    }
+
+    /// To write many samples, of which readers see all or none.
+    pub(crate) fn writer(&self) -> Writer<'_> {
+        let stored = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        Writer { config: &self.config, stored }
     }
 
     /// Forgets what is older than the retention at `now`.
@@ -137,7 +158,7 @@ impl MetricStore {
     /// How many series it holds, ended ones included while they are kept.
     #[must_use]
     pub fn series_count(&self) -> usize {
-        self.read().series
+        self.read().series_count()
     }
 
     /// How many samples it holds, ends of series included.
@@ -151,59 +172,114 @@ impl MetricStore {
     }
 }
 
-impl Stored {
+/// Writes while nobody reads.
+pub(crate) struct Writer<'a> {
+    config: &'a StoreConfig,
+    stored: RwLockWriteGuard<'a, Stored>,
+}
+
+impl Writer<'_> {
+    /// As [`MetricStore::append`], to the series that `known` was when it was last written to, or else to that of `labels`.
+    pub(crate) fn append(
+        &mut self,
+        known: Option<SeriesId>,
+        labels: &Labels,
+        at: Timestamp,
+        value: f64,
+    ) -> Result<SeriesId, AppendError> {
+        self.write(known, labels, Point { at_ms: floor_ms(at), bits: value.to_bits() }, false)
+    }
+
+    /// As [`MetricStore::mark_stale`].
+    pub(crate) fn mark_stale(&mut self, labels: &Labels, at: Timestamp) -> Result<(), AppendError> {
+        let point = Point { at_ms: floor_ms(at), bits: STALE_BITS };
+        self.write(None, labels, point, true).map(drop)
+    }
+
     fn write(
         &mut self,
+        known: Option<SeriesId>,
         labels: &Labels,
         point: Point,
-        config: &StoreConfig,
         always: bool,
-    ) -> Result<(), AppendError> {
-        let newest_ms = self.newest_ms.map_or(point.at_ms, |newest| newest.max(point.at_ms));
+    ) -> Result<SeriesId, AppendError> {
+        let Self { config, stored } = self;
+        let newest_ms = stored.newest_ms.map_or(point.at_ms, |newest| newest.max(point.at_ms));
         if point.at_ms < newest_ms.saturating_sub(as_ms(config.retention)) {
             return Err(AppendError::TooOld);
         }
-        if self.samples >= config.samples_max && !always {
+        if stored.samples >= config.samples_max && !always {
             return Err(AppendError::Full { limit: config.samples_max, unit: "samples" });
         }
-        let name = labels.get("__name__").unwrap_or_default();
-        if let Some(points) = self.metrics.get_mut(name).and_then(|metric| metric.get_mut(labels)) {
-            match points.back_mut() {
-                Some(last) if *last == point => return Ok(()),
-                // What was written at this instant is taken back: half a scrape is none.
-                Some(last) if last.at_ms == point.at_ms && point.value().is_none() => {
-                    *last = point;
-                    return Ok(());
-                }
-                Some(last) if last.at_ms >= point.at_ms => return Err(AppendError::OutOfOrder),
-                _ => points.push_back(point),
-            }
-        } else {
-            if self.series >= config.series_max && !always {
+        let id = match known.filter(|id| stored.has(*id)).or_else(|| stored.find(labels)) {
+            Some(id) => id,
+            None if stored.series_count() >= config.series_max && !always => {
                 return Err(AppendError::Full { limit: config.series_max, unit: "series" });
             }
-            let metric = self.metrics.entry(name.to_owned()).or_default();
-            metric.insert(Arc::new(labels.clone()), VecDeque::from([point]));
-            self.series += 1;
+            None => stored.begin(labels),
+        };
+        let points = &mut stored.places[id.place].points;
+        match points.back_mut() {
+            Some(last) if *last == point => return Ok(id),
+            // What was written at this instant is taken back: half a scrape is none.
+            Some(last) if last.at_ms == point.at_ms && point.value().is_none() => {
+                *last = point;
+                return Ok(id);
+            }
+            Some(last) if last.at_ms >= point.at_ms => return Err(AppendError::OutOfOrder),
+            _ => points.push_back(point),
         }
-        self.samples += 1;
-        self.newest_ms = Some(newest_ms);
-        Ok(())
+        stored.samples += 1;
+        stored.newest_ms = Some(newest_ms);
+        Ok(id)
+    }
+}
+
+impl Stored {
+    fn series_count(&self) -> usize {
+        self.places.len() - self.free.len()
+    }
+
+    fn id(&self, place: usize) -> SeriesId {
+        SeriesId { place, generation: self.places[place].generation }
+    }
+
+    fn has(&self, id: SeriesId) -> bool {
+        self.places.get(id.place).is_some_and(|it| it.generation == id.generation)
+    }
+
+    fn find(&self, labels: &Labels) -> Option<SeriesId> {
+        let metric = self.metrics.get(labels.get("__name__").unwrap_or_default())?;
+        metric.get(labels).map(|place| self.id(*place))
+    }
+
+    fn begin(&mut self, labels: &Labels) -> SeriesId {
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.places.push(Place::default());
+            self.places.len() - 1
+        });
+        let name = labels.get("__name__").unwrap_or_default().to_owned();
+        self.metrics.entry(name).or_default().insert(Arc::new(labels.clone()), place);
+        self.id(place)
     }
 
     fn expire(&mut self, oldest_ms: i64) {
-        let (mut series, mut samples) = (0, 0);
-        self.metrics.retain(|_, metric| {
-            metric.retain(|_, points| {
+        let Self { metrics, places, free, samples, .. } = self;
+        metrics.retain(|_, metric| {
+            metric.retain(|_, &mut place| {
+                let Place { points, generation } = &mut places[place];
                 let old = points.partition_point(|point| point.at_ms < oldest_ms);
                 points.drain(..old);
-                samples += points.len();
-                !points.is_empty()
+                *samples -= old;
+                let gone = points.is_empty();
+                if gone {
+                    *generation += 1;
+                    free.push(place);
+                }
+                !gone
             });
-            series += metric.len();
             !metric.is_empty()
         });
-        (self.series, self.samples) = (series, samples);
     }
 
     /// The series of a metric, or of all, by metric and labels.
@@ -213,7 +289,8 @@ impl Stored {
     ) -> impl Iterator<Item = (&'a Arc<Labels>, &'a VecDeque<Point>)> {
         let named = metric.and_then(|name| self.metrics.get(name));
         let all = metric.is_none().then(|| self.metrics.values()).into_iter().flatten();
-        named.into_iter().chain(all).flatten()
+        let series = named.into_iter().chain(all).flatten();
+        series.map(|(labels, place)| (labels, &self.places[*place].points))
     }
 }
 
@@ -276,6 +353,20 @@ mod tests {
         assert_eq!(store.append(&labels("c"), at(29), 1.0), Err(AppendError::TooOld));
         store.expire(at(91));
         assert_eq!((store.series_count(), store.sample_count()), (1, 60));
+    }
+
+    #[test]
+    fn who_knows_a_series_that_is_forgotten_writes_to_the_one_of_its_labels() {
+        let retention = Duration::from_secs(60);
+        let store = MetricStore::new(StoreConfig { retention, ..StoreConfig::default() });
+        let a = store.writer().append(None, &labels("a"), at(0), 1.0).unwrap();
+        assert_eq!(store.writer().append(Some(a), &labels("a"), at(1), 2.0), Ok(a));
+        store.expire(at(90));
+        let b = store.writer().append(None, &labels("b"), at(90), 3.0).unwrap();
+        assert_eq!((a.place, store.series_count()), (b.place, 1), "its place is taken");
+        let again = store.writer().append(Some(a), &labels("a"), at(90), 4.0).unwrap();
+        assert_ne!(again, b);
+        assert_eq!((store.series_count(), store.sample_count()), (2, 2));
     }
 
     #[test]

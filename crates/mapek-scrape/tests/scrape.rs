@@ -99,6 +99,32 @@ async fn series_end_when_they_vanish_or_the_target_is_down() {
 }
 
 #[tokio::test]
+async fn a_series_in_other_words_goes_on() {
+    let (rig, text) = (rig(StoreConfig::default()), Text::default());
+    let scraper = Scraper::builder(rig.store.clone()).target(text.target()).build().unwrap();
+    for (i, words) in [
+        "load{node=\"x\",rack=\"1\"} 1\n",
+        "load{node=\"x\",rack=\"1\"} 2\n",
+        "load{rack=\"1\",node=\"x\"} 3\n",
+        "other 1\nload {rack=\"1\", node=\"x\"} 4\n",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        text.set(words);
+        let now = at(15 * i64::try_from(i).unwrap());
+        assert!(scraper.scrape(now).await.all_up());
+        assert_eq!(rig.value("load", now).await, i as f64 + 1.0);
+    }
+    assert_eq!(rig.value("count_over_time(load[5m])", at(45)).await, 4.0);
+    // Forgotten in the meantime, and begun anew.
+    let late = at(10_000);
+    assert!(scraper.scrape(late).await.all_up());
+    assert_eq!(rig.value("load", late).await, 4.0);
+    assert_eq!(rig.value("count_over_time(load[4h])", late).await, 1.0);
+}
+
+#[tokio::test]
 async fn a_series_with_its_own_time_keeps_it_and_is_never_marked_as_ended() {
     let (rig, text) = (rig(StoreConfig::default()), Text::default());
     let scraper = Scraper::builder(rig.store.clone()).target(text.target()).build().unwrap();

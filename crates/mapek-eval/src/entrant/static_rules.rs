@@ -8,7 +8,8 @@ use std::{
 use async_trait::async_trait;
 use charter_client::CharterApi;
 use mapek_loop::WakeReason;
-use mapek_model::{Action, Component, Duration, Observation, Timestamp, Violation, later};
+use mapek_model::{Action, Duration, Labels, Observation, Timestamp, later};
+use mapek_monitor::AlertFeed;
 use serde_json::Value;
 
 use super::{
@@ -17,18 +18,19 @@ use super::{
 };
 use crate::Error;
 
-/// Runbooks that alerts trigger, as teams have them that automate what they did by hand: what is breached says what is done.
+/// Runbooks that alerts trigger, as teams have them that automate what they did by hand: the alert that fires says what is done.
 ///
-/// | Breached | Done |
+/// | Alert | Done |
 /// |---|---|
-/// | `high-validation-latency`, `validation-latency-sla`, `low-throughput`, `committee-overloaded` | half as many replicas again, up to 20 |
-/// | `high-failure-rate` | the service is restarted, gracefully |
-/// | `node-down`, `committee-quorum` | the node is restarted, or all |
-/// | `critical-violation-detected`, `policy-violations` | the policy that changed last is rolled back |
-/// | `forbidden-metric`, `forbidden-metric-spike` | four fifths of the present load are let in |
-/// | `policy-load-failure`, `policy-stale` | the service is restarted, which loads policies |
+/// | `ValidationLatencySLA`, `CommitteeOverloaded`, `CommitteeNotificationLatencySLA` | half as many replicas again, up to 20 |
+/// | `CriticalViolationDetected`, `HighViolationInvestigationRate` | the policy that changed last is rolled back |
+/// | `ForbiddenMetricSpike`, `UnusualDataRevocationActivity` | four fifths of the present load are let in |
+/// | `PolicyLoadFailure` | the service is restarted, gracefully, which loads policies |
+/// | `DataRevocationSLAViolation` | the service is restarted, gracefully |
 ///
-/// A runbook rests for five minutes after it ran. There is no diagnosis, nothing is checked, nothing is taken back.
+/// The alerts are those of Charter's operators ([`charter_rules`](crate::charter_rules)): each fires once its expression has been true for as
+/// long as its rule says, and reaches whoever listens. A runbook rests for five minutes after it ran, and runs again if its alert still
+/// fires. There is no diagnosis, nothing is checked, nothing is taken back.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct StaticRules;
 
@@ -47,32 +49,30 @@ impl Entrant for StaticRules {
             eyes: Eyes::new(&seat)?,
             hands: Hands::new(&seat),
             charter: Arc::clone(&seat.charter),
+            alerts: Arc::clone(&seat.feed),
             ran: BTreeMap::new(),
         }))
     }
 }
 
-/// What a breach calls for.
+/// What an alert calls for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Runbook {
     Scale,
     Restart,
-    RestartNode,
     RollBack,
     Throttle,
 }
 
 impl Runbook {
-    fn of(violation: &Violation) -> Option<Self> {
-        Some(match violation.expectation.as_str() {
-            "high-validation-latency"
-            | "validation-latency-sla"
-            | "low-throughput"
-            | "committee-overloaded" => Self::Scale,
-            "high-failure-rate" | "policy-load-failure" | "policy-stale" => Self::Restart,
-            "node-down" | "committee-quorum" => Self::RestartNode,
-            "critical-violation-detected" | "policy-violations" => Self::RollBack,
-            "forbidden-metric" | "forbidden-metric-spike" => Self::Throttle,
+    fn of(labels: &Labels) -> Option<Self> {
+        Some(match labels.get("alertname")? {
+            "ValidationLatencySLA" | "CommitteeOverloaded" | "CommitteeNotificationLatencySLA" => {
+                Self::Scale
+            }
+            "CriticalViolationDetected" | "HighViolationInvestigationRate" => Self::RollBack,
+            "ForbiddenMetricSpike" | "UnusualDataRevocationActivity" => Self::Throttle,
+            "PolicyLoadFailure" | "DataRevocationSLAViolation" => Self::Restart,
             _ => return None,
         })
     }
@@ -82,30 +82,24 @@ struct Automated {
     eyes: Eyes,
     hands: Hands,
     charter: Arc<dyn CharterApi>,
+    alerts: Arc<dyn AlertFeed>,
     ran: BTreeMap<Runbook, Timestamp>,
 }
 
 impl Automated {
     /// The action that a runbook comes to at the moment, if any.
-    async fn action(
-        &self,
-        runbook: Runbook,
-        violation: &Violation,
-        seen: &Observation,
-    ) -> Option<Action> {
-        let restart = |node| Action::RestartService {
-            graceful: true,
-            timeout: Duration::from_secs(30),
-            node,
-        };
+    async fn action(&self, runbook: Runbook, seen: &Observation) -> Option<Action> {
         match runbook {
             Runbook::Scale => {
                 let now = self.charter.committee().await.ok()?.value.replicas;
                 let more = now.saturating_add(now.div_ceil(2)).min(REPLICAS_MAX);
                 (more > now).then_some(Action::ScaleUp { replicas: more })
             }
-            Runbook::Restart => Some(restart(None)),
-            Runbook::RestartNode => Some(restart(node(violation))),
+            Runbook::Restart => Some(Action::RestartService {
+                graceful: true,
+                timeout: Duration::from_secs(30),
+                node: None,
+            }),
             Runbook::RollBack => {
                 let changed = seen.resources_of("policy").max_by_key(|it| (it.changed, &it.id))?;
                 let version = changed.attributes.get("version").map(text)?;
@@ -119,10 +113,6 @@ impl Automated {
     }
 }
 
-fn node(violation: &Violation) -> Option<Component> {
-    violation.component.clone().filter(|it| it.as_str().starts_with("validator-"))
-}
-
 fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
 }
@@ -131,13 +121,14 @@ fn text(value: &Value) -> String {
 impl Steering for Automated {
     async fn turn(&mut self, now: Timestamp, _: BTreeSet<WakeReason>) -> Turn {
         let seen = self.eyes.look(now).await;
+        let alerts = self.alerts.alerts(now).await.map(|it| it.alerts).unwrap_or_default();
+        let called: BTreeSet<_> = alerts.iter().filter_map(|it| Runbook::of(&it.labels)).collect();
         let mut touched = Vec::new();
-        for violation in &seen.open {
-            let Some(runbook) = Runbook::of(violation) else { continue };
+        for runbook in called {
             if self.ran.get(&runbook).is_some_and(|ran| later(*ran, COOLDOWN) > now) {
                 continue;
             }
-            if let Some(action) = self.action(runbook, violation, &seen).await {
+            if let Some(action) = self.action(runbook, &seen).await {
                 self.ran.insert(runbook, now);
                 touched.extend(self.hands.act(action, now).await);
             }

@@ -5,7 +5,7 @@ use mapek_model::{Labels, Timestamp};
 use super::{ExposedSample, Format};
 
 /// Where in the line (column from 1), and what.
-type Misread = (usize, String);
+pub(crate) type Misread = (usize, String);
 
 struct Cursor<'a> {
     line: &'a str,
@@ -82,7 +82,7 @@ impl<'a> Cursor<'a> {
 }
 
 /// Reads a line that is neither blank nor a comment.
-pub(super) fn sample(
+pub(crate) fn sample(
     line: &str,
     format: Format,
     labels_max: usize,
@@ -96,13 +96,56 @@ pub(super) fn sample(
         read_labels(&mut cursor, &mut labels, labels_max)?;
     }
     labels.insert("__name__", name);
+    let (value, at) = read_measured(&mut cursor, format)?;
+    Ok(ExposedSample { labels, value, at })
+}
+
+/// Reads what follows the series, which takes `series_len` bytes of the line.
+pub(crate) fn value(
+    line: &str,
+    series_len: usize,
+    format: Format,
+) -> Result<(f64, Option<Timestamp>), Misread> {
+    read_measured(&mut Cursor { line, rest: &line[series_len..] }, format)
+}
+
+/// How many bytes of a line name the series, if it can be read at all: two lines of one format that agree in them are of the same series.
+pub(crate) fn series_len(line: &str) -> usize {
+    let bytes = line.as_bytes();
+    let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let after = |from: usize, is: &dyn Fn(&u8) -> bool| {
+        bytes[from..].iter().position(is).map_or(bytes.len(), |more| from + more)
+    };
+    let name = after(0, &|byte| !blank(byte));
+    let name_end = after(name, &|byte| blank(byte) || *byte == b'{');
+    let open = after(name_end, &|byte| !blank(byte));
+    if bytes.get(open) != Some(&b'{') {
+        return name_end;
+    }
+    let (mut quoted, mut escaped) = (false, false);
+    for (i, byte) in bytes.iter().enumerate().skip(open) {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = quoted,
+            b'"' => quoted = !quoted,
+            b'}' if !quoted => return i + 1,
+            _ => {}
+        }
+    }
+    bytes.len()
+}
+
+fn read_measured(
+    cursor: &mut Cursor<'_>,
+    format: Format,
+) -> Result<(f64, Option<Timestamp>), Misread> {
     cursor.skip_blanks();
-    let value = read_value(&mut cursor)?;
+    let value = read_value(cursor)?;
     cursor.skip_blanks();
-    let at = read_time(&mut cursor, format)?;
+    let at = read_time(cursor, format)?;
     cursor.skip_blanks();
     if cursor.rest.is_empty() || (format == Format::OpenMetrics && cursor.rest.starts_with('#')) {
-        Ok(ExposedSample { labels, value, at })
+        Ok((value, at))
     } else {
         cursor.misread("unexpected text after the sample")
     }

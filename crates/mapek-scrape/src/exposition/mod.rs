@@ -9,6 +9,7 @@ mod line;
 use mapek_model::{Labels, Timestamp};
 
 use crate::ExpositionError;
+pub(crate) use line::{Misread, sample, series_len, value};
 
 /// Which of the two formats a text is in.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -95,10 +96,25 @@ pub fn parse_exposition(
     format: Format,
     limits: &ExpositionLimits,
 ) -> Result<Vec<ExposedSample>, ExpositionError> {
+    let mut samples = Vec::new();
+    read_lines(text, format, limits, |line| {
+        samples.push(line::sample(line, format, limits.labels_max)?);
+        Ok(())
+    })?;
+    Ok(samples)
+}
+
+/// Hands each line with a sample to `take`, which reads it.
+pub(crate) fn read_lines<'t>(
+    text: &'t str,
+    format: Format,
+    limits: &ExpositionLimits,
+    mut take: impl FnMut(&'t str) -> Result<(), Misread>,
+) -> Result<(), ExpositionError> {
     if text.len() > limits.bytes_max {
         return Err(error(1, 1, format!("longer than {} bytes", limits.bytes_max)));
     }
-    let mut samples = Vec::new();
+    let mut samples = 0;
     let mut ended = false;
     let mut last = 0;
     for (number, line) in (1..).zip(text.lines()) {
@@ -115,17 +131,16 @@ pub fn parse_exposition(
         if trimmed.is_empty() || trimmed.starts_with('#') {
             continue;
         }
-        if samples.len() == limits.samples_max {
+        if samples == limits.samples_max {
             return Err(error(number, 1, format!("more than {} samples", limits.samples_max)));
         }
-        let sample = line::sample(line, format, limits.labels_max)
-            .map_err(|(column, reason)| error(number, column, reason))?;
-        samples.push(sample);
+        samples += 1;
+        take(line).map_err(|(column, reason)| error(number, column, reason))?;
     }
     if format == Format::OpenMetrics && !ended {
         return Err(error(last + 1, 1, "the text ends without `# EOF`: it may be cut off"));
     }
-    Ok(samples)
+    Ok(())
 }
 
 fn error(line: usize, column: usize, reason: impl Into<String>) -> ExpositionError {

@@ -73,6 +73,20 @@ fn errors_say_where() {
 }
 
 #[test]
+fn a_series_is_named_up_to_the_end_of_its_labels() {
+    for (line, series) in [
+        ("a 1", "a"),
+        (" a\t1", " a"),
+        ("a {b=\"}\"} 1", "a {b=\"}\"}"),
+        ("a{b=\"\\\"}\",c=\"d\"} 1", "a{b=\"\\\"}\",c=\"d\"}"),
+        ("a{b=\"", "a{b=\""),
+        ("a", "a"),
+    ] {
+        assert_eq!(&line[..series_len(line)], series);
+    }
+}
+
+#[test]
 fn limits_hold() {
     let limits =
         ExpositionLimits { bytes_max: 60, line_bytes_max: 20, samples_max: 3, labels_max: 1 };
@@ -149,6 +163,20 @@ proptest! {
             prop_assert_eq!(a.at, b.at);
             prop_assert!(a.value.to_bits() == b.value.to_bits() || a.value.is_nan());
         }
+    }
+
+    #[test]
+    fn what_follows_the_series_can_be_read_alone(sample in any_sample(), open in any::<bool>()) {
+        let format = if open { Format::OpenMetrics } else { Format::Text };
+        let text = render(std::slice::from_ref(&sample), format);
+        let line = text.lines().next().unwrap();
+        let len = series_len(line);
+        let (number, at) = value(line, len, format).unwrap();
+        prop_assert_eq!(at, sample.at);
+        prop_assert!(number.to_bits() == sample.value.to_bits() || number.is_nan());
+        let other = format!("{} 7", &line[..len]);
+        let other = parse_exposition(&other, Format::Text, &ExpositionLimits::default()).unwrap();
+        prop_assert_eq!(&other[0].labels, &sample.labels);
     }
 
     #[test]
