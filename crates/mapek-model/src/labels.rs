@@ -72,6 +72,19 @@ impl Labels {
         self.0.iter().map(|(name, value)| (name.as_ref(), value.as_ref()))
     }
 
+    /// Those whose names are `wanted`. Names and values are shared with these.
+    ///
+    /// ```
+    /// use mapek_model::Labels;
+    ///
+    /// let labels = Labels::from_iter([("job", "charter"), ("node", "a")]);
+    /// assert_eq!(labels.filtered(|name| name == "node").to_string(), r#"{node="a"}"#);
+    /// ```
+    #[must_use]
+    pub fn filtered(&self, wanted: impl Fn(&str) -> bool) -> Self {
+        Self(self.0.iter().filter(|(name, _)| wanted(name)).cloned().collect())
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -281,7 +281,9 @@ impl Scraper {
             match seen.write(&mut writer, &reading, time) {
                 Ok(()) => {}
                 Err(AppendError::OutOfOrder | AppendError::TooOld) => report.dropped += 1,
-                Err(source @ AppendError::Full { .. }) => return Err(ScrapeError::Store { source }),
+                Err(source @ AppendError::Full { .. }) => {
+                    return Err(ScrapeError::Store { source });
+                }
             }
         }
         seen.end_others(&mut writer, at);

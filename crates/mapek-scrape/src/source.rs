@@ -143,11 +143,13 @@ impl MetricSource for EmbeddedSource {
     }
 }
 
-type Found = BTreeMap<Arc<Labels>, Vec<Sample>>;
+type Found = BTreeMap<Labels, Vec<Sample>>;
 
 fn collect(found: &mut Found, at_ms: i64, value: Value, instant: bool) -> Result<(), Fault> {
     match value {
-        Value::Scalar(value) => found.entry(Arc::default()).or_default().push(sample(at_ms, value)),
+        Value::Scalar(value) => {
+            found.entry(Labels::default()).or_default().push(sample(at_ms, value))
+        }
         Value::Vector(elements) => {
             for element in elements {
                 found.entry(element.labels).or_default().push(sample(at_ms, element.value));
@@ -177,9 +179,6 @@ fn sample(at_ms: i64, value: f64) -> Sample {
 }
 
 fn answer(found: Found) -> Answer {
-    let series = found
-        .into_iter()
-        .map(|(labels, samples)| Series { labels: Arc::unwrap_or_clone(labels), samples })
-        .collect();
+    let series = found.into_iter().map(|(labels, samples)| Series { labels, samples }).collect();
     Answer { series, quality: Quality::fresh() }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::Duration,
 };
 
@@ -73,7 +73,7 @@ pub struct MetricStore {
 #[derive(Debug, Default)]
 pub(crate) struct Stored {
     /// Where each series of a metric is.
-    metrics: BTreeMap<String, BTreeMap<Arc<Labels>, usize>>,
+    metrics: BTreeMap<String, BTreeMap<Labels, usize>>,
     places: Vec<Place>,
     free: Vec<usize>,
     samples: usize,
@@ -83,8 +83,18 @@ pub(crate) struct Stored {
 /// Room for the samples of a series, and which of those that have been there it is.
 #[derive(Debug, Default)]
 struct Place {
+    nameless: Labels,
     points: VecDeque<Point>,
     generation: u64,
+}
+
+/// A series as it is stored.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StoredSeries<'a> {
+    pub(crate) labels: &'a Labels,
+    /// The labels without the name of the metric.
+    pub(crate) nameless: &'a Labels,
+    pub(crate) points: &'a VecDeque<Point>,
 }
 
 /// Which series it was: for whoever writes to the same ones again and again. Once the series is forgotten it means nothing.
@@ -258,8 +268,9 @@ impl Stored {
             self.places.push(Place::default());
             self.places.len() - 1
         });
+        self.places[place].nameless = labels.filtered(|name| name != "__name__");
         let name = labels.get("__name__").unwrap_or_default().to_owned();
-        self.metrics.entry(name).or_default().insert(Arc::new(labels.clone()), place);
+        self.metrics.entry(name).or_default().insert(labels.clone(), place);
         self.id(place)
     }
 
@@ -267,7 +278,7 @@ impl Stored {
         let Self { metrics, places, free, samples, .. } = self;
         metrics.retain(|_, metric| {
             metric.retain(|_, &mut place| {
-                let Place { points, generation } = &mut places[place];
+                let Place { points, generation, .. } = &mut places[place];
                 let old = points.partition_point(|point| point.at_ms < oldest_ms);
                 points.drain(..old);
                 *samples -= old;
@@ -285,12 +296,15 @@ impl Stored {
     /// The series of a metric, or of all, by metric and labels.
     pub(crate) fn series<'a>(
         &'a self,
-        metric: Option<&'a str>,
-    ) -> impl Iterator<Item = (&'a Arc<Labels>, &'a VecDeque<Point>)> {
+        metric: Option<&str>,
+    ) -> impl Iterator<Item = StoredSeries<'a>> + use<'a> {
         let named = metric.and_then(|name| self.metrics.get(name));
         let all = metric.is_none().then(|| self.metrics.values()).into_iter().flatten();
         let series = named.into_iter().chain(all).flatten();
-        series.map(|(labels, place)| (labels, &self.places[*place].points))
+        series.map(|(labels, place)| {
+            let Place { nameless, points, .. } = &self.places[*place];
+            StoredSeries { labels, nameless, points }
+        })
     }
 }
 
@@ -375,7 +389,7 @@ mod tests {
         store.append(&labels("a"), at(0), f64::NAN).unwrap();
         store.mark_stale(&labels("a"), at(1)).unwrap();
         let read = store.read();
-        let (_, points) = read.series(Some("a")).next().unwrap();
+        let points = read.series(Some("a")).next().unwrap().points;
         assert!(points[0].value().unwrap().is_nan());
         assert_eq!(points[1].value(), None);
     }
@@ -387,7 +401,7 @@ mod tests {
         store.mark_stale(&labels("a"), at(0)).unwrap();
         assert_eq!(store.mark_stale(&labels("a"), at(-1)), Err(AppendError::OutOfOrder));
         let read = store.read();
-        let (_, points) = read.series(Some("a")).next().unwrap();
+        let points = read.series(Some("a")).next().unwrap().points;
         assert_eq!((points.len(), points[0].value()), (1, None));
     }
 

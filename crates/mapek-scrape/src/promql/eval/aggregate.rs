@@ -1,6 +1,6 @@
 //! Aggregations over the elements of a vector.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use mapek_model::Labels;
 use promql_parser::parser::{AggregateExpr, LabelModifier, token};
@@ -9,7 +9,7 @@ use super::{Element, Fault, Moment, Value, labels::check_name, stats};
 
 type Groups = BTreeMap<Labels, Vec<Element>>;
 
-impl Moment<'_> {
+impl Moment<'_, '_> {
     pub(super) fn aggregate(self, it: &AggregateExpr) -> Result<Vec<Element>, Fault> {
         let param = it.param.as_ref().map(|param| self.eval(param)).transpose()?;
         let elements = self.vector(&it.expr)?;
@@ -36,15 +36,11 @@ impl Moment<'_> {
 fn group(labels: &Labels, modifier: Option<&LabelModifier>) -> Labels {
     match modifier {
         None => Labels::default(),
-        Some(LabelModifier::Include(by)) => by
-            .labels
-            .iter()
-            .filter_map(|name| labels.get(name).map(|value| (name.as_str(), value)))
-            .collect(),
+        Some(LabelModifier::Include(by)) => {
+            labels.filtered(|name| by.labels.iter().any(|it| it == name))
+        }
         Some(LabelModifier::Exclude(without)) => labels
-            .iter()
-            .filter(|(name, _)| *name != "__name__" && !without.labels.iter().any(|it| it == name))
-            .collect(),
+            .filtered(|name| name != "__name__" && !without.labels.iter().any(|it| it == name)),
     }
 }
 
@@ -53,7 +49,7 @@ fn fold(groups: Groups, function: impl Fn(&[f64]) -> f64) -> Vec<Element> {
         .into_iter()
         .map(|(labels, elements)| {
             let values: Vec<f64> = elements.iter().map(|it| it.value).collect();
-            Element { labels: Arc::new(labels), value: function(&values) }
+            Element { labels, value: function(&values) }
         })
         .collect()
 }
@@ -109,7 +105,7 @@ fn count_values(groups: Groups, label: &str) -> Result<Vec<Element>, Fault> {
             *counts.entry(labels).or_default() += 1.0;
         }
     }
-    let element = |(labels, value)| Element { labels: Arc::new(labels), value };
+    let element = |(labels, value)| Element { labels, value };
     Ok(counts.into_iter().map(element).collect())
 }
 

@@ -1,16 +1,13 @@
 //! Binary operators.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use mapek_model::Labels;
 use promql_parser::parser::{BinaryExpr, LabelModifier, VectorMatchCardinality, token};
 
 use super::{Element, Fault, Moment, Value, drop_name, stats, unique};
 
-impl Moment<'_> {
+impl Moment<'_, '_> {
     pub(super) fn binary(self, it: &BinaryExpr) -> Result<Value, Fault> {
         let (left, right) = (self.eval(&it.lhs)?, self.eval(&it.rhs)?);
         let operator = Operator { id: it.op.id(), bool: it.return_bool() };
@@ -134,7 +131,7 @@ impl<'a> Matching<'a> {
             let listed = self.labels.iter().any(|it| it == name);
             if self.on { listed } else { !listed && name != "__name__" }
         };
-        labels.iter().filter(|(name, _)| wanted(name)).collect()
+        labels.filtered(wanted)
     }
 
     fn keys(&self, elements: &[Element]) -> BTreeSet<Labels> {
@@ -212,30 +209,19 @@ impl<'a> Matching<'a> {
         Ok(ones)
     }
 
-    fn result_labels(
-        &self,
-        operator: Operator,
-        mut labels: Arc<Labels>,
-        one: &Labels,
-    ) -> Arc<Labels> {
+    fn result_labels(&self, operator: Operator, mut labels: Labels, one: &Labels) -> Labels {
         if operator.renames() {
             drop_name(&mut labels);
         }
         let include = match self.cardinality {
             VectorMatchCardinality::OneToOne => {
-                return Arc::new(
-                    labels
-                        .iter()
-                        .filter(|(name, _)| self.on == self.labels.iter().any(|it| it == name))
-                        .collect(),
-                );
+                return labels.filtered(|name| self.on == self.labels.iter().any(|it| it == name));
             }
             VectorMatchCardinality::ManyToOne(include)
             | VectorMatchCardinality::OneToMany(include) => &include.labels,
             VectorMatchCardinality::ManyToMany => return labels,
         };
         for name in include {
-            let labels = Arc::make_mut(&mut labels);
             match one.get(name) {
                 Some(value) => labels.insert(name.clone(), value),
                 None => labels.remove(name),

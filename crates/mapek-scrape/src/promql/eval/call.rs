@@ -1,14 +1,13 @@
 //! Calls of functions.
 
-use std::sync::Arc;
-
 use mapek_model::Labels;
 use promql_parser::parser::{Call, Expr};
 
 use super::{
-    Element, Fault, Moment, Run, Value, drop_name, histogram, labels, math, seconds, stats, unique,
+    Element, Fault, Moment, Value, histogram, labels, math, seconds, stats, unique,
     window::{self, Window},
 };
+use crate::store::StoredSeries;
 
 /// Functions that are neither of a window alone nor of one number.
 const OTHERS: [&str; 21] = [
@@ -42,7 +41,7 @@ pub(in crate::promql) fn is_known(name: &str) -> bool {
     simple || (OTHERS.contains(&name) && !matches!(name, "start" | "end"))
 }
 
-impl Moment<'_> {
+impl Moment<'_, '_> {
     pub(super) fn call(self, call: &Call) -> Result<Value, Fault> {
         let name = call.func.name;
         let args = Args(&call.args.args);
@@ -58,7 +57,7 @@ impl Moment<'_> {
             "pi" => Ok(Value::Scalar(std::f64::consts::PI)),
             "vector" => {
                 let value = self.scalar(args.get(0)?)?;
-                Ok(Value::Vector(vec![Element { labels: Arc::default(), value }]))
+                Ok(Value::Vector(vec![Element { labels: Labels::default(), value }]))
             }
             "scalar" => Ok(Value::Scalar(match self.vector(args.get(0)?)?.as_slice() {
                 [only] => only.value,
@@ -128,12 +127,10 @@ impl Moment<'_> {
     ) -> Result<Value, Fault> {
         let matrix = self.matrix(expr)?;
         let mut elements = Vec::with_capacity(matrix.runs.len());
-        for Run { labels, points } in &matrix.runs {
-            let Some(value) = function(Window::new(&matrix, points, self.at_ms)) else { continue };
-            let mut labels = labels.clone();
-            if !keep_name {
-                drop_name(&mut labels);
-            }
+        for run in &matrix.runs {
+            let window = Window::new(&matrix, &run.points, self.at_ms);
+            let Some(value) = function(window) else { continue };
+            let labels = if keep_name { run.labels.clone() } else { run.nameless() };
             elements.push(Element { labels, value });
         }
         unique(elements).map(Value::Vector)
@@ -169,9 +166,9 @@ impl Moment<'_> {
         let Expr::VectorSelector(selector) = inner else {
             return self.each(expr, |_| seconds(self.at_ms));
         };
-        let stamp = |(mut labels, at_ms, _): (Arc<Labels>, i64, f64)| {
-            drop_name(&mut labels);
-            Element { labels, value: seconds(at_ms) }
+        let stamp = |(series, at_ms, _): (StoredSeries<'_>, _, _)| Element {
+            labels: series.nameless.clone(),
+            value: seconds(at_ms),
         };
         unique(self.latest_points(selector)?.into_iter().map(stamp).collect()).map(Value::Vector)
     }
@@ -212,6 +209,6 @@ fn absent(expr: &Expr, present: bool) -> Value {
     if present {
         return Value::Vector(Vec::new());
     }
-    let labels = Arc::new(labels::asked_for(expr));
+    let labels = labels::asked_for(expr);
     Value::Vector(vec![Element { labels, value: 1.0 }])
 }

@@ -1,6 +1,6 @@
 //! Quantiles of classic histograms: counters of buckets with an upper bound in the label `le`.
 
-use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
+use std::{cmp::Ordering, collections::BTreeMap};
 
 use mapek_model::Labels;
 
@@ -18,14 +18,12 @@ pub(super) fn quantiles(q: f64, elements: Vec<Element>) -> Vec<Element> {
     for element in elements {
         let bound = element.labels.get("le").and_then(|le| le.parse().ok());
         let Some(bound) = bound else { continue };
-        let mut labels = Arc::unwrap_or_clone(element.labels);
-        labels.remove("le");
-        labels.remove("__name__");
+        let labels = element.labels.filtered(|name| !matches!(name, "le" | "__name__"));
         histograms.entry(labels).or_default().push(Bucket { bound, count: element.value });
     }
     histograms
         .into_iter()
-        .map(|(labels, buckets)| Element { labels: Arc::new(labels), value: quantile(q, buckets) })
+        .map(|(labels, buckets)| Element { labels, value: quantile(q, buckets) })
         .collect()
 }
 

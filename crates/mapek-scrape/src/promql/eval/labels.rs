@@ -1,7 +1,5 @@
 //! Functions that make labels.
 
-use std::sync::Arc;
-
 use mapek_model::Labels;
 use promql_parser::{label::MatchOp, parser::Expr};
 use regex::Regex;
@@ -69,7 +67,7 @@ pub(super) fn asked_for(expr: &Expr) -> Labels {
 }
 
 fn set(element: &mut Element, name: &str, value: String) {
-    let labels = Arc::make_mut(&mut element.labels);
+    let labels = &mut element.labels;
     if value.is_empty() {
         labels.remove(name);
     } else {

@@ -13,12 +13,16 @@ mod select;
 mod stats;
 mod window;
 
-use std::{cell::Cell, collections::BTreeSet, sync::Arc};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeSet,
+    rc::Rc,
+};
 
 use mapek_model::Labels;
-use promql_parser::parser::Expr;
+use promql_parser::parser::{Expr, VectorSelector};
 
-use crate::store::Stored;
+use crate::store::{Stored, StoredSeries};
 
 pub(super) use call::is_known;
 
@@ -70,7 +74,7 @@ pub(crate) enum Value {
 /// One element of an instant vector.
 #[derive(Debug, Clone)]
 pub(crate) struct Element {
-    pub(crate) labels: Arc<Labels>,
+    pub(crate) labels: Labels,
     pub(crate) value: f64,
 }
 
@@ -93,8 +97,16 @@ pub(crate) struct Matrix {
 /// The samples of one series in a window: milliseconds since 1970, and values. Never empty.
 #[derive(Debug)]
 pub(crate) struct Run {
-    pub(crate) labels: Arc<Labels>,
+    pub(crate) labels: Labels,
+    /// The same without a name, where that is known.
+    nameless: Option<Labels>,
     pub(crate) points: Vec<(i64, f64)>,
+}
+
+impl Run {
+    fn nameless(&self) -> Labels {
+        self.nameless.clone().unwrap_or_else(|| self.labels.filtered(|name| name != "__name__"))
+    }
 }
 
 /// The evaluation of one query, at all its instants.
@@ -105,14 +117,19 @@ pub(crate) struct Evaluation<'a> {
     /// First and last instant of the query, for `@ start()` and `@ end()`.
     span: (i64, i64),
     work_left: Cell<u64>,
+    /// What selectors match, by where they are in the expression.
+    matched: RefCell<Vec<Matched<'a>>>,
 }
+
+type Matched<'a> = (*const VectorSelector, Rc<[StoredSeries<'a>]>);
 
 impl<'a> Evaluation<'a> {
     pub(crate) fn new(stored: &'a Stored, options: Options, span: (i64, i64)) -> Self {
-        Self { stored, options, span, work_left: Cell::new(WORK_MAX) }
+        let matched = RefCell::default();
+        Self { stored, options, span, work_left: Cell::new(WORK_MAX), matched }
     }
 
-    pub(crate) fn at(&self, at_ms: i64) -> Moment<'_> {
+    pub(crate) fn at(&self, at_ms: i64) -> Moment<'_, 'a> {
         Moment { evaluation: self, at_ms }
     }
 
@@ -125,12 +142,12 @@ impl<'a> Evaluation<'a> {
 
 /// The evaluation at one instant.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Moment<'a> {
-    evaluation: &'a Evaluation<'a>,
+pub(crate) struct Moment<'e, 'a> {
+    evaluation: &'e Evaluation<'a>,
     at_ms: i64,
 }
 
-impl Moment<'_> {
+impl Moment<'_, '_> {
     pub(crate) fn eval(self, expr: &Expr) -> Result<Value, Fault> {
         match expr {
             Expr::NumberLiteral(it) => Ok(Value::Scalar(it.val)),
@@ -183,16 +200,20 @@ impl Moment<'_> {
     }
 }
 
-fn drop_name(labels: &mut Arc<Labels>) {
+fn drop_name(labels: &mut Labels) {
     if labels.get("__name__").is_some() {
-        Arc::make_mut(labels).remove("__name__");
+        *labels = labels.filtered(|name| name != "__name__");
     }
 }
 
 /// Two elements with the same labels cannot be told apart: Prometheus refuses them.
 fn unique(elements: Vec<Element>) -> Result<Vec<Element>, Fault> {
+    // Most come in the order of their labels.
+    if elements.windows(2).all(|pair| pair[0].labels < pair[1].labels) {
+        return Ok(elements);
+    }
     let mut seen = BTreeSet::new();
-    if elements.len() > 1 && !elements.iter().all(|it| seen.insert(&it.labels)) {
+    if !elements.iter().all(|it| seen.insert(&it.labels)) {
         return Err(Fault::refused("two series of the result have the same labels"));
     }
     Ok(elements)

@@ -1,37 +1,38 @@
 //! Selectors: the latest sample, the samples of a window, and the steps of a subquery.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-    time::UNIX_EPOCH,
-};
+use std::{collections::BTreeMap, rc::Rc, time::UNIX_EPOCH};
 
 use mapek_model::Labels;
 use promql_parser::parser::{AtModifier, MatrixSelector, Offset, SubqueryExpr, VectorSelector};
 
 use super::{Element, Fault, Matrix, Moment, Run, Value};
-use crate::store::{Point, as_ms};
+use crate::store::{StoredSeries, as_ms};
 
-impl<'a> Moment<'a> {
+impl<'a> Moment<'_, 'a> {
     /// The latest sample of each series that is not too old and has not ended, under the time of evaluation.
     pub(super) fn latest(self, selector: &VectorSelector) -> Result<Vec<Element>, Fault> {
         let found = self.latest_points(selector)?;
-        Ok(found.into_iter().map(|(labels, _, value)| Element { labels, value }).collect())
+        let element = |(series, _, value): (StoredSeries<'_>, _, _)| Element {
+            labels: series.labels.clone(),
+            value,
+        };
+        Ok(found.into_iter().map(element).collect())
     }
 
     /// The same with the samples' own times.
     pub(super) fn latest_points(
         self,
         selector: &VectorSelector,
-    ) -> Result<Vec<(Arc<Labels>, i64, f64)>, Fault> {
+    ) -> Result<Vec<(StoredSeries<'a>, i64, f64)>, Fault> {
         let to_ms = self.reference(selector.at.as_ref(), selector.offset.as_ref());
         let from_ms = to_ms.saturating_sub(self.evaluation.options.lookback_ms);
         let mut found = Vec::new();
-        for (labels, points) in self.matching(selector) {
+        for &series in &*self.matching(selector) {
+            let points = series.points;
             let after = points.partition_point(|point| point.at_ms <= to_ms);
             let Some(point) = after.checked_sub(1).map(|last| points[last]) else { continue };
             if let Some(value) = point.value().filter(|_| point.at_ms >= from_ms) {
-                found.push((labels.clone(), point.at_ms, value));
+                found.push((series, point.at_ms, value));
             }
         }
         self.evaluation.spend(found.len() as u64 + 1)?;
@@ -42,7 +43,8 @@ impl<'a> Moment<'a> {
         let to_ms = self.reference(selector.vs.at.as_ref(), selector.vs.offset.as_ref());
         let from_ms = to_ms.saturating_sub(as_ms(selector.range));
         let mut runs = Vec::new();
-        for (labels, points) in self.matching(&selector.vs) {
+        for series in &*self.matching(&selector.vs) {
+            let points = series.points;
             let begin = points.partition_point(|point| point.at_ms < from_ms);
             let end = points.partition_point(|point| point.at_ms <= to_ms);
             self.evaluation.spend(end.saturating_sub(begin) as u64 + 1)?;
@@ -51,7 +53,8 @@ impl<'a> Moment<'a> {
                 .filter_map(|point| point.value().map(|value| (point.at_ms, value)))
                 .collect();
             if !points.is_empty() {
-                runs.push(Run { labels: labels.clone(), points });
+                let nameless = Some(series.nameless.clone());
+                runs.push(Run { labels: series.labels.clone(), nameless, points });
             }
         }
         Ok(Matrix { runs, from_ms, to_ms })
@@ -69,7 +72,7 @@ impl<'a> Moment<'a> {
         let first = if first < from_ms { first.saturating_add(step_ms) } else { first };
         let steps = to_ms.saturating_sub(first) / step_ms;
         self.evaluation.spend(steps.unsigned_abs())?;
-        let mut found: BTreeMap<Arc<Labels>, Vec<(i64, f64)>> = BTreeMap::new();
+        let mut found: BTreeMap<Labels, Vec<(i64, f64)>> = BTreeMap::new();
         let mut at_ms = first;
         while at_ms <= to_ms {
             match self.evaluation.at(at_ms).eval(&subquery.expr)? {
@@ -82,8 +85,8 @@ impl<'a> Moment<'a> {
             }
             at_ms = at_ms.saturating_add(step_ms);
         }
-        let runs = found.into_iter().map(|(labels, points)| Run { labels, points }).collect();
-        Ok(Matrix { runs, from_ms, to_ms })
+        let run = |(labels, points)| Run { labels, nameless: None, points };
+        Ok(Matrix { runs: found.into_iter().map(run).collect(), from_ms, to_ms })
     }
 
     /// The instant that a selector looks at.
@@ -104,16 +107,20 @@ impl<'a> Moment<'a> {
         }
     }
 
-    fn matching<'s>(
-        self,
-        selector: &'s VectorSelector,
-    ) -> impl Iterator<Item = (&'s Arc<Labels>, &'s VecDeque<Point>)>
-    where
-        'a: 's,
-    {
+    /// What a selector matches does not change within an evaluation, however many instants it has.
+    fn matching(self, selector: &VectorSelector) -> Rc<[StoredSeries<'a>]> {
+        let mut matched = self.evaluation.matched.borrow_mut();
+        let this = std::ptr::from_ref(selector);
+        if let Some((_, series)) = matched.iter().find(|(known, _)| std::ptr::eq(*known, this)) {
+            return Rc::clone(series);
+        }
         let matchers = &selector.matchers.matchers;
-        self.evaluation.stored.series(selector.name.as_deref()).filter(move |(labels, _)| {
-            matchers.iter().all(|it| it.is_match(labels.get(&it.name).unwrap_or_default()))
-        })
+        let matches = |it: &StoredSeries<'_>| {
+            matchers.iter().all(|m| m.is_match(it.labels.get(&m.name).unwrap_or_default()))
+        };
+        let all = self.evaluation.stored.series(selector.name.as_deref());
+        let series: Rc<[_]> = all.filter(matches).collect();
+        matched.push((this, Rc::clone(&series)));
+        series
     }
 }
