@@ -1,5 +1,7 @@
 //! The store as a source of metrics for the monitor.
 
+mod course;
+
 use std::{
     collections::BTreeMap,
     fmt,
@@ -14,9 +16,11 @@ use promql_parser::parser::Expr;
 
 use crate::{
     MetricStore,
-    promql::{self, Evaluation, Fault, Options, Value},
+    promql::{self, Element, Evaluation, Fault, Options, Run, Value},
     store::{as_ms, floor_ms},
 };
+
+use course::Courses;
 
 /// Most evaluations of one range, as in Prometheus.
 const POINTS_MAX: i64 = 11_000;
@@ -35,6 +39,7 @@ pub struct EmbeddedSource {
     store: Arc<MetricStore>,
     options: Options,
     parsed: Mutex<BTreeMap<String, Arc<Expr>>>,
+    courses: Mutex<Courses>,
 }
 
 impl fmt::Debug for EmbeddedSource {
@@ -48,7 +53,13 @@ impl EmbeddedSource {
     /// step of its own takes steps of a minute.
     #[must_use]
     pub fn new(name: SourceName, store: Arc<MetricStore>) -> Self {
-        Self { name, store, options: Options::default(), parsed: Mutex::default() }
+        Self {
+            name,
+            store,
+            options: Options::default(),
+            parsed: Mutex::default(),
+            courses: Mutex::default(),
+        }
     }
 
     /// How old a sample may be that answers an instant query (`--query.lookback-delta`).
@@ -91,23 +102,6 @@ impl EmbeddedSource {
             }
         }
     }
-
-    fn evaluate(
-        &self,
-        query: &Query,
-        times: impl Iterator<Item = i64>,
-        span: (i64, i64),
-        mut take: impl FnMut(i64, Value) -> Result<(), Fault>,
-    ) -> Result<(), Error> {
-        let expr = self.parsed(query)?;
-        let stored = self.store.read();
-        let evaluation = Evaluation::new(&stored, self.options, span);
-        for at_ms in times {
-            let value = evaluation.at(at_ms).eval(&expr);
-            value.and_then(|value| take(at_ms, value)).map_err(|fault| self.fault(query, fault))?;
-        }
-        Ok(())
-    }
 }
 
 #[async_trait]
@@ -118,11 +112,11 @@ impl MetricSource for EmbeddedSource {
 
     async fn instant(&self, query: &Query, at: Timestamp) -> Result<Answer, Error> {
         let at_ms = floor_ms(at);
-        let mut found = BTreeMap::new();
-        self.evaluate(query, std::iter::once(at_ms), (at_ms, at_ms), |at_ms, value| {
-            collect(&mut found, at_ms, value, true)
-        })?;
-        Ok(answer(found))
+        let expr = self.parsed(query)?;
+        let stored = self.store.read();
+        let value = Evaluation::new(&stored, self.options, (at_ms, at_ms)).at(at_ms).eval(&expr);
+        let found = value.and_then(|value| at_instant(at_ms, value));
+        Ok(answer(found.map_err(|fault| self.fault(query, fault))?))
     }
 
     async fn range(&self, query: &Query, span: Span, step: Duration) -> Result<Answer, Error> {
@@ -134,39 +128,47 @@ impl MetricSource for EmbeddedSource {
             let reason = format!("the step is too small: more than {POINTS_MAX} evaluations");
             return Err(self.refused(query, reason));
         }
-        let times = (0..=(to - from) / step).map(|i| from + i * step);
+        let expr = self.parsed(query)?;
+        let stored = self.store.read();
+        let evaluation = Evaluation::new(&stored, self.options, (from, to));
+        let mut courses = self.courses.lock().unwrap_or_else(PoisonError::into_inner);
+        let course = courses.of(query, &expr, &stored, from);
         let mut found = BTreeMap::new();
-        self.evaluate(query, times, (from, to), |at_ms, value| {
-            collect(&mut found, at_ms, value, false)
-        })?;
+        for at_ms in (0..=(to - from) / step).map(|i| from + i * step) {
+            let elements = course.at(at_ms, || instant_vector(evaluation.at(at_ms).eval(&expr)?));
+            for element in &*elements.map_err(|fault| self.fault(query, fault))? {
+                let samples = found.entry(element.labels.clone()).or_insert_with(Vec::new);
+                samples.push(sample(at_ms, element.value));
+            }
+        }
         Ok(answer(found))
     }
 }
 
 type Found = BTreeMap<Labels, Vec<Sample>>;
 
-fn collect(found: &mut Found, at_ms: i64, value: Value, instant: bool) -> Result<(), Fault> {
+/// What an instant query answers.
+fn at_instant(at_ms: i64, value: Value) -> Result<Found, Fault> {
+    let Value::Matrix(matrix) = value else {
+        let elements = instant_vector(value)?.into_iter();
+        let one = |it: Element| (it.labels, vec![sample(at_ms, it.value)]);
+        return Ok(elements.map(one).collect());
+    };
+    let samples = |run: Run| {
+        let samples = run.points.iter().map(|&(at_ms, value)| sample(at_ms, value)).collect();
+        (run.labels, samples)
+    };
+    Ok(matrix.runs.into_iter().map(samples).collect())
+}
+
+/// What a range query answers for one of its instants.
+fn instant_vector(value: Value) -> Result<Vec<Element>, Fault> {
     match value {
-        Value::Scalar(value) => {
-            found.entry(Labels::default()).or_default().push(sample(at_ms, value))
-        }
-        Value::Vector(elements) => {
-            for element in elements {
-                found.entry(element.labels).or_default().push(sample(at_ms, element.value));
-            }
-        }
-        Value::Matrix(matrix) if instant => {
-            for run in matrix.runs {
-                let samples = run.points.iter().map(|&(at_ms, value)| sample(at_ms, value));
-                found.entry(run.labels).or_default().extend(samples);
-            }
-        }
-        Value::Matrix(_) => {
-            return Err(Fault::refused("a range of a range vector; wrap it in a function"));
-        }
-        Value::Text(_) => return Err(Fault::refused("the expression answers a text")),
+        Value::Scalar(value) => Ok(vec![Element { labels: Labels::default(), value }]),
+        Value::Vector(elements) => Ok(elements),
+        Value::Matrix(_) => Err(Fault::refused("a range of a range vector; wrap it in a function")),
+        Value::Text(_) => Err(Fault::refused("the expression answers a text")),
     }
-    Ok(())
 }
 
 fn sample(at_ms: i64, value: f64) -> Sample {
@@ -182,3 +184,6 @@ fn answer(found: Found) -> Answer {
     let series = found.into_iter().map(|(labels, samples)| Series { labels, samples }).collect();
     Answer { series, quality: Quality::fresh() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,9 @@ use mapek_model::{Labels, Timestamp};
 
 use crate::AppendError;
 
+/// Changes that are remembered: more than are made between two cycles, each of some targets' scrapes.
+const CHANGES_MAX: usize = 256;
+
 /// How much a [`MetricStore`] keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoreConfig {
@@ -78,6 +81,10 @@ pub(crate) struct Stored {
     free: Vec<usize>,
     samples: usize,
     newest_ms: Option<i64>,
+    /// How often it was written to.
+    writes: u64,
+    /// From when on the last writes changed what is stored, oldest first.
+    changes: VecDeque<i64>,
 }
 
 /// Room for the samples of a series, and which of those that have been there it is.
@@ -156,7 +163,7 @@ impl MetricStore {
     /// To write many samples, of which readers see all or none.
     pub(crate) fn writer(&self) -> Writer<'_> {
         let stored = self.inner.write().unwrap_or_else(PoisonError::into_inner);
-        Writer { config: &self.config, stored }
+        Writer { config: &self.config, stored, oldest_ms: i64::MAX }
     }
 
     /// Forgets what is older than the retention at `now`.
@@ -186,6 +193,21 @@ impl MetricStore {
 pub(crate) struct Writer<'a> {
     config: &'a StoreConfig,
     stored: RwLockWriteGuard<'a, Stored>,
+    /// The oldest instant that was written.
+    oldest_ms: i64,
+}
+
+impl Drop for Writer<'_> {
+    fn drop(&mut self) {
+        if self.oldest_ms == i64::MAX {
+            return;
+        }
+        self.stored.writes += 1;
+        self.stored.changes.push_back(self.oldest_ms);
+        if self.stored.changes.len() > CHANGES_MAX {
+            self.stored.changes.pop_front();
+        }
+    }
 }
 
 impl Writer<'_> {
@@ -213,7 +235,7 @@ impl Writer<'_> {
         point: Point,
         always: bool,
     ) -> Result<SeriesId, AppendError> {
-        let Self { config, stored } = self;
+        let Self { config, stored, oldest_ms } = self;
         let newest_ms = stored.newest_ms.map_or(point.at_ms, |newest| newest.max(point.at_ms));
         if point.at_ms < newest_ms.saturating_sub(as_ms(config.retention)) {
             return Err(AppendError::TooOld);
@@ -228,6 +250,7 @@ impl Writer<'_> {
             }
             None => stored.begin(labels),
         };
+        *oldest_ms = point.at_ms.min(*oldest_ms);
         let points = &mut stored.places[id.place].points;
         match points.back_mut() {
             Some(last) if *last == point => return Ok(id),
@@ -248,6 +271,20 @@ impl Writer<'_> {
 impl Stored {
     fn series_count(&self) -> usize {
         self.places.len() - self.free.len()
+    }
+
+    /// How often it was written to.
+    pub(crate) fn writes(&self) -> u64 {
+        self.writes
+    }
+
+    /// The first instant of which it may hold something else than after `writes`; none if it holds the same.
+    pub(crate) fn changed_since(&self, writes: u64) -> Option<i64> {
+        let newer = usize::try_from(self.writes.saturating_sub(writes)).unwrap_or(usize::MAX);
+        match self.changes.len().checked_sub(newer) {
+            Some(known) => self.changes.range(known..).copied().min(),
+            None => Some(i64::MIN),
+        }
     }
 
     fn id(&self, place: usize) -> SeriesId {

@@ -14,7 +14,7 @@ use promql_parser::parser::{Expr, Function, register_extra_functions, value::Val
 use crate::PromqlError;
 
 pub use conform::conforms;
-pub(crate) use eval::{Evaluation, Fault, Options, Value};
+pub(crate) use eval::{Element, Evaluation, Fault, Options, Run, Value};
 
 /// Deepest nesting that is evaluated: by hand nobody gets to a fifth of it, and the stack holds it in any thread.
 const DEPTH_MAX: usize = 64;
