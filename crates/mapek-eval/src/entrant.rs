@@ -1,9 +1,12 @@
 //! Who steers: the loop, or something to hold it against.
 
 mod looped;
+mod moves;
 mod nothing;
 mod oracle;
 mod plain;
+mod random;
+mod seed_formulas;
 mod static_rules;
 
 use std::{collections::BTreeSet, fmt, sync::Arc};
@@ -19,6 +22,8 @@ use crate::{Error, Look, Scenario};
 pub use looped::{BuildLoop, Looped};
 pub use nothing::Nothing;
 pub use oracle::Oracle;
+pub use random::Random;
+pub use seed_formulas::SeedFormulas;
 pub use static_rules::StaticRules;
 
 /// Somebody who can take a seat in any scenario.
@@ -30,6 +35,11 @@ pub use static_rules::StaticRules;
 pub trait Entrant: fmt::Debug + Send + Sync {
     /// What tables and files call it: kebab-case.
     fn name(&self) -> &str;
+
+    /// Whether it takes part in `scenario`; in all of them, unless it says so.
+    fn plays(&self, _scenario: &Scenario) -> bool {
+        true
+    }
 
     /// Sits down.
     ///

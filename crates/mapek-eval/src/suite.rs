@@ -47,7 +47,20 @@ impl Suite {
     /// How many runs it has.
     #[must_use]
     pub fn runs(&self) -> usize {
-        self.scenarios.len() * self.seeds.len() * self.entrants.len()
+        self.plan().len()
+    }
+
+    /// Each run: scenario, seed and entrant, by place.
+    fn plan(&self) -> Vec<(usize, usize, usize)> {
+        let mut plan = Vec::new();
+        for (place, scenario) in self.scenarios.iter().enumerate() {
+            for seed in 0..self.seeds.len() {
+                let plays = |entrant: &usize| self.entrants[*entrant].plays(scenario);
+                let playing = (0..self.entrants.len()).filter(plays);
+                plan.extend(playing.map(|entrant| (place, seed, entrant)));
+            }
+        }
+        plan
     }
 
     /// Runs all of it. `take` is told of each run as it ends, in any order; which run gives what does not depend on it.
@@ -56,15 +69,14 @@ impl Suite {
     ///
     /// The first [`Error`] of any run; runs that have not begun by then do not begin.
     pub fn run(&self, take: impl Fn(Finished) + Sync) -> Result<(), Error> {
+        let plan = self.plan();
         let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
         let failed = Mutex::new(None);
         let work = || {
             while !stop.load(Ordering::Relaxed) {
                 let index = next.fetch_add(1, Ordering::Relaxed);
-                if index >= self.runs() {
-                    break;
-                }
-                match self.one(index) {
+                let Some(&run) = plan.get(index) else { break };
+                match self.one(run) {
                     Ok(finished) => take(finished),
                     Err(error) => {
                         stop.store(true, Ordering::Relaxed);
@@ -74,7 +86,7 @@ impl Suite {
                 }
             }
         };
-        let threads = self.threads.get().min(self.runs());
+        let threads = self.threads.get().min(plan.len());
         thread::scope(|scope| {
             for _ in 0..threads {
                 scope.spawn(work);
@@ -83,10 +95,7 @@ impl Suite {
         failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
     }
 
-    fn one(&self, index: usize) -> Result<Finished, Error> {
-        let entrant = index % self.entrants.len();
-        let rest = index / self.entrants.len();
-        let (seed, place) = (rest % self.seeds.len(), rest / self.seeds.len());
+    fn one(&self, (place, seed, entrant): (usize, usize, usize)) -> Result<Finished, Error> {
         let scenario = &self.scenarios[place];
         // Nothing in a run waits; the runtime is there for those parts of a loop that expect one.
         let runtime = tokio::runtime::Builder::new_current_thread().build();

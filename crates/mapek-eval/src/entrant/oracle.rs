@@ -10,12 +10,12 @@ use super::{
     Entrant, Seat, Steering, Turn,
     plain::{Eyes, Hands, turn},
 };
-use crate::Error;
+use crate::{Error, Scenario};
 
 /// Does what is right, as the scenario says, in the first look that shows that anything is wrong.
 ///
 /// It has the loop's eyes, hands and delays, and no doubts. Each of the scenario's remedies is an oracle of its own; who runs them all
-/// takes [the best of them](crate::best_of). Where a scenario has fewer remedies, the last one is done again.
+/// takes [the best of them](crate::best_of). Where a scenario has fewer remedies, it does not play.
 #[derive(Debug, Clone)]
 pub struct Oracle {
     name: String,
@@ -33,6 +33,11 @@ impl Oracle {
 impl Entrant for Oracle {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn plays(&self, scenario: &Scenario) -> bool {
+        // One watches where nothing can be done.
+        self.remedy < scenario.right.remedies.len().max(1)
     }
 
     fn sit_down(&self, seat: Seat) -> Result<Box<dyn Steering>, Error> {
