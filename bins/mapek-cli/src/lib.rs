@@ -8,6 +8,7 @@ mod config;
 mod counted;
 mod demo;
 mod logging;
+mod telling;
 mod yaml;
 
 mod app;

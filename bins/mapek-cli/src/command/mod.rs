@@ -1,6 +1,7 @@
 //! What each command does.
 
 mod analyze;
+mod backtest;
 mod check;
 mod execute;
 mod http;
@@ -61,6 +62,7 @@ async fn dispatch(command: Command) -> Done {
         Command::Execute(args) => execute::execute(&args).await,
         Command::Demo(args) => demo::demo(&args).await,
         Command::Simulate(args) => simulate::simulate(&args),
+        Command::Backtest(args) => backtest::backtest(&args).await,
     }
 }
 
