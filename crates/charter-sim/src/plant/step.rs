@@ -253,7 +253,7 @@ impl Plant {
         let dt = end - now;
         let noise = self.noise.next(self.config.arrivals.noise(), dt, &mut self.dice.arrivals);
         let factor = noise * (1.0 + self.disturbance.extra_load);
-        let rate = (self.config.arrivals.rate(now) * factor).clamp(0.0, RATE_MAX);
+        let rate = (self.ordinary_rate(now) * factor).clamp(0.0, RATE_MAX);
         let due = self.retries.take_due();
         let count: u32 = due.iter().sum();
         self.counters.retries += u64::from(count);
@@ -277,6 +277,15 @@ impl Plant {
                 _ => break,
             };
             self.receive_one(t, attempt);
+        }
+    }
+
+    /// First attempts per second, noise and faults apart.
+    fn ordinary_rate(&mut self, now: f64) -> f64 {
+        let arrivals = &self.config.arrivals;
+        match arrivals.burst_law() {
+            Some(law) => self.bursts.rate(&law, now, &mut self.dice.bursts),
+            None => arrivals.rate(now),
         }
     }
 
