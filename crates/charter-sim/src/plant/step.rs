@@ -32,6 +32,17 @@ const SEVERITIES: [ViolationSeverity; 3] =
 
 impl Plant {
     pub(crate) fn step(&mut self) {
+        let now = self.now_s();
+        let end = self.serve();
+        self.settle(end);
+        self.counters.close_step(end);
+        if end.floor() > now.floor() {
+            self.tick(end);
+        }
+    }
+
+    /// Lets requests in and serves them, up to the step's end, which it answers. What left is yet to be booked.
+    fn serve(&mut self) -> f64 {
         let (now, dt) = (self.now_s(), self.config.step_s());
         self.fleet.advance(now, &mut self.departures);
         self.advance_policies(now);
@@ -41,11 +52,7 @@ impl Plant {
         let end = self.now_s();
         self.receive(now, end);
         self.fleet.finish_step(end, dt, &mut self.departures);
-        self.settle(end);
-        self.counters.close_step(end);
-        if end.floor() > now.floor() {
-            self.tick(end);
-        }
+        end
     }
 
     /// Books all departures; what failed may come again. The step ends, or the call happens, at `end`.
@@ -486,3 +493,6 @@ impl Plant {
         all
     }
 }
+
+#[cfg(test)]
+mod queueing;
