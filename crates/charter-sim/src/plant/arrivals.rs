@@ -34,26 +34,32 @@ pub enum Arrivals {
     /// The same rate for ever.
     Constant {
         /// Requests per second.
+        #[cfg_attr(feature = "schemars", schemars(range(min = 0.0, max = 100_000.0)))]
         rate: f64,
     },
     /// A cosine over the day, with noise that wanders.
     Diurnal {
         /// Mean rate.
+        #[cfg_attr(feature = "schemars", schemars(range(min = 0.0, max = 100_000.0)))]
         mean: f64,
         /// Height of the peak over the mean, as a share of it: 0 to 1.
+        #[cfg_attr(feature = "schemars", schemars(range(min = 0.0, max = 1.0)))]
         amplitude: f64,
         /// Length of the day.
         period_s: f64,
         /// When the first peak comes.
         peak_at_s: f64,
         /// Relative standard deviation of the noise: 0 to 1.
+        #[cfg_attr(feature = "schemars", schemars(range(min = 0.0, max = 1.0)))]
         noise: f64,
     },
     /// A rate, and a higher one at regular times.
     Bursts {
         /// Rate between bursts.
+        #[cfg_attr(feature = "schemars", schemars(range(min = 0.0, max = 100_000.0)))]
         rate: f64,
         /// Rate within one.
+        #[cfg_attr(feature = "schemars", schemars(range(min = 0.0, max = 100_000.0)))]
         burst_rate: f64,
         /// From one burst's start to the next; the first comes after this time.
         every_s: f64,
@@ -64,10 +70,13 @@ pub enum Arrivals {
     /// whatever is done in them.
     RandomBursts {
         /// Rate between bursts.
+        #[cfg_attr(feature = "schemars", schemars(range(min = 0.0, max = 100_000.0)))]
         rate: f64,
         /// Least rate within one.
+        #[cfg_attr(feature = "schemars", schemars(range(min = 0.0, max = 100_000.0)))]
         burst_rate_min: f64,
         /// Highest rate within one; all from the least to it are as likely.
+        #[cfg_attr(feature = "schemars", schemars(range(min = 0.0, max = 100_000.0)))]
         burst_rate_max: f64,
         /// Mean time from the end of one burst to the start of the next: exponential, at least 1.
         gap_s: f64,

@@ -29,14 +29,19 @@ pub struct PlantConfig {
     /// How the time of one validation is distributed.
     pub service_law: ServiceLaw,
     /// Replicas at the start, all warm.
+    #[cfg_attr(feature = "schemars", schemars(range(min = 1, max = 100)))]
     pub replicas: u32,
     /// Fewest replicas that scaling accepts, at least 1.
+    #[cfg_attr(feature = "schemars", schemars(range(min = 1, max = 100)))]
     pub replicas_min: u32,
     /// Most replicas that scaling accepts, at most 100.
+    #[cfg_attr(feature = "schemars", schemars(range(min = 1, max = 100)))]
     pub replicas_max: u32,
     /// Requests per second that one healthy replica validates at the default tuning and policies.
+    #[cfg_attr(feature = "schemars", schemars(range(min = 0.1, max = 10_000.0)))]
     pub service_rate: f64,
     /// Requests that one replica lets wait: 1 to 100 000. Beyond, it rejects.
+    #[cfg_attr(feature = "schemars", schemars(range(min = 1, max = 100_000)))]
     pub queue_limit: usize,
     /// Batch size, parallelism and timeout at the start.
     pub tuning: Tuning,
@@ -59,6 +64,7 @@ pub struct PlantConfig {
     /// What counts as a violation.
     pub thresholds: Thresholds,
     /// One step of virtual time: 10 to 1 000 ms.
+    #[cfg_attr(feature = "schemars", schemars(range(min = 10, max = 1_000)))]
     pub step_ms: u32,
 }
 
@@ -132,10 +138,13 @@ impl PlantConfig {
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct Clients {
     /// Attempts in all, the first included: 1 to 16.
+    #[cfg_attr(feature = "schemars", schemars(range(min = 1, max = 16)))]
     pub attempts_max: u8,
     /// Share of failures after which a client tries again: 0 to 1.
+    #[cfg_attr(feature = "schemars", schemars(range(min = 0.0, max = 1.0)))]
     pub retry_share: f64,
     /// Seconds between a failure and the next attempt: 0 to 60.
+    #[cfg_attr(feature = "schemars", schemars(range(min = 0.0, max = 60.0)))]
     pub backoff_s: f64,
 }
 
