@@ -108,10 +108,19 @@ fn read_key(path: &Path) -> Result<String, BoxError> {
     Ok(text.trim().to_owned())
 }
 
+/// A plant from a file of JSON, and the trace that it names, relative to itself.
 fn plant(path: &Path) -> Result<PlantConfig, BoxError> {
     let named = |error: &dyn std::fmt::Display| format!("plant file {}: {error}", path.display());
     let text = fs::read_to_string(path).map_err(|error| named(&error))?;
-    Ok(serde_json::from_str(&text).map_err(|error| named(&error))?)
+    let mut plant: PlantConfig = serde_json::from_str(&text).map_err(|error| named(&error))?;
+    if let Some(file) = plant.arrivals.unread() {
+        let trace = path.parent().unwrap_or(Path::new("")).join(file);
+        let name = trace.display().to_string();
+        let text = fs::read_to_string(&trace)
+            .map_err(|error| context(&format!("reading the trace {name} failed"), error))?;
+        plant.arrivals.fill(&text, &name)?;
+    }
+    Ok(plant)
 }
 
 fn context(what: &str, error: io::Error) -> BoxError {
@@ -121,4 +130,24 @@ fn context(what: &str, error: io::Error) -> BoxError {
 #[expect(clippy::disallowed_methods, reason = "this is where the clock is handed in")]
 fn clock() -> Timestamp {
     Timestamp::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plant_plays_the_trace_beside_its_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("plant.json");
+        fs::write(&path, r#"{"arrivals": {"shape": "trace", "file": "day.csv"}}"#).unwrap();
+        let missing = plant(&path).unwrap_err().to_string();
+        assert!(missing.contains("day.csv failed"), "{missing}");
+        let trace = directory.path().join("day.csv");
+        fs::write(&trace, "0,300\n60,-1\n").unwrap();
+        let wrong = plant(&path).unwrap_err().to_string();
+        assert!(wrong.contains("day.csv:2:4: the rate is -1"), "{wrong}");
+        fs::write(&trace, "0,300\n60,350\n").unwrap();
+        assert!((plant(&path).unwrap().arrivals.rate(61.0) - 350.0).abs() < 1e-9);
+    }
 }

@@ -154,6 +154,9 @@ pub(crate) struct SimulateArgs {
     /// Write every cycle of the loop as a line of JSON.
     #[arg(long, value_name = "FILE")]
     pub(crate) cycles: Option<PathBuf>,
+    /// Print the JSON Schema of scenario files, and run nothing.
+    #[arg(long, exclusive = true)]
+    pub(crate) schema: bool,
 }
 
 /// A span of the past.

@@ -117,6 +117,13 @@ impl InProcess {
         self.lock().clear_fault(id)
     }
 
+    /// Does something to the Charter itself, past its API and the faults of that: as those do who sit at the machine.
+    ///
+    /// Others wait meanwhile; calling this Charter again from within would wait for ever.
+    pub fn with<T>(&self, act: impl FnOnce(&mut Charter) -> T) -> T {
+        act(&mut self.lock())
+    }
+
     /// The Charter itself. Never held over an await: no method of it waits.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Charter> {
         // A Charter is changed by whole calls; one that panicked half way is for tests to show, not to spread.

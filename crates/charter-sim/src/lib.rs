@@ -63,6 +63,7 @@
 //! # Feature flags
 //!
 //! - **`http`** (default): the server. Without it this crate needs neither tokio nor axum.
+//! - **`schemars`**: JSON Schema of what a plant is configured with.
 mod core;
 #[cfg(feature = "http")]
 mod http;
@@ -79,7 +80,8 @@ pub use core::{
 pub use http::{AccessKeys, Driver, InvalidKey, Server, serve};
 pub use in_process::InProcess;
 pub use plant::{
-    Arrivals, Breach, BreachKind, Clients, Fault, FaultKind, InvalidConfig, InvalidFault, Plant,
-    PlantConfig, PlantState, ServiceLaw, Thresholds, Totals, Tuning,
+    Arrivals, Breach, BreachKind, Clients, Fault, FaultKind, InvalidConfig, InvalidFault,
+    InvalidRows, InvalidTrace, Plant, PlantConfig, PlantState, ServiceLaw, Thresholds, Totals,
+    Trace, Tuning,
 };
 pub use text::METRICS_CONTENT_TYPE;

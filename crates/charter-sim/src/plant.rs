@@ -8,6 +8,7 @@
 mod admission;
 mod arrivals;
 mod breach;
+mod bursts;
 mod clients;
 mod committee;
 mod config;
@@ -20,6 +21,7 @@ mod policies;
 mod policy_effect;
 mod replica;
 mod step;
+mod trace;
 mod tuning;
 
 pub use arrivals::Arrivals;
@@ -28,6 +30,7 @@ pub use config::{Clients, InvalidConfig, PlantConfig, ServiceLaw};
 pub use counters::Totals;
 pub use fault::{Fault, FaultKind, InvalidFault};
 pub use machine::{Plant, PlantState};
+pub use trace::{InvalidRows, InvalidTrace, Trace};
 pub use tuning::Tuning;
 
 pub(crate) use fleet::FleetRefusal;

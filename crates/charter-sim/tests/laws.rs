@@ -8,7 +8,7 @@ use charter_client::{
     RestartRequest, ScaleRequest, Seconds,
 };
 use charter_sim::{
-    Arrivals, Charter, Clients, Fault, FaultKind, Mutation, Plant, PlantConfig, ServiceLaw,
+    Arrivals, Charter, Clients, Fault, FaultKind, Mutation, Plant, PlantConfig, ServiceLaw, Trace,
 };
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -84,21 +84,51 @@ fn start() -> Timestamp {
     "2026-01-01T00:00:00Z".parse().unwrap()
 }
 
+fn wavering() -> Arrivals {
+    Arrivals::Diurnal { mean: 50.0, amplitude: 0.3, period_s: 60.0, peak_at_s: 0.0, noise: 0.2 }
+}
+
+/// Every shape that arrivals can have, up to some four times of what can be served.
+fn arrivals() -> impl Strategy<Value = Arrivals> {
+    let rows = prop::collection::vec(0.0f64..250.0, 2..9).prop_map(|rates| {
+        let rows: Vec<_> =
+            rates.into_iter().enumerate().map(|(n, rate)| (5.0 * n as f64, rate)).collect();
+        Trace::try_new(rows).unwrap()
+    });
+    prop_oneof![
+        Just(wavering()),
+        (0.0f64..150.0).prop_map(|rate| Arrivals::Constant { rate }),
+        (0.0f64..250.0).prop_map(|burst_rate| Arrivals::Bursts {
+            rate: 50.0,
+            burst_rate,
+            every_s: 9.0,
+            length_s: 2.0,
+        }),
+        (0.0f64..150.0, 0.0f64..100.0).prop_map(|(low, more)| Arrivals::RandomBursts {
+            rate: 50.0,
+            burst_rate_min: low,
+            burst_rate_max: low + more,
+            gap_s: 8.0,
+            length_s: 3.0,
+        }),
+        rows.prop_map(|rows| Arrivals::Trace { file: None, rows: Some(rows), starts_at_s: 2.0 }),
+    ]
+}
+
+/// From clients that never come back to those that come back at once, and always.
+fn clients() -> impl Strategy<Value = Clients> {
+    (1u8..=Clients::ATTEMPTS_MAX, 0.0f64..=1.0, 0.0f64..5.0).prop_map(
+        |(attempts_max, retry_share, backoff_s)| Clients { attempts_max, retry_share, backoff_s },
+    )
+}
+
+/// A tenth of the default size: as many things can happen, and ten times as many cases fit.
+fn small(arrivals: Arrivals, clients: Clients) -> PlantConfig {
+    PlantConfig { arrivals, clients, service_rate: 11.0, queue_limit: 30, ..PlantConfig::default() }
+}
+
 fn charter(seed: u64) -> Charter {
-    // A tenth of the default size: as many things can happen, and ten times as many cases fit.
-    let config = PlantConfig {
-        arrivals: Arrivals::Diurnal {
-            mean: 50.0,
-            amplitude: 0.3,
-            period_s: 60.0,
-            peak_at_s: 0.0,
-            noise: 0.2,
-        },
-        service_rate: 11.0,
-        queue_limit: 30,
-        ..PlantConfig::default()
-    };
-    Charter::try_new(config, seed, start()).unwrap()
+    Charter::try_new(small(wavering(), Clients::default()), seed, start()).unwrap()
 }
 
 /// Does what the event says; what Charter refuses does not happen.
@@ -129,23 +159,63 @@ fn play(charter: &mut Charter, event: &Event) {
     drop(charter.mutate(&mutation.into(), &CallOptions::new()));
 }
 
-fn check(charter: &Charter) -> Result<(), TestCaseError> {
-    let state = charter.plant().state();
-    let t = state.totals;
+/// Lets the event happen; where time passes, looks at every step.
+fn live(charter: &mut Charter, event: &Event) -> Result<(), TestCaseError> {
+    let Event::Wait(ms) = event else {
+        play(charter, event);
+        return conserved(charter);
+    };
+    let end = charter.now() + SignedDuration::from_millis((*ms).into());
+    let step = SignedDuration::from_millis(250);
+    while charter.now() + step <= end {
+        charter.advance(charter.now() + step);
+        conserved(charter)?;
+    }
+    Ok(())
+}
+
+fn conserved(charter: &Charter) -> Result<(), TestCaseError> {
+    let t = charter.plant().totals();
     prop_assert_eq!(
         t.arrivals,
         t.served + t.shed + t.failed + t.queued,
-        "requests are lost or made up"
+        "requests are lost or made up: {:?}",
+        t
     );
     // Every queue has its limit; a surge of scaling may leave as many replicas draining as there ever were.
     prop_assert!(t.queued <= 30 * 40, "{} queued", t.queued);
+    Ok(())
+}
+
+/// What metrics count by itself is what the totals say; nothing that failed comes back twice, and nothing else comes back.
+fn metrics_agree(charter: &Charter) -> Result<(), TestCaseError> {
+    let (t, metrics) = (charter.plant().totals(), charter.metrics());
+    let mut by_action = std::collections::BTreeMap::<String, u64>::new();
+    for line in metrics.lines().filter(|line| !line.starts_with('#')) {
+        let (series, value) = line.rsplit_once(' ').unwrap();
+        let value: f64 = value.parse().unwrap_or(f64::NAN);
+        prop_assert!(value.is_finite() && value >= 0.0, "{line}");
+        if let Some(rest) =
+            series.strip_prefix("westworld_charter_enforcement_actions_total{action_type=\"")
+        {
+            let action = rest.split('"').next().unwrap().to_owned();
+            *by_action.entry(action).or_default() += value as u64;
+        }
+    }
+    let sum = |actions: &[&str]| actions.iter().map(|it| by_action[*it]).sum::<u64>();
+    prop_assert_eq!(sum(&["allow", "override", "bypass"]), t.served);
+    prop_assert_eq!(sum(&["timeout", "reject", "drop"]), t.failed);
+    prop_assert_eq!(sum(&["throttle"]), t.shed);
+    prop_assert!(by_action["retry"] + t.retries_waiting <= t.failed, "{by_action:?} {t:?}");
+    prop_assert!(by_action["retry"] <= t.arrivals);
+    Ok(())
+}
+
+fn makes_sense(charter: &Charter) -> Result<(), TestCaseError> {
+    let state = charter.plant().state();
     prop_assert!((0.0..=1.0).contains(&state.failure_rate));
     let committee = charter.committee();
     prop_assert!(committee.healthy_nodes <= committee.replicas);
-    for line in charter.metrics().lines().filter(|line| !line.starts_with('#')) {
-        let value: f64 = line.rsplit(' ').next().unwrap_or_default().parse().unwrap_or(f64::NAN);
-        prop_assert!(value.is_finite() && value >= 0.0, "{line}");
-    }
     Ok(())
 }
 
@@ -155,12 +225,15 @@ proptest! {
     #[test]
     fn no_request_is_lost_or_made_up_and_every_number_is_a_number(
         seed in any::<u64>(),
+        arrivals in arrivals(),
+        clients in clients(),
         events in prop::collection::vec(event(), 1..40),
     ) {
-        let mut charter = charter(seed);
+        let mut charter = Charter::try_new(small(arrivals, clients), seed, start()).unwrap();
         for event in &events {
-            play(&mut charter, event);
-            check(&charter)?;
+            live(&mut charter, event)?;
+            metrics_agree(&charter)?;
+            makes_sense(&charter)?;
         }
     }
 
@@ -179,8 +252,14 @@ proptest! {
     }
 
     #[test]
-    fn it_does_not_matter_in_how_many_pieces_time_passes(seed in any::<u64>(), pieces in prop::collection::vec(1i64..5_000, 1..20)) {
-        let (mut whole, mut cut) = (charter(seed), charter(seed));
+    fn it_does_not_matter_in_how_many_pieces_time_passes(
+        seed in any::<u64>(),
+        arrivals in arrivals(),
+        pieces in prop::collection::vec(1i64..5_000, 1..20),
+    ) {
+        let charter =
+            || Charter::try_new(small(arrivals.clone(), Clients::default()), seed, start()).unwrap();
+        let (mut whole, mut cut) = (charter(), charter());
         let mut to = start();
         for ms in pieces {
             to += SignedDuration::from_millis(ms);
@@ -199,6 +278,32 @@ fn another_seed_gives_other_bytes() {
         charter.metrics()
     };
     assert_ne!(metrics(1), metrics(2));
+}
+
+#[test]
+fn what_is_done_does_not_shift_the_bursts() {
+    let bursts = Arrivals::RandomBursts {
+        rate: 50.0,
+        burst_rate_min: 100.0,
+        burst_rate_max: 200.0,
+        gap_s: 20.0,
+        length_s: 10.0,
+    };
+    let first_attempts = |replicas: Option<u32>| {
+        let config = small(bursts.clone(), Clients::default());
+        let mut charter = Charter::try_new(config, 9, start()).unwrap();
+        if let Some(replicas) = replicas {
+            play(&mut charter, &Event::Scale(replicas));
+        }
+        charter.advance(start() + SignedDuration::from_mins(10));
+        let (totals, metrics) = (charter.plant().totals(), charter.metrics());
+        let retries = metrics.lines().find(|line| line.contains("\"retry\"")).unwrap();
+        let retries: u64 = retries.rsplit(' ').next().unwrap().parse().unwrap();
+        (totals.arrivals - retries, totals.failed)
+    };
+    let (left, scaled) = (first_attempts(None), first_attempts(Some(20)));
+    assert_eq!(left.0, scaled.0);
+    assert!(left.1 > 10 * scaled.1.max(1), "{left:?} {scaled:?}: the plants differ");
 }
 
 /// Waiting and service of M/M/1 are exponential with rate μ−λ, so their quantile q is −ln(1−q)/(μ−λ); those of M/D/1 have

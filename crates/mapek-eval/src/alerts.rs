@@ -8,7 +8,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use mapek_model::{Duration, Labels, Query, SourceName, Timestamp, later};
+use mapek_model::{Duration, Labels, Query, SourceName, Timestamp, earlier, later};
 use mapek_monitor::{
     AlertBatch, AlertFeed, AlertInbox, AlertStatus, FeedAlert, FeedAnswer, MetricSource,
 };
@@ -79,25 +79,34 @@ impl Alerting {
         self.firing.clone()
     }
 
-    /// Lets the rules see `now`; true if something was delivered that wakes a loop.
+    /// Lets the rules see `now`; true if something was delivered that wakes a loop. Alerts that are named in `forced` fire whatever
+    /// their expressions say.
     pub(crate) async fn tick(
         &mut self,
         metrics: &dyn MetricSource,
         now: Timestamp,
         delivery: Delivery,
+        forced: &[&str],
     ) -> bool {
         if self.evaluated.is_none_or(|last| later(last, EVALUATED_EVERY) <= now) {
             self.evaluated = Some(now);
-            self.evaluate(metrics, now).await;
+            self.evaluate(metrics, now, forced).await;
         }
         self.deliver(now, delivery).await
     }
 
-    async fn evaluate(&mut self, metrics: &dyn MetricSource, now: Timestamp) {
+    async fn evaluate(&mut self, metrics: &dyn MetricSource, now: Timestamp, forced: &[&str]) {
         for index in 0..self.rules.len() {
             // A rule that cannot be evaluated keeps its alerts, as Prometheus does.
             let Ok(answer) = metrics.instant(&self.rules[index].query, now).await else { continue };
-            let seen: Vec<Labels> = answer.series.into_iter().map(|it| it.labels).collect();
+            let mut seen: Vec<Labels> = answer.series.into_iter().map(|it| it.labels).collect();
+            let rule = &self.rules[index];
+            if forced.contains(&rule.alert.as_str()) {
+                let due = earlier(now, rule.lasts);
+                let since = self.active.entry((index, Labels::default())).or_insert(due);
+                *since = due.min(*since);
+                seen.push(Labels::default());
+            }
             let gone: Vec<_> = self
                 .active
                 .keys()

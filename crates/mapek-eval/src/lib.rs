@@ -29,8 +29,11 @@ pub use error::Error;
 pub use evaluation::{best_of, evaluate};
 pub use objective::{Compliance, Objective};
 pub use run::{Played, play};
+#[cfg(feature = "schemars")]
+pub use scenario::scenario_schema;
 pub use scenario::{
-    Again, Approves, Flaw, Operator, PlannedApiFault, PlannedFault, Right, Scenario, ScenarioKind,
+    Again, Approves, Change, Flaw, Operator, PlannedApiFault, PlannedChange, PlannedFault, Right,
+    Scenario, ScenarioKind,
 };
 pub use score::{Score, Stated, harm, score};
 pub use sensor::{SensorFault, SensorFaultKind};

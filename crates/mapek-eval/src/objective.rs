@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct Objective {
     /// Highest p99 of validation, in seconds.
     pub validation_p99_s: f64,
@@ -33,6 +34,7 @@ pub struct Objective {
     pub replicas: Option<u32>,
     /// How long it must hold until it counts as restored.
     #[serde(with = "mapek_model::duration")]
+    #[cfg_attr(feature = "schemars", schemars(with = "mapek_model::duration::Schema"))]
     pub held: Duration,
 }
 

@@ -1,16 +1,25 @@
 //! A scenario: what the managed system is like, what goes wrong with it, and what would be right.
 
-use charter_sim::{ApiFault, FaultKind, InProcess, PlantConfig};
+mod change;
+#[cfg(feature = "schemars")]
+mod schema;
+
+use charter_sim::{ApiFault, Arrivals, FaultKind, InProcess, PlantConfig};
 use mapek_model::{Action, ActionKind, CauseKind, Duration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{Objective, SensorFault};
+
+pub use change::{Change, PlannedChange};
+#[cfg(feature = "schemars")]
+pub use schema::scenario_schema;
 
 /// One scenario, as it is written in a file.
 ///
 /// Times in it are counted from the end of the warm-up, in which all is well and nothing is scored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct Scenario {
     /// Its name: kebab-case, the name of its file.
     pub name: String,
@@ -21,9 +30,11 @@ pub struct Scenario {
     pub kind: ScenarioKind,
     /// How long the loop may learn what is usual.
     #[serde(default = "a_quarter_of_an_hour", with = "mapek_model::duration")]
+    #[cfg_attr(feature = "schemars", schemars(with = "mapek_model::duration::Schema"))]
     pub warm_up: Duration,
     /// How long it is scored.
     #[serde(default = "three_quarters_of_an_hour", with = "mapek_model::duration")]
+    #[cfg_attr(feature = "schemars", schemars(with = "mapek_model::duration::Schema"))]
     pub horizon: Duration,
     /// The managed system.
     #[serde(default)]
@@ -31,6 +42,9 @@ pub struct Scenario {
     /// What goes wrong with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<PlannedFault>,
+    /// What others do to it, rightly.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<PlannedChange>,
     /// What goes wrong with its API.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub api_faults: Vec<PlannedApiFault>,
@@ -61,6 +75,7 @@ const fn three_quarters_of_an_hour() -> Duration {
     Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub enum ScenarioKind {
     /// Something is wrong that can be healed.
     #[default]
@@ -74,14 +89,17 @@ pub enum ScenarioKind {
 /// A fault of the managed system, at its time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct PlannedFault {
     /// What goes wrong.
     pub kind: FaultKind,
     /// When.
     #[serde(default, with = "mapek_model::duration")]
+    #[cfg_attr(feature = "schemars", schemars(with = "mapek_model::duration::Schema"))]
     pub at: Duration,
     /// How long it takes to full strength.
     #[serde(default, with = "mapek_model::duration")]
+    #[cfg_attr(feature = "schemars", schemars(with = "mapek_model::duration::Schema"))]
     pub ramp: Duration,
     /// How long it lasts, its ramp included; until it is treated if absent.
     #[serde(
@@ -89,9 +107,11 @@ pub struct PlannedFault {
         with = "mapek_model::duration::option",
         skip_serializing_if = "Option::is_none"
     )]
+    #[cfg_attr(feature = "schemars", schemars(with = "Option<mapek_model::duration::Schema>"))]
     pub duration: Option<Duration>,
     /// Strength: above 0, at most 1.
     #[serde(default = "full")]
+    #[cfg_attr(feature = "schemars", schemars(range(min = 0.0, max = 1.0)))]
     pub intensity: f64,
     /// The node that it hits; if absent, as many as the kind says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -108,9 +128,11 @@ fn full() -> f64 {
 /// A fault that comes again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct Again {
     /// From one beginning to the next.
     #[serde(with = "mapek_model::duration")]
+    #[cfg_attr(feature = "schemars", schemars(with = "mapek_model::duration::Schema"))]
     pub every: Duration,
     /// How many more times.
     pub times: u32,
@@ -119,9 +141,11 @@ pub struct Again {
 /// A fault of the managed system's API, at its time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct PlannedApiFault {
     /// When.
     #[serde(default, with = "mapek_model::duration")]
+    #[cfg_attr(feature = "schemars", schemars(with = "mapek_model::duration::Schema"))]
     pub at: Duration,
     /// What happens to the calls from then on.
     pub fault: ApiFault,
@@ -130,6 +154,7 @@ pub struct PlannedApiFault {
 /// What would be right.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct Right {
     /// True causes besides those of the faults.
     pub causes: Vec<CauseKind>,
@@ -142,9 +167,11 @@ pub struct Right {
 /// The person who is asked for approval.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct Operator {
     /// How long it takes until they have looked.
     #[serde(with = "mapek_model::duration")]
+    #[cfg_attr(feature = "schemars", schemars(with = "mapek_model::duration::Schema"))]
     pub after: Duration,
     /// What they approve; the rest they reject.
     pub approves: Approves,
@@ -159,6 +186,7 @@ impl Default for Operator {
 /// What an operator approves.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub enum Approves {
     /// Plans of acceptable kinds alone.
     #[default]
@@ -226,6 +254,8 @@ pub struct Flaw {
 
 impl Scenario {
     /// What makes no sense in it, in the order of the file; empty if all does.
+    ///
+    /// A trace of arrivals whose file [has not been read](Arrivals::unread) is not judged: ask again when it has.
     #[must_use]
     pub fn flaws(&self) -> Vec<Flaw> {
         let mut flaws = Vec::new();
@@ -248,11 +278,16 @@ impl Scenario {
                 format!("must be within objective.held ({}) and {}", span(held), span(SPAN_MAX));
             flaw("horizon".into(), limits);
         }
-        if let Err(error) = InProcess::try_new(self.plant.clone(), 0, Timestamp::UNIX_EPOCH) {
-            flaw("plant".into(), error.to_string());
+        let plant = self.plant_without_unread_trace();
+        if let Err(error) = InProcess::try_new(plant.clone(), 0, Timestamp::UNIX_EPOCH) {
+            flaw(format!("plant.{}", error.field()), error.to_string());
+        }
+        if let Some(reason) = self.uncovered() {
+            flaw("plant.arrivals".into(), reason);
         }
         for (list, count) in [
             ("faults", self.faults.len()),
+            ("changes", self.changes.len()),
             ("api_faults", self.api_faults.len()),
             ("sensor_faults", self.sensor_faults.len()),
         ] {
@@ -291,6 +326,14 @@ impl Scenario {
                 );
             }
         }
+        for (i, change) in self.changes.iter().take(FAULTS_MAX).enumerate() {
+            if change.at >= self.horizon {
+                flaw(format!("changes[{i}].at"), "must be before the horizon".into());
+            }
+            if let Some((field, reason)) = change.flaw(&plant) {
+                flaw(format!("changes[{i}].{field}"), reason);
+            }
+        }
         let mut before = Duration::ZERO;
         for (i, planned) in self.api_faults.iter().enumerate() {
             if let Err((field, reason)) = planned.fault.check() {
@@ -307,6 +350,9 @@ impl Scenario {
         for (i, fault) in self.sensor_faults.iter().enumerate() {
             if fault.at >= self.horizon {
                 flaw(format!("sensor_faults[{i}].at"), "must be before the horizon".into());
+            }
+            if let Some((field, reason)) = fault.flaw() {
+                flaw(format!("sensor_faults[{i}].{field}"), reason);
             }
         }
         let right = &self.right;
@@ -346,6 +392,32 @@ impl Scenario {
             }
         }
         flaws
+    }
+}
+
+impl Scenario {
+    /// Why a trace of arrivals does not last as long as the scenario, if it does not, and what to do.
+    #[must_use]
+    pub fn uncovered(&self) -> Option<String> {
+        let Arrivals::Trace { rows: Some(trace), starts_at_s, .. } = &self.plant.arrivals else {
+            return None;
+        };
+        let (end_s, lasts) = (trace.end_s() + starts_at_s, self.warm_up + self.horizon);
+        (end_s < lasts.as_secs_f64()).then(|| {
+            format!(
+                "the trace ends {end_s} s after the beginning of the warm-up, and the scenario {} s after it: \
+                 write rows up to there, or a shorter horizon",
+                lasts.as_secs_f64()
+            )
+        })
+    }
+
+    fn plant_without_unread_trace(&self) -> PlantConfig {
+        let mut plant = self.plant.clone();
+        if plant.arrivals.unread().is_some() {
+            plant.arrivals = PlantConfig::default().arrivals;
+        }
+        plant
     }
 }
 
@@ -400,11 +472,29 @@ mod tests {
         assert_eq!(flaw(|it| it.faults[0].at = it.horizon), ["faults[0].at"]);
         assert_eq!(flaw(|it| it.faults[0].intensity = f64::NAN), ["faults[0].intensity"]);
         assert_eq!(flaw(|it| it.faults[0].node = Some("validator-6".into())), ["faults[0].node"]);
-        assert_eq!(flaw(|it| it.plant.service_rate = -1.0), ["plant"]);
+        assert_eq!(flaw(|it| it.plant.service_rate = -1.0), ["plant.service_rate"]);
+        let change = r#"[{"does": {"kind": "scale", "replicas": 9}, "at": "50m"}]"#;
+        let mut late = scenario();
+        late.changes = serde_json::from_str(change).unwrap();
+        assert_eq!(late.flaws()[0].field, "changes[0].at");
         assert_eq!(flaw(|it| it.right.remedies.clear()), ["right.remedies"]);
         assert_eq!(flaw(|it| it.kind = ScenarioKind::Control), ["right.remedies"]);
         assert_eq!(flaw(|it| it.right.acceptable.clear()), ["right.acceptable"]);
         assert_eq!(flaw(|it| it.objective.shed_share = 1.5), ["objective.shed_share"]);
+    }
+
+    #[test]
+    fn a_trace_is_judged_once_it_has_been_read_and_lasts_as_long_as_the_scenario() {
+        let mut scenario = scenario();
+        scenario.plant.arrivals =
+            serde_json::from_str(r#"{"shape": "trace", "file": "a.csv"}"#).unwrap();
+        assert_eq!(scenario.flaws(), []);
+        scenario.plant.arrivals.fill("0,500\n1800,510\n", "a.csv").unwrap();
+        assert_eq!(scenario.flaws(), [], "each row holds for half an hour, which makes an hour");
+        scenario.horizon += Duration::from_secs(1);
+        let flaws = scenario.flaws();
+        assert_eq!(flaws[0].field, "plant.arrivals");
+        assert!(flaws[0].reason.contains("ends 3600 s after"), "{}", flaws[0].reason);
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub use calibration::{
     Calibration, CalibrationConfig, CalibrationPoint, Interval, brier, calibration,
 };
 pub use quantile::{median, nearest_to_median, quantile};
+pub(crate) use random::SplitMix64;
 
 #[cfg(test)]
 mod tests;

@@ -43,7 +43,7 @@ impl World {
     pub(crate) fn build(scenario: &Arc<Scenario>, seed: u64) -> Result<Self, Error> {
         let stage = Stage::build(scenario, seed)?;
         let clock = ManualClock::at(stage.now());
-        let eyes = Arc::new(Eyes::new(stage.plant().clone(), scenario, stage.start()));
+        let eyes = Arc::new(Eyes::new(stage.plant().clone(), scenario, stage.start(), seed));
         let store = Arc::new(MetricStore::new(StoreConfig::default()));
         let exposed = Arc::clone(&eyes);
         let target = Target::in_process("charter", "plant", move || exposed.expose());
@@ -83,8 +83,8 @@ impl World {
                 self.scraper.scrape(now).await;
             }
         }
-        let delivery = self.eyes.delivery(now);
-        Ok(self.alerting.tick(self.metrics.as_ref(), now, delivery).await)
+        let (delivery, forced) = (self.eyes.delivery(now), self.eyes.flapping(now));
+        Ok(self.alerting.tick(self.metrics.as_ref(), now, delivery, &forced).await)
     }
 
     fn is_scrape(&self, now: Timestamp) -> bool {

@@ -36,6 +36,9 @@ const COLUMNS: usize = 120;
 ///
 /// The loop is judged in the profile `auto`: what may be done without asking is a matter of trust, what is done is a matter of worth.
 pub(super) fn simulate(args: &SimulateArgs) -> Done {
+    if args.schema {
+        return schema();
+    }
     let config = configuration(&args.config)?.config;
     let scenarios = scenarios::load(&args.scenarios)?;
     let field = Field::new(&config, args, &scenarios);
@@ -71,6 +74,14 @@ pub(super) fn simulate(args: &SimulateArgs) -> Done {
         let drawn = drawn(&scenarios, &evaluation, gathered.traces);
         write(path, &report::html(&evaluation, &drawn))?;
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints what scenario files may hold.
+fn schema() -> Done {
+    let schema = mapek_eval::scenario_schema();
+    let text = serde_json::to_string_pretty(&schema).expect("all keys are strings");
+    Out::stdout().line(text)?;
     Ok(ExitCode::SUCCESS)
 }
 

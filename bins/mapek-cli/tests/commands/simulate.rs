@@ -65,3 +65,13 @@ async fn a_scenario_that_makes_no_sense_is_exit_code_2() {
     assert!(told.err.contains("short.yaml:7:"), "{}", told.err);
     assert!(told.err.contains("begins too late"), "{}", told.err);
 }
+
+#[tokio::test]
+async fn the_schema_that_is_printed_is_the_one_in_the_docs() {
+    let told = ran(mapek(&["simulate", "--schema"]), "").await;
+    assert_eq!((told.code, told.err.as_str()), (Some(0), ""), "{told:?}");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/scenario.schema.json");
+    assert!(told.out == std::fs::read_to_string(path).unwrap(), "{}", told.out);
+    let alone = ran(mapek(&["simulate", "--schema", "--seeds", "2"]), "").await;
+    assert_eq!(alone.code, Some(2), "{alone:?}");
+}

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct ApiFault {
     /// What happens to them.
     pub kind: ApiFaultKind,
@@ -30,6 +31,7 @@ pub struct ApiFault {
     pub status: u16,
     /// How long a delay takes, or how long it takes until an answer is lost: at most a minute.
     #[serde(default = "at_once")]
+    #[cfg_attr(feature = "schemars", schemars(with = "f64", range(min = 0.0, max = 60.0)))]
     pub delay: Seconds,
 }
 
@@ -48,6 +50,7 @@ fn at_once() -> Seconds {
 /// What happens to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub enum ApiFaultKind {
     /// It fails with the status, without effect.

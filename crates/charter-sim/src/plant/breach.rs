@@ -10,6 +10,7 @@ use super::config::{InvalidConfig, check};
 /// What counts as a violation. The defaults are those of the rules that operators know.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct Thresholds {
     /// Highest p99 of validation, in seconds.
     pub validation_latency_s: f64,
@@ -65,6 +66,7 @@ impl Thresholds {
 /// What is breached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub enum BreachKind {
     /// The p99 of validation is too high.

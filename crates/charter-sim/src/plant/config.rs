@@ -20,6 +20,7 @@ use super::tuning::Tuning;
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct PlantConfig {
     /// First attempts.
     pub arrivals: Arrivals,
@@ -28,14 +29,19 @@ pub struct PlantConfig {
     /// How the time of one validation is distributed.
     pub service_law: ServiceLaw,
     /// Replicas at the start, all warm.
+    #[cfg_attr(feature = "schemars", schemars(range(min = 1, max = 100)))]
     pub replicas: u32,
     /// Fewest replicas that scaling accepts, at least 1.
+    #[cfg_attr(feature = "schemars", schemars(range(min = 1, max = 100)))]
     pub replicas_min: u32,
     /// Most replicas that scaling accepts, at most 100.
+    #[cfg_attr(feature = "schemars", schemars(range(min = 1, max = 100)))]
     pub replicas_max: u32,
     /// Requests per second that one healthy replica validates at the default tuning and policies.
+    #[cfg_attr(feature = "schemars", schemars(range(min = 0.1, max = 10_000.0)))]
     pub service_rate: f64,
     /// Requests that one replica lets wait: 1 to 100 000. Beyond, it rejects.
+    #[cfg_attr(feature = "schemars", schemars(range(min = 1, max = 100_000)))]
     pub queue_limit: usize,
     /// Batch size, parallelism and timeout at the start.
     pub tuning: Tuning,
@@ -58,6 +64,7 @@ pub struct PlantConfig {
     /// What counts as a violation.
     pub thresholds: Thresholds,
     /// One step of virtual time: 10 to 1 000 ms.
+    #[cfg_attr(feature = "schemars", schemars(range(min = 10, max = 1_000)))]
     pub step_ms: u32,
 }
 
@@ -128,12 +135,16 @@ impl PlantConfig {
 /// How clients take a failure.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct Clients {
     /// Attempts in all, the first included: 1 to 16.
+    #[cfg_attr(feature = "schemars", schemars(range(min = 1, max = 16)))]
     pub attempts_max: u8,
     /// Share of failures after which a client tries again: 0 to 1.
+    #[cfg_attr(feature = "schemars", schemars(range(min = 0.0, max = 1.0)))]
     pub retry_share: f64,
     /// Seconds between a failure and the next attempt: 0 to 60.
+    #[cfg_attr(feature = "schemars", schemars(range(min = 0.0, max = 60.0)))]
     pub backoff_s: f64,
 }
 
@@ -159,6 +170,7 @@ impl Clients {
 /// How the time of one validation is distributed around its mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub enum ServiceLaw {
     /// Exponential: each replica is an M/M/1 queue.
@@ -167,19 +179,45 @@ pub enum ServiceLaw {
     Constant,
 }
 
-/// A number outside its range.
+/// Why a plant cannot be built.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("{field} is {value}, not within {low} and {high}")]
 #[non_exhaustive]
-pub struct InvalidConfig {
-    /// The field, dotted.
-    pub field: &'static str,
-    /// What it holds.
-    pub value: f64,
-    /// The least that it may be.
-    pub low: f64,
-    /// The most.
-    pub high: f64,
+pub enum InvalidConfig {
+    /// A number is outside its range.
+    #[error("{field} is {value}, not within {low} and {high}")]
+    #[non_exhaustive]
+    OutOfRange {
+        /// The field, dotted.
+        field: &'static str,
+        /// What it holds.
+        value: f64,
+        /// The least that it may be.
+        low: f64,
+        /// The most.
+        high: f64,
+    },
+    /// The file of a trace has not been read: whoever reads the configuration has to.
+    #[error("arrivals.file: {file} has not been read")]
+    #[non_exhaustive]
+    UnreadTrace {
+        /// Which file.
+        file: String,
+    },
+    /// A trace has neither a file nor rows.
+    #[error("arrivals: a trace needs a file, or rows")]
+    NoTrace,
+}
+
+impl InvalidConfig {
+    /// The field that is wrong, dotted.
+    #[must_use]
+    pub const fn field(&self) -> &'static str {
+        match self {
+            Self::OutOfRange { field, .. } => field,
+            Self::UnreadTrace { .. } => "arrivals.file",
+            Self::NoTrace => "arrivals",
+        }
+    }
 }
 
 pub(crate) fn check(
@@ -192,7 +230,7 @@ pub(crate) fn check(
     if (low..=high).contains(&value) {
         Ok(())
     } else {
-        Err(InvalidConfig { field, value, low, high })
+        Err(InvalidConfig::OutOfRange { field, value, low, high })
     }
 }
 
@@ -206,7 +244,7 @@ mod tests {
         let refused = |change: fn(&mut PlantConfig)| {
             let mut config = PlantConfig::default();
             change(&mut config);
-            config.check().unwrap_err().field
+            config.check().unwrap_err().field()
         };
         assert_eq!(refused(|c| c.replicas = 0), "replicas");
         assert_eq!(refused(|c| c.replicas_max = 101), "replicas_max");

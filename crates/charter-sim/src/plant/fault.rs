@@ -121,6 +121,7 @@ pub enum InvalidFault {
 /// What goes wrong. The words are those of the catalogue of causes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub enum FaultKind {
     /// More requests than planned for: 2.2 times as many at full strength.

@@ -362,12 +362,13 @@ impl Fleet {
         }
     }
 
+    /// The replica that holds the fewest, those in work included: one that is idle comes before one that is busy.
     fn shortest_queue(&mut self, t: f64, out: &mut Vec<Departure>) -> Option<usize> {
         for (index, _) in &self.routes {
             self.replicas[*index].serve_until(t, out);
         }
         let routes = self.routes.iter().map(|(index, _)| *index);
-        routes.min_by_key(|index| self.replicas[*index].queued())
+        routes.min_by_key(|index| self.replicas[*index].held(t))
     }
 }
 

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::admission::Bucket;
 use super::arrivals::Noise;
 use super::breach::{Breach, Watch};
+use super::bursts::Bursts;
 use super::clients::Retries;
 use super::committee::Committee;
 use super::config::{InvalidConfig, PlantConfig};
@@ -46,6 +47,7 @@ pub struct Plant {
     pub(crate) steps: u64,
     pub(crate) dice: Dice,
     pub(crate) noise: Noise,
+    pub(crate) bursts: Bursts,
     pub(crate) fleet: Fleet,
     pub(crate) retries: Retries,
     pub(crate) policies: Policies,
@@ -76,6 +78,7 @@ pub(crate) struct Dice {
     pub(crate) routing: ChaCha8Rng,
     pub(crate) retries: ChaCha8Rng,
     pub(crate) committee: ChaCha8Rng,
+    pub(crate) bursts: ChaCha8Rng,
 }
 
 impl Dice {
@@ -91,6 +94,7 @@ impl Dice {
             routing: stream(3),
             retries: stream(4),
             committee: stream(5),
+            bursts: stream(6),
         }
     }
 }
@@ -147,6 +151,7 @@ impl Plant {
             steps: 0,
             dice: Dice::new(seed),
             noise: Noise::default(),
+            bursts: Bursts::default(),
             fleet: Fleet::new(&config),
             retries: Retries::new(&config.clients, config.step_s()),
             policies,

@@ -103,6 +103,11 @@ impl Replica {
         self.queue.len()
     }
 
+    /// How many it holds at `t`, the one in work included; it must have caught up with the time.
+    pub(crate) fn held(&self, t: f64) -> usize {
+        self.queue.len() + usize::from(self.free_at > t)
+    }
+
     /// Starts whatever can start before `end`: Lindley's recursion, one request at a time.
     pub(crate) fn serve_until(&mut self, end: f64, out: &mut Vec<Departure>) {
         if !matches!(self.condition, Condition::Up | Condition::Draining { .. })

@@ -32,6 +32,17 @@ const SEVERITIES: [ViolationSeverity; 3] =
 
 impl Plant {
     pub(crate) fn step(&mut self) {
+        let now = self.now_s();
+        let end = self.serve();
+        self.settle(end);
+        self.counters.close_step(end);
+        if end.floor() > now.floor() {
+            self.tick(end);
+        }
+    }
+
+    /// Lets requests in and serves them, up to the step's end, which it answers. What left is yet to be booked.
+    fn serve(&mut self) -> f64 {
         let (now, dt) = (self.now_s(), self.config.step_s());
         self.fleet.advance(now, &mut self.departures);
         self.advance_policies(now);
@@ -41,11 +52,7 @@ impl Plant {
         let end = self.now_s();
         self.receive(now, end);
         self.fleet.finish_step(end, dt, &mut self.departures);
-        self.settle(end);
-        self.counters.close_step(end);
-        if end.floor() > now.floor() {
-            self.tick(end);
-        }
+        end
     }
 
     /// Books all departures; what failed may come again. The step ends, or the call happens, at `end`.
@@ -253,7 +260,7 @@ impl Plant {
         let dt = end - now;
         let noise = self.noise.next(self.config.arrivals.noise(), dt, &mut self.dice.arrivals);
         let factor = noise * (1.0 + self.disturbance.extra_load);
-        let rate = (self.config.arrivals.rate(now) * factor).clamp(0.0, RATE_MAX);
+        let rate = (self.ordinary_rate(now) * factor).clamp(0.0, RATE_MAX);
         let due = self.retries.take_due();
         let count: u32 = due.iter().sum();
         self.counters.retries += u64::from(count);
@@ -277,6 +284,15 @@ impl Plant {
                 _ => break,
             };
             self.receive_one(t, attempt);
+        }
+    }
+
+    /// First attempts per second, noise and faults apart.
+    fn ordinary_rate(&mut self, now: f64) -> f64 {
+        let arrivals = &self.config.arrivals;
+        match arrivals.burst_law() {
+            Some(law) => self.bursts.rate(&law, now, &mut self.dice.bursts),
+            None => arrivals.rate(now),
         }
     }
 
@@ -477,3 +493,6 @@ impl Plant {
         all
     }
 }
+
+#[cfg(test)]
+mod queueing;

@@ -26,6 +26,7 @@ const COHERENCY: f64 = 0.01;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct Tuning {
     /// Requests validated together: 1 to 10 000. Larger batches serve more and answer later.
     pub batch_size: u32,

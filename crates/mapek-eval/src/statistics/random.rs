@@ -3,14 +3,14 @@
 /// SplitMix64: Steele, Lea and Flood, *Fast Splittable Pseudorandom Number Generators*, OOPSLA 2014. Good enough to draw scenarios
 /// with, and nothing to depend on.
 #[derive(Debug, Clone)]
-pub(super) struct SplitMix64(u64);
+pub(crate) struct SplitMix64(u64);
 
 impl SplitMix64 {
-    pub(super) const fn new(seed: u64) -> Self {
+    pub(crate) const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    pub(super) const fn next(&mut self) -> u64 {
+    pub(crate) const fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -18,8 +18,16 @@ impl SplitMix64 {
         z ^ (z >> 31)
     }
 
+    /// A standard normal number (Box and Muller, *A note on the generation of random normal deviates*, 1958).
+    pub(crate) fn normal(&mut self) -> f64 {
+        // 53 bits each; the first in (0, 1], so that its logarithm is finite.
+        let mut unit = || (self.next() >> 11) as f64 / (1_u64 << 53) as f64;
+        let (first, second) = (1.0 - unit(), unit());
+        (-2.0 * first.ln()).sqrt() * (std::f64::consts::TAU * second).cos()
+    }
+
     /// Below `bound`, which is not 0. Uneven by less than `bound` in 2^64.
-    pub(super) fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         ((u128::from(self.next()) * bound as u128) >> 64) as usize
     }
 }

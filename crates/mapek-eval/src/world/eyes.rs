@@ -12,7 +12,7 @@ use mapek_model::{Answer, DoubtKind, Duration, Query, SourceName, Span, Timestam
 use mapek_monitor::MetricSource;
 use mapek_scrape::Exposition;
 
-use crate::{Scenario, SensorFault, SensorFaultKind};
+use crate::{Scenario, SensorFault, SensorFaultKind, statistics::SplitMix64};
 
 /// How old the samples of a skewed clock are.
 const SKEW_MS: i64 = 120_000;
@@ -26,12 +26,15 @@ pub(crate) struct Eyes {
 }
 
 /// What faults have to remember, by the number of the fault.
-#[derive(Default)]
 struct Memory {
     frozen: BTreeMap<usize, String>,
     /// What counters stood at when they were reset.
     zero: BTreeMap<(usize, String), f64>,
+    noise: SplitMix64,
 }
+
+/// Keeps the noise of sensors apart from what else is drawn from a seed.
+const NOISE_STREAM: u64 = 0x6e6f_6973_655f_6f66;
 
 impl fmt::Debug for Eyes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -40,9 +43,19 @@ impl fmt::Debug for Eyes {
 }
 
 impl Eyes {
-    pub(super) fn new(plant: InProcess, scenario: &Scenario, start: Timestamp) -> Self {
+    pub(super) fn new(plant: InProcess, scenario: &Scenario, start: Timestamp, seed: u64) -> Self {
         let faults = scenario.sensor_faults.clone();
-        Self { plant, faults, start, memory: Mutex::default() }
+        let noise = SplitMix64::new(seed ^ NOISE_STREAM);
+        let memory = Memory { frozen: BTreeMap::new(), zero: BTreeMap::new(), noise };
+        Self { plant, faults, start, memory: Mutex::new(memory) }
+    }
+
+    /// Alerts that fire without reason.
+    pub(super) fn flapping(&self, now: Timestamp) -> Vec<&str> {
+        let passed = (now >= self.start).then(|| since(now, self.start));
+        passed.map_or_else(Vec::new, |at| {
+            self.faults.iter().filter_map(|fault| fault.alert_on(at)).collect()
+        })
     }
 
     /// Whether a fault of `kind` is on.
@@ -81,7 +94,16 @@ impl Exposition for Eyes {
                     let zero = memory.zero.entry((index, series.to_owned())).or_insert(number);
                     Some(format!("{series} {}", number - *zero))
                 }),
+                SensorFaultKind::Noise => lines(&text, fault, |series, value| {
+                    let number = value.parse::<f64>().ok().filter(|_| is_gauge(series));
+                    let Some(number) = number else { return Some(format!("{series} {value}")) };
+                    // Log-normal with mean one: nothing changes its sign, and on the mean nothing changes.
+                    let (spread, z) = (fault.spread(), memory.noise.normal());
+                    let factor = (spread * z - spread * spread / 2.0).exp();
+                    Some(format!("{series} {}", number * factor))
+                }),
                 SensorFaultKind::Delayed
+                | SensorFaultKind::FlappingAlert
                 | SensorFaultKind::Partial
                 | SensorFaultKind::DuplicateAlerts
                 | SensorFaultKind::LostAlerts => text,
@@ -94,6 +116,11 @@ impl Exposition for Eyes {
 fn is_counter(series: &str) -> bool {
     let name = name(series);
     ["_total", "_count", "_sum", "_bucket"].iter().any(|suffix| name.ends_with(suffix))
+}
+
+/// Whether it is a measurement: no count, and no point in time.
+fn is_gauge(series: &str) -> bool {
+    !is_counter(series) && !name(series).ends_with("_timestamp")
 }
 
 fn name(series: &str) -> &str {
@@ -182,7 +209,7 @@ mod tests {
         let scenario: Scenario = serde_json::from_value(json).unwrap();
         let start = "2026-01-01T00:00:00Z".parse().unwrap();
         let plant = InProcess::try_new(scenario.plant.clone(), 1, start).unwrap();
-        let eyes = Eyes::new(plant.clone(), &scenario, start);
+        let eyes = Eyes::new(plant.clone(), &scenario, start, 1);
         plant.advance_to(later(start, Duration::from_secs(60)));
         let first = eyes.expose();
         plant.advance_to(later(start, Duration::from_secs(120)));
@@ -220,6 +247,45 @@ mod tests {
         let gauge = "westworld_charter_committee_size";
         assert_eq!(samples(&reset).len(), samples(&all).len());
         assert!((value(&reset, gauge) - 6.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn noise_wavers_gauges_and_nothing_else_and_is_right_on_the_mean() {
+        let scenario: Scenario = serde_json::from_value(serde_json::json!({
+            "name": "x", "description": "x", "kind": "control",
+            "sensor_faults": [{"kind": "noise", "spread": 0.1}],
+        }))
+        .unwrap();
+        let start = "2026-01-01T00:00:00Z".parse().unwrap();
+        let plant = InProcess::try_new(scenario.plant.clone(), 1, start).unwrap();
+        plant.advance_to(later(start, Duration::from_secs(60)));
+        let texts = |seed| {
+            let eyes = Eyes::new(plant.clone(), &scenario, start, seed);
+            (0..2_000).map(|_| eyes.expose()).collect::<Vec<_>>()
+        };
+        let (noisy, plain) = (texts(1), plant.metrics());
+        let size: Vec<f64> = noisy
+            .iter()
+            .map(|text| {
+                let line =
+                    text.lines().find(|it| it.starts_with("westworld_charter_committee_size"));
+                line.unwrap().rsplit_once(' ').unwrap().1.parse().unwrap()
+            })
+            .collect();
+        let mean = size.iter().sum::<f64>() / size.len() as f64;
+        let spread =
+            size.iter().map(|it| (it / mean - 1.0).powi(2)).sum::<f64>() / size.len() as f64;
+        // The standard error of the mean is 6 · 0.1 / √2000, that of the spread 0.1 / √4000.
+        assert!(
+            (mean - 6.0).abs() < 0.054 && (spread.sqrt() - 0.1).abs() < 0.007,
+            "{mean} {spread}"
+        );
+        for (line, was) in samples(&noisy[7]).into_iter().zip(samples(&plain)) {
+            let value: f64 = was.rsplit_once(' ').unwrap().1.parse().unwrap();
+            assert!(line == was || (is_gauge(was) && value > 0.0), "{line} was {was}");
+        }
+        assert_ne!(noisy[0], noisy[1]);
+        assert_eq!(noisy, texts(1), "the same seed, the same noise");
     }
 
     #[test]

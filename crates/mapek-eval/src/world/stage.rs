@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use charter_client::{CallOptions, CharterApi, Seconds};
-use charter_sim::{Fault, InProcess, Mutation, Totals};
+use charter_sim::{Arrivals, Fault, InProcess, Mutation, Totals};
 use mapek_model::{Duration, Timestamp, later, since};
 
-use crate::{CallRecord, Error, Moment, Scenario};
+use crate::{CallRecord, Error, Moment, PlannedChange, Scenario};
 
 /// How much time passes at once.
 pub(crate) const TICK: Duration = Duration::from_secs(5);
@@ -25,6 +25,8 @@ pub(crate) struct Stage {
     before: Totals,
     /// How many faults of the API have been injected, in the order of their times.
     api_faults: usize,
+    /// What others are still to do, the last first.
+    changes: Vec<PlannedChange>,
     moments: Vec<Moment>,
 }
 
@@ -36,8 +38,13 @@ impl Stage {
         let start = later(began, scenario.warm_up);
         let refused =
             |field: String, reason: String| Error::scenario(&scenario.name, field, reason);
-        let plant = InProcess::try_new(scenario.plant.clone(), seed, born)
-            .map_err(|error| refused("plant".to_owned(), error.to_string()))?;
+        let mut config = scenario.plant.clone();
+        // In a scenario a trace begins with the warm-up, in a plant with the plant.
+        if let Arrivals::Trace { starts_at_s, .. } = &mut config.arrivals {
+            *starts_at_s += AGE.as_secs_f64();
+        }
+        let plant = InProcess::try_new(config, seed, born)
+            .map_err(|error| refused(format!("plant.{}", error.field()), error.to_string()))?;
         plant.advance_to(began);
         for (i, fault) in scenario.faults.iter().enumerate() {
             let seconds = |field: &str, duration: Duration| {
@@ -57,6 +64,8 @@ impl Stage {
                 injected.map_err(|error| refused(format!("faults[{i}]"), error.to_string()))?;
             }
         }
+        let mut changes: Vec<_> = scenario.changes.iter().rev().cloned().collect();
+        changes.sort_by_key(|change| std::cmp::Reverse(change.at));
         Ok(Self {
             scenario: Arc::clone(scenario),
             plant,
@@ -65,6 +74,7 @@ impl Stage {
             now: began,
             before: Totals::default(),
             api_faults: 0,
+            changes,
             moments: Vec::new(),
         })
     }
@@ -100,6 +110,7 @@ impl Stage {
     pub(crate) fn tick(&mut self) -> Result<(), Error> {
         self.now = later(self.now, TICK);
         self.inject_api_faults()?;
+        self.let_others_act();
         self.plant.advance_to(self.now);
         let state = self.plant.state();
         let compliance = self.scenario.objective.compliance(&state, &self.before);
@@ -115,6 +126,12 @@ impl Stage {
             replicas: state.target_replicas,
         });
         Ok(())
+    }
+
+    fn let_others_act(&mut self) {
+        while let Some(change) = self.changes.pop_if(|it| later(self.start, it.at) <= self.now) {
+            change.make(&self.plant);
+        }
     }
 
     fn inject_api_faults(&mut self) -> Result<(), Error> {

@@ -13,6 +13,9 @@ use crate::yaml;
 /// Largest file that is read, in bytes: a hundred faults of each kind are a tenth of it.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
+/// Largest trace of arrivals that is read, in bytes: as many rows as one may have, at forty bytes each.
+const TRACE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
 /// Where the suite is that comes with the source.
 const SUITE: &str = "tests/scenarios";
 
@@ -30,12 +33,28 @@ pub(crate) enum ScenarioError {
         source: std::io::Error,
     },
     /// It is too large to be one.
-    #[error("{path} has {bytes} bytes; at most {FILE_BYTES_MAX} are read")]
+    #[error("{path} has {bytes} bytes; at most {max} are read")]
     TooLarge {
         /// Which file.
         path: PathBuf,
         /// How large.
         bytes: u64,
+        /// How large it may be.
+        max: u64,
+    },
+    /// The trace of arrivals that it names cannot be read.
+    #[error("{scenario}: cannot read the trace {path}")]
+    #[diagnostic(help(
+        "plant.arrivals.file names a file of CSV, relative to the scenario; docs/evaluation.md shows one"
+    ))]
+    UnreadableTrace {
+        /// Which scenario.
+        scenario: PathBuf,
+        /// What it names.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
     },
     /// It does not say what it should; the report shows where.
     #[error("{rendered}")]
@@ -99,20 +118,54 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, ScenarioError> {
 }
 
 fn read(path: &Path) -> Result<Scenario, ScenarioError> {
-    let unreadable = |source| ScenarioError::Unreadable { path: path.to_owned(), source };
-    let bytes = std::fs::metadata(path).map_err(unreadable)?.len();
-    if bytes > FILE_BYTES_MAX {
-        return Err(ScenarioError::TooLarge { path: path.to_owned(), bytes });
-    }
-    let text = std::fs::read_to_string(path).map_err(unreadable)?;
-    let scenario: Scenario = yaml::parse(&text, &path.display().to_string())
+    let text = text(path, FILE_BYTES_MAX, |source| {
+        let path = path.to_owned();
+        ScenarioError::Unreadable { path, source }
+    })?;
+    let mut scenario: Scenario = yaml::parse(&text, &path.display().to_string())
         .map_err(|rendered| ScenarioError::Invalid { rendered })?;
+    read_trace(&mut scenario, path)?;
     let stem = path.file_stem().and_then(|it| it.to_str());
     if stem != Some(scenario.name.as_str()) {
         let why = "and not that of its file";
         return Err(ScenarioError::Name { path: path.to_owned(), name: scenario.name, why });
     }
     Ok(scenario)
+}
+
+fn text(
+    path: &Path,
+    max: u64,
+    unreadable: impl Fn(std::io::Error) -> ScenarioError,
+) -> Result<String, ScenarioError> {
+    let bytes = std::fs::metadata(path).map_err(&unreadable)?.len();
+    if bytes > max {
+        return Err(ScenarioError::TooLarge { path: path.to_owned(), bytes, max });
+    }
+    std::fs::read_to_string(path).map_err(unreadable)
+}
+
+/// Reads the trace that the scenario in `path` names, relative to that, and looks whether it lasts as long.
+fn read_trace(scenario: &mut Scenario, path: &Path) -> Result<(), ScenarioError> {
+    let arrivals = &mut scenario.plant.arrivals;
+    let Some(file) = arrivals.unread() else { return Ok(()) };
+    let trace = path.parent().unwrap_or(Path::new("")).join(file);
+    let name = trace.display().to_string();
+    let text = text(&trace, TRACE_BYTES_MAX, |source| {
+        let (scenario, path) = (path.to_owned(), trace.clone());
+        ScenarioError::UnreadableTrace { scenario, path, source }
+    })?;
+    let invalid = |rendered| Err(ScenarioError::Invalid { rendered });
+    if let Err(error) = arrivals.fill(&text, &name) {
+        return invalid(format!("{error}\n  = note: {} plays it", path.display()));
+    }
+    match scenario.uncovered() {
+        Some(reason) => {
+            let last = text.trim_end().lines().count();
+            invalid(format!("{name}:{last}:1: {reason}\n  = note: {} plays it", path.display()))
+        }
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -142,7 +195,73 @@ mod tests {
 
         let negative = "name: n\ndescription: x\nplant:\n  service_rate: -1\nkind: control\n";
         let error = refused("n.yaml", negative);
+        assert!(error.starts_with("n.yaml:4:"), "{error}");
         assert!(error.contains("service_rate is -1, not within 0.1 and 10000"), "{error}");
+
+        let rate = "name: r\ndescription: x\nplant:\n  arrivals:\n    shape: constant\n    rate: -5\nkind: control\n";
+        let error = refused("r.yaml", rate);
+        assert!(error.starts_with("r.yaml:"), "{error}");
+        assert!(error.contains("arrivals.rate is -5, not within 0 and 100000"), "{error}");
+    }
+
+    /// What is told of a scenario that plays a trace of the text `trace`.
+    fn played(trace: &str) -> Result<(), String> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("t.yaml");
+        let text = "name: t\ndescription: x\nkind: control\nplant:\n  arrivals: {shape: trace, file: traces/t.csv}\n";
+        std::fs::write(&path, text).unwrap();
+        std::fs::create_dir(directory.path().join("traces")).unwrap();
+        if !trace.is_empty() {
+            std::fs::write(directory.path().join("traces/t.csv"), trace).unwrap();
+        }
+        let loaded = load(&[path]).map(drop).map_err(|error| error.to_string());
+        loaded.map_err(|it| it.replace(&format!("{}/", directory.path().display()), ""))
+    }
+
+    #[test]
+    fn a_trace_is_read_beside_its_scenario_and_what_is_wrong_with_it_is_told() {
+        assert_eq!(played("seconds,rate\n0,500\n1800,510\n"), Ok(()));
+        assert_eq!(played("").unwrap_err(), "t.yaml: cannot read the trace traces/t.csv");
+        let gap = played("seconds,rate\n0,500\n60,510\n240,510\n300,510\n").unwrap_err();
+        assert!(gap.starts_with("traces/t.csv:4:1: there is a gap: 180 s"), "{gap}");
+        assert!(
+            gap.contains("\n  = help: write the rows") && gap.contains("t.yaml plays it"),
+            "{gap}"
+        );
+        let nan = played("0,500\n60,NaN\n").unwrap_err();
+        assert!(nan.starts_with("traces/t.csv:2:4: the rate is NaN"), "{nan}");
+        let short = played("0,500\n60,510\n").unwrap_err();
+        assert!(short.starts_with("traces/t.csv:2:1: the trace ends 120 s after"), "{short}");
+    }
+
+    #[test]
+    fn every_scenario_of_the_suite_is_as_the_schema_says_and_what_is_not_is_refused() {
+        let schema = serde_json::to_value(mapek_eval::scenario_schema()).unwrap();
+        let (mut schemas, mut compiler) = (boon::Schemas::new(), boon::Compiler::new());
+        compiler.add_resource("scenario.json", schema).unwrap();
+        let schema = compiler.compile("scenario.json", &mut schemas).unwrap();
+        let valid = |text: &str| {
+            let value: serde_json::Value = serde_saphyr::from_str(text).unwrap();
+            schemas.validate(&value, schema).map_err(|error| error.to_string())
+        };
+        let suite = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/scenarios");
+        for file in files(Path::new(suite)).unwrap() {
+            let told = valid(&std::fs::read_to_string(&file).unwrap());
+            assert_eq!(told, Ok(()), "{}", file.display());
+        }
+        let good = "name: x\ndescription: x\n";
+        assert_eq!(valid(good), Ok(()));
+        for bad in [
+            "faluts: []",
+            "plant: {arrivals: {shape: constant, rate: -1}}",
+            "plant: {replicas: 0}",
+            "faults: [{kind: overlaod}]",
+            "faults: [{kind: overload, intensity: 2}]",
+            "horizon: -5",
+            "changes: [{at: 1m, does: {kind: scale}}]",
+        ] {
+            assert!(valid(&format!("{good}{bad}\n")).is_err(), "{bad}");
+        }
     }
 
     #[test]
