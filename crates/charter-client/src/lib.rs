@@ -43,9 +43,10 @@ pub use options::{CallOptions, Tagged, Violations};
 #[cfg(feature = "http")]
 pub use secrecy::SecretString;
 pub use wire::{
-    ActionRequest, Applied, ApplyRequest, CommitteeState, CommitteeStatus, EnforcementRule,
-    Extension, Health, InvalidConfig, InvalidSeconds, NodeState, Policy, PolicyConfig, PolicyKind,
-    PolicySpec, PolicyStatus, PolicyVersion, Problem, ProblemKind, Reason, RebalanceStrategy,
-    RestartAccepted, RestartRequest, RolledBack, RuleEffect, ScaleRequest, Seconds,
-    ValidateRequest, Validation, ViolationRecord, ViolationSeverity, ViolationStatus,
+    ActionRequest, Applied, ApplyRequest, CommitteeState, CommitteeStatus, Configuration,
+    EnforcementRule, Extension, Health, InvalidConfig, InvalidSeconds, NodeState, Policy,
+    PolicyConfig, PolicyKind, PolicySpec, PolicyStatus, PolicyVersion, Problem, ProblemKind,
+    Reason, RebalanceStrategy, RestartAccepted, RestartRequest, RolledBack, RuleEffect,
+    ScaleRequest, Seconds, Settings, ValidateRequest, Validation, ViolationRecord,
+    ViolationSeverity, ViolationStatus,
 };

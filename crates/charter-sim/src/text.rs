@@ -50,6 +50,11 @@ impl Text {
         self.write(format_args!("# HELP {prefix}{name} {help}\n# TYPE {prefix}{name} {word}\n"));
     }
 
+    /// The same, but the families from here on are called something else than ours.
+    pub(crate) fn prefixed(&mut self, prefix: &'static str) {
+        self.prefix = prefix;
+    }
+
     /// A sample of the present family. A value that is not finite is written as zero: the plant has no use for one, and
     /// one NaN would spoil every sum over the series.
     pub(crate) fn sample(&mut self, labels: Labels<'_>, value: f64) {

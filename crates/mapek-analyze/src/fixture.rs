@@ -47,5 +47,5 @@ pub(crate) fn observation(seconds: u64, open: Vec<Violation>) -> Observation {
 }
 
 pub(crate) fn trend(name: &str, direction: Direction, deviation: f64) -> Trend {
-    Trend { name: name.to_owned(), direction, slope: 0.0, value: 1.0, deviation }
+    Trend { name: name.to_owned(), component: None, direction, slope: 0.0, value: 1.0, deviation }
 }

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    Generation, MetricName, Quality, Ratio, Series, SourceName, TargetId, Timestamp, Violation,
+    Component, Generation, MetricName, Quality, Ratio, Series, SourceName, TargetId, Timestamp,
+    Violation,
 };
 
 /// Which way a value is going.
@@ -26,8 +27,11 @@ pub enum Direction {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct Trend {
-    /// The watched value, as the configuration names it.
+    /// The watched value, as the configuration names it; with its labels where it has several series.
     pub name: String,
+    /// Where it was measured, if its labels say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub component: Option<Component>,
     /// Which way.
     pub direction: Direction,
     /// Units of the metric per second.

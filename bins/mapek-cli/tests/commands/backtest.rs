@@ -62,7 +62,7 @@ async fn an_incident_of_the_past_is_seen_explained_and_left_alone() {
     let path = |name: &str| directory.path().join(name).display().to_string();
     let (json, cycles) = (path("a.json"), path("a.jsonl"));
     let (from, to) = (at(1_200).to_string(), at(STEPS * STEP_S - 30).to_string());
-    let span = ["backtest", "--prometheus", prometheus.url(), "--from", &from, "--to", &to];
+    let span = ["backtest", "--prometheus", &prometheus.url(), "--from", &from, "--to", &to];
     let args = [&span[..], &["--json", &json, "--cycles", &cycles]].concat();
     let told = ran(mapek(&args), "").await;
     assert_eq!(told.code, Some(0), "{told:?}");
@@ -90,7 +90,7 @@ async fn an_incident_of_the_past_is_seen_explained_and_left_alone() {
     assert_eq!((again.out, read(&json), read(&cycles)), before);
 
     // Where nothing was recorded, nothing is said to have been well.
-    let early = ["backtest", "--prometheus", prometheus.url(), "--from", "1600000000"];
+    let early = ["backtest", "--prometheus", &prometheus.url(), "--from", "1600000000"];
     let early = ran(mapek(&[&early[..], &["--to", "1600003600"]].concat()), "").await;
     assert_eq!(early.code, Some(1));
     assert!(early.err.contains("no sample of `up`"), "{}", early.err);

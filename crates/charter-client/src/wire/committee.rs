@@ -28,9 +28,32 @@ pub struct CommitteeState {
     /// Rises with every accepted change; the `ETag` is made of it, where the server offers tags.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generation: Option<u64>,
+    /// How requests are validated, where the server tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub configuration: Option<Configuration>,
     /// Each node by itself, in order of name, where the server tells.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nodes: Vec<NodeState>,
+}
+
+/// How requests are validated: as it is, and as it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Configuration {
+    /// What the replicas go by.
+    pub in_effect: Settings,
+    /// What was configured last. Where the two differ, the configuration has drifted.
+    pub configured: Settings,
+}
+
+/// The settings of validation.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Requests validated together.
+    pub batch_size: u32,
+    /// Batches in work at once, per replica.
+    pub parallelism: u32,
+    /// After how long an answer is too late, in seconds.
+    pub timeout: Seconds,
 }
 
 /// How the committee fares.

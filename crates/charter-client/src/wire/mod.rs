@@ -11,7 +11,8 @@ mod validation;
 mod violation;
 
 pub use committee::{
-    CommitteeState, CommitteeStatus, NodeState, RestartAccepted, RestartRequest, ScaleRequest,
+    CommitteeState, CommitteeStatus, Configuration, NodeState, RestartAccepted, RestartRequest,
+    ScaleRequest, Settings,
 };
 pub use config::{
     EnforcementRule, InvalidConfig, PolicyConfig, PolicyKind, RebalanceStrategy, RuleEffect,

@@ -1,11 +1,11 @@
 //! The plant's state in the words of the wire.
 
 use charter_client::{
-    CommitteeState, CommitteeStatus, ETag, NodeState, Policy, PolicyId, PolicyVersion,
-    ViolationRecord, ViolationStatus,
+    CommitteeState, CommitteeStatus, Configuration, ETag, NodeState, Policy, PolicyId,
+    PolicyVersion, Seconds, Settings, ViolationRecord, ViolationStatus,
 };
 
-use crate::plant::{Breach, BreachKind, Held, Plant, Version};
+use crate::plant::{Breach, BreachKind, Held, Plant, Tuning, Version};
 
 pub(super) fn policy(plant: &Plant, id: &PolicyId, held: &Held) -> Policy {
     let newest = held.newest();
@@ -52,7 +52,20 @@ pub(super) fn committee(plant: &Plant, generation: u64) -> CommitteeState {
         replicas_min: Some(min),
         replicas_max: Some(max),
         generation: Some(generation),
+        configuration: Some(Configuration {
+            in_effect: settings(plant.tuning()),
+            configured: settings(plant.effects.tuning),
+        }),
         nodes,
+    }
+}
+
+fn settings(tuning: Tuning) -> Settings {
+    let Tuning { batch_size, parallelism, timeout_s } = tuning;
+    Settings {
+        batch_size,
+        parallelism,
+        timeout: Seconds::try_new(timeout_s).unwrap_or(Seconds::ZERO),
     }
 }
 

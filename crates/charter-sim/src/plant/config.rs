@@ -45,6 +45,8 @@ pub struct PlantConfig {
     pub queue_limit: usize,
     /// Batch size, parallelism and timeout at the start.
     pub tuning: Tuning,
+    /// How long before the start its first policies were installed.
+    pub installed_ago_s: f64,
     /// From scale-up to the first request that a new replica serves.
     pub warm_up_s: f64,
     /// From the end of its drain until a restarted replica serves again.
@@ -80,6 +82,7 @@ impl Default for PlantConfig {
             service_rate: 110.0,
             queue_limit: 300,
             tuning: Tuning::default(),
+            installed_ago_s: 0.0,
             warm_up_s: 20.0,
             boot_s: 5.0,
             detection_s: 3.0,
@@ -115,6 +118,7 @@ impl PlantConfig {
         check("rate_window_s", self.rate_window_s, 1.0, 3_600.0)?;
         check("reload_every_s", self.reload_every_s, 1.0, 1e9)?;
         for (field, seconds) in [
+            ("installed_ago_s", self.installed_ago_s),
             ("warm_up_s", self.warm_up_s),
             ("boot_s", self.boot_s),
             ("detection_s", self.detection_s),

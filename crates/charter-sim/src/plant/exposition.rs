@@ -1,4 +1,4 @@
-//! The plant's metrics. Their names and labels are the contract (`docs/charter-api.md` §7).
+//! The plant's metrics. Their names and labels are the contract (`docs/charter-api.md` §7); beside them stands what every process shows of itself.
 //!
 //! What `action_type` means: `allow` (answered in time), `timeout` (too late), `reject` (the queue was full), `drop` (lost with
 //! a node), each by node; `throttle` at `admission`, `override` and `bypass` at `committee`, `retry` at `clients`, `deny` at
@@ -24,7 +24,25 @@ pub(super) fn render(plant: &Plant) -> String {
     investigations(plant, &mut text);
     latencies(plant, &mut text);
     gauges(plant, &mut text);
+    processes(plant, &mut text);
     text.finish()
+}
+
+/// What client libraries show of each process, under the names that all of them use.
+fn processes(plant: &Plant, text: &mut Text) {
+    text.prefixed("process_");
+    let started_at = plant.start.as_millisecond() as f64 / 1_000.0;
+    let now = plant.now_s();
+    text.family("resident_memory_bytes", Type::Gauge, "Memory in use.");
+    for process in plant.fleet.processes() {
+        let memory = plant.disturbance.memory_bytes(process.number, process.booted_at, now);
+        text.sample(&[("node_or_service", &Fleet::name(process.number))], memory.round());
+    }
+    text.family("start_time_seconds", Type::Gauge, "When it was started, in unix seconds.");
+    for process in plant.fleet.processes() {
+        let started_at = started_at + process.booted_at;
+        text.sample(&[("node_or_service", &Fleet::name(process.number))], started_at);
+    }
 }
 
 fn policy_violations(plant: &Plant, text: &mut Text) {

@@ -262,6 +262,13 @@ struct Leak {
     intensity: f64,
 }
 
+/// Memory that a process needs.
+const MEMORY_BYTES: f64 = 180e6;
+/// Most memory that a process has not yet given back.
+const GARBAGE_BYTES: f64 = 24e6;
+/// Memory that is lost when a leak has slowed its process down as far as it does.
+const LEAKED_BYTES: f64 = 1.6e9;
+
 /// How much more slowly a process leaks that was started after the fault.
 const REGROWTH: f64 = 20.0;
 
@@ -302,6 +309,16 @@ impl Disturbance {
             // These happen once, when they begin.
             FaultKind::NodeDown | FaultKind::PolicyMisconfiguration => {}
         }
+    }
+
+    /// Bytes of memory that the process of a node holds that began at `booted_at`: what it needs, what it has not yet given back, and what
+    /// it will never give back.
+    pub(crate) fn memory_bytes(&self, number: u32, booted_at: f64, now: f64) -> f64 {
+        let period = 90.0 + 7.0 * f64::from(number % 10);
+        let garbage = ((now - booted_at) / period + 0.37 * f64::from(number)).fract();
+        let leaks = self.leaks.iter().filter(|leak| leak.node.is_none_or(|n| n == number));
+        let leaked = leaks.map(|leak| leak.level(booted_at, now)).fold(0.0, f64::max);
+        MEMORY_BYTES + GARBAGE_BYTES * garbage.abs() + LEAKED_BYTES * leaked
     }
 
     /// Factor on the service rate of a node whose process began at `booted_at`.
@@ -346,6 +363,16 @@ mod tests {
                 "{intensity}"
             );
         }
+    }
+
+    #[test]
+    fn memory_shows_a_leak_and_a_restart_gives_it_back() {
+        let leak = Leak { node: Some(1), start: 100.0, ramp: 60.0, intensity: 1.0 };
+        let all = Disturbance { leaks: vec![leak], ..Disturbance::default() };
+        let memory = |number, booted_at, now| all.memory_bytes(number, booted_at, now);
+        assert!(memory(1, 0.0, 160.0) > 1.7e9 && memory(1, 0.0, 130.0) < 1.1e9);
+        assert!(memory(0, 0.0, 160.0) < 2.1e8, "that one does not leak");
+        assert!(memory(1, 170.0, 190.0) < 2.6e8, "that one was restarted");
     }
 
     #[test]

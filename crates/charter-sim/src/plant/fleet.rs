@@ -287,6 +287,17 @@ impl Fleet {
         })
     }
 
+    /// Replicas whose process runs, and so can show anything.
+    pub(crate) fn processes(&self) -> impl Iterator<Item = &Replica> {
+        let runs = |it: &&Replica| {
+            matches!(
+                it.condition,
+                Condition::Up | Condition::Warming { .. } | Condition::Draining { .. }
+            )
+        };
+        self.replicas.iter().filter(runs)
+    }
+
     /// Replicas that have joined: those that warm up have not.
     pub(crate) fn members(&self) -> u32 {
         self.staying().filter(|r| has_joined(r)).count() as u32

@@ -143,7 +143,7 @@ impl Plant {
         config.check()?;
         let mut policies = Policies::new(config.approval_s, config.propagation_s);
         for (id, name, kind) in first_policies() {
-            policies.force(&id, name, kind, "installation", 0.0);
+            policies.force(&id, name, kind, "installation", -config.installed_ago_s);
         }
         let effects = policies.effects(config.tuning);
         Ok(Self {

@@ -41,7 +41,7 @@ pub enum Condition {
     Not(Box<Condition>),
 }
 
-/// How a watched value is to be.
+/// How a watched value is to be. Of a value with several series, the one that is most so counts, and says where.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
@@ -61,6 +61,13 @@ pub struct WatchTest {
     /// eight. Deviations say how unusual a value is; this says how much there is of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<f64>,
+}
+
+impl WatchTest {
+    /// Whether a newest value of `value` is within its limits.
+    pub(crate) fn allows(&self, value: f64) -> bool {
+        self.above.is_none_or(|limit| value > limit) && self.below.is_none_or(|limit| value < limit)
+    }
 }
 
 /// The shape of a watched value, against what is usual for it.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use mapek_model::{
-    Component, Direction, Finding, Level, Observation, Resource, Series, Severity, Timestamp,
-    Trend, since,
+    Component, Direction, Finding, FindingKind, Level, Observation, Resource, Series, Severity,
+    Timestamp, Trend, since,
 };
 use serde_json::Value;
 
@@ -19,7 +19,8 @@ pub(crate) struct Evidence<'a> {
     expected: &'a [Expected],
     /// Whether the watched values are still those from before it happened.
     premature: bool,
-    trends: BTreeMap<&'a str, &'a Trend>,
+    /// By watched value: several where it has several series.
+    trends: BTreeMap<&'a str, Vec<&'a Trend>>,
     /// What is breached now, by name: many episodes, few expectations.
     expectations: Vec<Breached<'a>>,
     /// Open episodes by breach: (expectation, component, how many).
@@ -89,12 +90,14 @@ impl<'a> Evidence<'a> {
             .filter(|(count, _)| *count > 0)
             .filter_map(|(count, it)| Some((*index.get(it.expectation.as_str())?, count)))
             .collect();
-        let trends = observation
-            .trends
-            .iter()
-            .filter(|trend| !expected.iter().any(|it| it.has_watch(&trend.name)))
-            .map(|trend| (trend.name.as_str(), trend))
-            .collect();
+        let mut trends: BTreeMap<&str, Vec<&Trend>> = BTreeMap::new();
+        for trend in &observation.trends {
+            // Of several series, the labels follow the name.
+            let name = trend.name.split('{').next().unwrap_or(&trend.name);
+            if !expected.iter().any(|it| it.has_watch(name)) {
+                trends.entry(name).or_default().push(trend);
+            }
+        }
         Self {
             observation,
             window,
@@ -131,7 +134,7 @@ impl<'a> Evidence<'a> {
     /// How much there is to doubt.
     pub(crate) fn quality(&self) -> Level {
         let level = self.observation.overall_quality().level();
-        if self.premature { level.max(Level::Stale) } else { level }
+        if self.premature { Level::Unknown } else { level }
     }
 
     pub(crate) fn scope(&self, patterns: &[Pattern]) -> Scope {
@@ -148,7 +151,9 @@ impl<'a> Evidence<'a> {
                 let mut inside = self.expectations.iter().zip(scope);
                 Some(Sight::whether(inside.any(|(it, inside)| *inside && it.severity >= *least)))
             }
-            Condition::Watch(test) => self.watch(test).map(Sight::of),
+            Condition::Watch(test) => self.watch(test),
+            // What relates watched values to each other knows no more than they do.
+            Condition::Finding(FindingKind::Causal) if self.premature => None,
             Condition::Finding(kind) => {
                 let best = self.findings.iter().filter(|it| it.kind == *kind);
                 let best = best.max_by_key(|it| (it.confidence, std::cmp::Reverse(&it.component)));
@@ -188,32 +193,34 @@ impl<'a> Evidence<'a> {
         Some(all)
     }
 
-    fn watch(&self, test: &WatchTest) -> Option<f64> {
-        if self.premature {
+    /// Of several series of a watched value, the one that shows it most.
+    fn watch(&self, test: &WatchTest) -> Option<Sight> {
+        if self.premature || self.expected.iter().any(|it| it.has_watch(&test.name)) {
             return None;
         }
-        if self.expected.iter().any(|it| it.has_watch(&test.name)) {
-            return None;
+        let trends = self.trends.get(test.name.as_str()).map_or(&[][..], Vec::as_slice);
+        if trends.is_empty() {
+            // A value without a course can still be large or small.
+            let value = self.observation.value(&test.name)?;
+            let plain = test.is.is_none() && test.times.is_none() && !value.is_nan();
+            return plain.then(|| Sight::whether(test.allows(value)));
         }
-        let trend = self.trends.get(test.name.as_str());
-        let mut degree = match test.is {
-            Some(shape) => shape_of(trend?, shape)?,
-            None => 1.0,
-        };
-        if test.above.is_some() || test.below.is_some() {
-            let value = trend.map(|it| it.value).or_else(|| self.observation.value(&test.name))?;
-            if value.is_nan() {
+        let series = self.observation.series.get(&test.name).map_or(&[][..], Vec::as_slice);
+        let sight = |trend: &&Trend| {
+            let mut degree = test.is.map_or(Some(1.0), |shape| shape_of(trend, shape))?;
+            if trend.value.is_nan() {
                 return None;
             }
-            let inside = test.above.is_none_or(|limit| value > limit)
-                && test.below.is_none_or(|limit| value < limit);
-            degree = if inside { degree } else { 0.0 };
-        }
-        if let Some(times) = test.times {
-            let grown = growth(self.observation.series.get(&test.name)?)?;
-            degree = if grown >= times { degree } else { 0.0 };
-        }
-        Some(degree)
+            if let Some(times) = test.times {
+                let own = |one: &&Series| {
+                    trends.len() == 1 || trend.name.ends_with(&one.labels.to_string())
+                };
+                degree = if growth(series.iter().find(own)?)? >= times { degree } else { 0.0 };
+            }
+            degree = if test.allows(trend.value) { degree } else { 0.0 };
+            Some(Sight { degree, place: trend.component.clone().filter(|_| trends.len() > 1) })
+        };
+        trends.iter().filter_map(sight).max_by(|a, b| a.degree.total_cmp(&b.degree))
     }
 
     /// Whether any resource of the kind is so; the newest of those that are.
@@ -276,13 +283,13 @@ impl<'a> Evidence<'a> {
 /// Fewest samples that a growth is told from.
 const GROWTH_SAMPLES_MIN: usize = 8;
 
-/// How many times the median of the oldest quarter of its samples the newest one is, of the first series with enough of
-/// them; `None` without, or where it began at nothing.
-fn growth(series: &[Series]) -> Option<f64> {
-    let finite = |series: &Series| -> Vec<f64> {
-        series.samples.iter().map(|it| it.value).filter(|it| it.is_finite()).collect()
-    };
-    let mut values = series.iter().map(finite).find(|it| it.len() >= GROWTH_SAMPLES_MIN)?;
+/// How many times the median of the oldest quarter of its samples the newest one is; `None` of too few, or where it began at nothing.
+fn growth(series: &Series) -> Option<f64> {
+    let finite = series.samples.iter().map(|it| it.value).filter(|it| it.is_finite());
+    let mut values: Vec<f64> = finite.collect();
+    if values.len() < GROWTH_SAMPLES_MIN {
+        return None;
+    }
     let newest = *values.last()?;
     values.truncate(values.len() / 4);
     values.sort_unstable_by(f64::total_cmp);

@@ -91,6 +91,7 @@ impl CharterApi for PastCharter {
             replicas_min: None,
             replicas_max: None,
             generation: None,
+            configuration: None,
             nodes: Vec::new(),
         };
         Ok(Tagged::new(state))

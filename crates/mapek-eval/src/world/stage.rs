@@ -11,8 +11,10 @@ use crate::{CallRecord, Error, Moment, PlannedChange, Scenario};
 /// How much time passes at once.
 pub(crate) const TICK: Duration = Duration::from_secs(5);
 
-/// How long the plant has run when the warm-up begins: what was installed at its start is no longer news.
-const AGE: Duration = Duration::from_secs(2_700);
+/// How long the plant has run when the warm-up begins: its gauges show what is usual.
+const RUN_IN: Duration = Duration::from_secs(60);
+/// How long before the warm-up its policies were installed: they are no longer news.
+const INSTALLED_AGO: Duration = Duration::from_secs(2_700);
 
 /// The plant of one run.
 #[derive(Debug)]
@@ -34,14 +36,15 @@ impl Stage {
     /// A healthy plant that knows what is to befall it.
     pub(crate) fn build(scenario: &Arc<Scenario>, seed: u64) -> Result<Self, Error> {
         let born: Timestamp = "2026-01-01T00:00:00Z".parse().expect("it is written here");
-        let began = later(born, AGE);
+        let began = later(born, RUN_IN);
         let start = later(began, scenario.warm_up);
         let refused =
             |field: String, reason: String| Error::scenario(&scenario.name, field, reason);
         let mut config = scenario.plant.clone();
+        config.installed_ago_s = config.installed_ago_s.max(INSTALLED_AGO.as_secs_f64());
         // In a scenario a trace begins with the warm-up, in a plant with the plant.
         if let Arrivals::Trace { starts_at_s, .. } = &mut config.arrivals {
-            *starts_at_s += AGE.as_secs_f64();
+            *starts_at_s += RUN_IN.as_secs_f64();
         }
         let plant = InProcess::try_new(config, seed, born)
             .map_err(|error| refused(format!("plant.{}", error.field()), error.to_string()))?;

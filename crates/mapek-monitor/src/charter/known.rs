@@ -62,6 +62,10 @@ const SKEW: &str = concat!(
     r#" / (avg(sum by (node_or_service) (rate(westworld_charter_enforcement_actions_total{action_type=~"allow|timeout|reject"}[1m]))) > 0)"#,
 );
 
+/// Memory of each node's process, as all client libraries show it.
+const MEMORY: &str =
+    r#"max by (node_or_service) (process_resident_memory_bytes{node_or_service!=""})"#;
+
 /// The watched values of `docs/causes.md`, on the metrics of Charter.
 pub(crate) fn known_watches() -> Vec<WatchConfig> {
     const RATES: &[(&str, &str)] = &[
@@ -80,13 +84,16 @@ pub(crate) fn known_watches() -> Vec<WatchConfig> {
             "sum(rate(westworld_charter_forbidden_metric_attempts_total[2m]))",
         ),
         ("load_skew", SKEW),
+        ("memory", MEMORY),
+        ("process_age", r#"time() - min(process_start_time_seconds{node_or_service!=""})"#),
         ("policy_age", "time() - max(westworld_charter_policy_last_load_timestamp)"),
     ];
     RATES
         .iter()
         .map(|(name, promql)| WatchConfig {
             // Counters that nothing has counted yet have no rate: that is no reason for doubt.
-            expected: !promql.contains("rate(westworld_"),
+            // Nor need every Charter show its processes.
+            expected: !promql.contains("rate(westworld_") && !promql.contains("process_"),
             ..WatchConfig::new(*name, *promql).expect("the expressions are short")
         })
         .collect()

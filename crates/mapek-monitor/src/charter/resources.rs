@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use charter_client::{CommitteeState, NodeState, Policy, PolicyVersion, Tagged};
+use charter_client::{CommitteeState, Configuration, NodeState, Policy, PolicyVersion, Tagged};
 use mapek_model::{Generation, Resource};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -39,7 +39,25 @@ pub(super) fn committee(state: &Tagged<CommitteeState>) -> Vec<Resource> {
         changed: None,
         attributes,
     };
-    std::iter::once(committee).chain(state.value.nodes.iter().map(node)).collect()
+    let configuration = state.value.configuration.as_ref().map(configuration);
+    let nodes = state.value.nodes.iter().map(node);
+    std::iter::once(committee).chain(configuration).chain(nodes).collect()
+}
+
+/// How requests are validated, and whether that is as it was configured.
+fn configuration(configuration: &Configuration) -> Resource {
+    let drifted = configuration.in_effect != configuration.configured;
+    Resource {
+        kind: "configuration".to_owned(),
+        id: "validation".to_owned(),
+        status: if drifted { "drifted" } else { "in_effect" }.to_owned(),
+        generation: None,
+        changed: None,
+        attributes: BTreeMap::from([
+            ("in_effect".to_owned(), json!(configuration.in_effect)),
+            ("configured".to_owned(), json!(configuration.configured)),
+        ]),
+    }
 }
 
 fn node(node: &NodeState) -> Resource {

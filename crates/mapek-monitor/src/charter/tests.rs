@@ -58,6 +58,7 @@ fn committee() -> Tagged<CommitteeState> {
         replicas_min: None,
         replicas_max: Some(20),
         generation: Some(9),
+        configuration: None,
         nodes: vec![NodeState {
             node: "node-1".into(),
             healthy: false,

@@ -48,8 +48,8 @@ pub(crate) fn watch(
         quality = doubts(quality, config, watch, at, one);
     }
     let alone = series.len() == 1;
-    let trends =
-        series.iter().filter_map(|one| trend(watch, at, one, alone, baselines, learning)).collect();
+    let trend = |one| trend(config, watch, at, one, alone, baselines, learning);
+    let trends = series.iter().filter_map(trend).collect();
     WatchReport { series, trends, quality }
 }
 
@@ -75,6 +75,7 @@ fn doubts(
 
 /// Where a series is going; `None` without a finite value.
 fn trend(
+    config: &MonitorConfig,
     watch: &WatchConfig,
     at: Timestamp,
     series: &Series,
@@ -94,7 +95,8 @@ fn trend(
     let deviation = baselines.score(&key, at, value, fresh, learning).unwrap_or(0.0);
     let (slope, direction) = course(&points, watch);
     let name = if alone { watch.name.clone() } else { format!("{}{}", watch.name, series.labels) };
-    Some(Trend { name, direction, slope, value, deviation })
+    let component = config.component(None, &series.labels);
+    Some(Trend { name, component, direction, slope, value, deviation })
 }
 
 /// The slope per second, and which way that goes if it is neither chance nor trifling.
