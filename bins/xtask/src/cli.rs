@@ -9,6 +9,7 @@ Chores of the workspace. Call them as `cargo xtask CHORE`.
   ci [--keep-going]   all that CI checks, with the time of each step; stops at the first failure unless told to go on
   setup               install what the tests need and the machine lacks: Prometheus, Alertmanager, nextest, cargo-deny
   coverage            line coverage by the tests, in target/reports; fails below 85 %
+  simulate [--save]   run the shipped scenarios under one seed; compare with docs/figures.json, or make these the figures
   bench [--compare [--max-ratio N]] [--save]
                       run the benchmarks; compare with docs/benchmarks.json (a benchmark fails above N = 1.5 times
                       the reference), or make these results the reference
@@ -24,6 +25,7 @@ pub(crate) enum Chore {
     Ci { keep_going: bool },
     Coverage,
     Bench(Options),
+    Simulate { save: bool },
     ReleaseCheck { keep_going: bool },
 }
 
@@ -36,9 +38,11 @@ pub(crate) fn parse(args: &[String]) -> Result<Chore, Error> {
         ("setup", []) => Ok(Chore::Setup),
         ("ci", options) => Ok(Chore::Ci { keep_going: keep_going(options)? }),
         ("coverage", []) => Ok(Chore::Coverage),
+        ("simulate", []) => Ok(Chore::Simulate { save: false }),
+        ("simulate", ["--save"]) => Ok(Chore::Simulate { save: true }),
         ("bench", options) => bench(options).map(Chore::Bench),
         ("release-check", options) => Ok(Chore::ReleaseCheck { keep_going: keep_going(options)? }),
-        ("setup" | "coverage", [option, ..]) => Err(unknown(option)),
+        ("setup" | "coverage" | "simulate", [option, ..]) => Err(unknown(option)),
         (other, _) => Err(Error::other(format!("no chore is called `{other}`\n\n{HELP}"))),
     }
 }

@@ -14,6 +14,7 @@ mod examples;
 mod release;
 mod setup;
 mod shell;
+mod simulate;
 mod steps;
 mod workspace;
 
@@ -41,6 +42,7 @@ fn run(chore: Chore) -> Result<(), Error> {
         Chore::Setup => setup::for_ci(&workspace)?,
         Chore::Ci { keep_going } => ci::run(&workspace, keep_going)?,
         Chore::Coverage => coverage::run(&workspace)?,
+        Chore::Simulate { save } => simulate::run(&workspace, save)?,
         Chore::Bench(options) => bench::run(&workspace, &options)?,
         Chore::ReleaseCheck { keep_going } => release::run(&workspace, keep_going)?,
     }

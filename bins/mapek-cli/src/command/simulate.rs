@@ -14,6 +14,7 @@ use std::{
     thread::available_parallelism,
 };
 
+use indicatif::{ProgressBar, ProgressStyle};
 use mapek::Clock as _;
 use mapek_eval::{
     Finished, Scenario, Score, Suite, Trace,
@@ -95,7 +96,7 @@ fn unwritable(path: &Path, error: std::io::Error) -> BuildError {
 
 /// Everything that runs leave behind, gathered as they end.
 struct Gathered {
-    runs: usize,
+    progress: Progress,
     inner: Mutex<Inner>,
 }
 
@@ -113,7 +114,8 @@ impl Gathered {
     fn new(runs: usize, cycles: Option<&Path>) -> Result<Self, BuildError> {
         let open = |path: &Path| File::create(path).map_err(|error| unwritable(path, error));
         let cycles = cycles.map(open).transpose()?.map(BufWriter::new);
-        Ok(Self { runs, inner: Mutex::new(Inner { cycles, ..Inner::default() }) })
+        let progress = Progress::of(runs);
+        Ok(Self { progress, inner: Mutex::new(Inner { cycles, ..Inner::default() }) })
     }
 
     fn take(&self, finished: Finished) {
@@ -131,22 +133,37 @@ impl Gathered {
         let key = (trace.scenario.clone(), trace.entrant.clone(), trace.seed);
         inner.traces.insert(key, trace);
         inner.scores.push(finished.score);
-        progress(inner.scores.len(), self.runs);
+        self.progress.tell(inner.scores.len());
     }
 
     fn into_inner(self) -> Result<Inner, BuildError> {
         let mut inner = self.inner.into_inner().unwrap_or_else(PoisonError::into_inner);
         let flushed = inner.cycles.as_mut().map_or(Ok(()), |cycles| cycles.flush());
         let failed = inner.failed.take().or(flushed.err());
+        self.progress.bar.finish_and_clear();
         failed.map_or(Ok(inner), |error| Err(BuildError::new("the file of cycles", error)))
     }
 }
 
-/// Says now and then how far it is.
-fn progress(done: usize, all: usize) {
-    let tenth = |done: usize| done * 10 / all.max(1);
-    if all >= 20 && tenth(done) > tenth(done - 1) {
-        note(format_args!("{done} of {all} runs"));
+/// Tells how far it is: by a bar on a terminal, by a line now and then elsewhere.
+struct Progress {
+    bar: ProgressBar,
+    runs: usize,
+}
+
+impl Progress {
+    fn of(runs: usize) -> Self {
+        let bar = ProgressBar::new(runs as u64);
+        let style = ProgressStyle::with_template("{bar:40} {pos} of {len} runs, {eta} to go");
+        Self { bar: style.map_or(bar.clone(), |style| bar.with_style(style)), runs }
+    }
+
+    fn tell(&self, done: usize) {
+        self.bar.set_position(done as u64);
+        let tenth = |done: usize| done * 10 / self.runs.max(1);
+        if self.bar.is_hidden() && self.runs >= 20 && tenth(done) > tenth(done - 1) {
+            note(format_args!("{done} of {} runs", self.runs));
+        }
     }
 }
 
