@@ -1,9 +1,8 @@
 //! The command line.
 
-use std::{path::PathBuf, str::FromStr};
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use mapek::model::{Duration, Timestamp, duration, earlier};
 
 /// A control loop that sees violations, finds their cause, remedies it and checks whether that helped.
 #[derive(Debug, Parser)]
@@ -37,8 +36,6 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Judge this configuration: run it against a simulated Charter in which things go wrong, and score what it does.
     Simulate(SimulateArgs),
-    /// Run this configuration through the past that a Prometheus has recorded: what it would have seen and proposed. Nothing is sent.
-    Backtest(BacktestArgs),
 }
 
 /// Where the configuration is.
@@ -159,69 +156,6 @@ pub(crate) struct SimulateArgs {
     pub(crate) schema: bool,
 }
 
-/// A span of the past.
-#[derive(Debug, Args)]
-pub(crate) struct BacktestArgs {
-    #[command(flatten)]
-    pub(crate) config: ConfigArgs,
-    /// The Prometheus that remembers, if not the configured one.
-    #[arg(long, value_name = "URL")]
-    pub(crate) prometheus: Option<String>,
-    /// Where the span begins: a time (2026-01-31T12:00:00Z), seconds since 1970, or how long ago ("2h ago").
-    #[arg(long, value_name = "TIME")]
-    pub(crate) from: When,
-    /// Where it ends, likewise; now if it is not given.
-    #[arg(long, value_name = "TIME")]
-    pub(crate) to: Option<When>,
-    /// From one cycle to the next; orchestrator.loop_interval if it is not given.
-    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
-    pub(crate) step: Option<Duration>,
-    /// How long the loop may learn before the span what is usual.
-    #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "15m")]
-    pub(crate) warm_up: Duration,
-    /// Write what it came to as JSON.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) json: Option<PathBuf>,
-    /// Write every cycle as a line of JSON.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) cycles: Option<PathBuf>,
-}
-
-/// A moment, as people name it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum When {
-    /// On the clock.
-    At(Timestamp),
-    /// So long before now.
-    Ago(Duration),
-}
-
-impl When {
-    /// The moment, if it is `now`.
-    pub(crate) fn at(self, now: Timestamp) -> Timestamp {
-        match self {
-            Self::At(at) => at,
-            Self::Ago(ago) => earlier(now, ago),
-        }
-    }
-}
-
-impl FromStr for When {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if let Some(ago) = text.strip_suffix("ago") {
-            return duration::parse(ago.trim()).map(Self::Ago);
-        }
-        if let Ok(seconds) = text.parse() {
-            return Timestamp::from_second(seconds).map(Self::At).map_err(|it| it.to_string());
-        }
-        let wanted =
-            "expected a time (2026-01-31T12:00:00Z), seconds since 1970, or how long ago (2h ago)";
-        text.parse().map(Self::At).map_err(|_| wanted.to_owned())
-    }
-}
-
 /// Whom a loop is held against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum)]
 pub(crate) enum Baseline {
@@ -242,18 +176,6 @@ pub(crate) enum Baseline {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_moment_is_named_in_three_ways() {
-        let when = |text: &str| text.parse::<When>();
-        let at = Timestamp::from_second(1_700_000_000).unwrap();
-        assert_eq!(when("1700000000"), Ok(When::At(at)));
-        assert_eq!(when("2023-11-14T22:13:20Z"), Ok(When::At(at)));
-        assert_eq!(when("90m ago"), Ok(When::Ago(Duration::from_secs(5_400))));
-        assert_eq!(when("1h ago").unwrap().at(at).as_second(), 1_699_996_400);
-        assert!(when("yesterday").unwrap_err().contains("2h ago"));
-        assert!(when("soon ago").is_err());
-    }
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -8,7 +8,6 @@ mod config;
 mod counted;
 mod demo;
 mod logging;
-mod telling;
 mod yaml;
 
 mod app;

@@ -14,15 +14,6 @@ pub enum Error {
         /// What is wrong with it, and what would be right.
         reason: String,
     },
-    /// The past cannot be looked at.
-    #[error("the past cannot be looked at: {reason}")]
-    Past {
-        /// What is wrong with it, and what would be right.
-        reason: String,
-        /// What Prometheus says.
-        #[source]
-        source: Option<Box<dyn std::error::Error + Send + Sync>>,
-    },
     /// Somebody who is to steer cannot be set up.
     #[error("{entrant} cannot be set up")]
     Entrant {

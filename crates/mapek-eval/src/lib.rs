@@ -8,7 +8,6 @@ mod entrant;
 mod error;
 mod evaluation;
 mod objective;
-pub mod past;
 mod recorder;
 pub mod report;
 mod run;

@@ -32,7 +32,8 @@ fn kinds(trace: &Trace) -> Vec<ActionKind> {
 #[tokio::test]
 async fn where_nothing_is_wrong_nobody_acts() {
     let calm = scenario(serde_json::Value::Null);
-    let all: [&dyn Entrant; 5] = [&Nothing, &StaticRules, &Random, &SeedFormulas, &Oracle::new(0)];
+    let all: [&dyn Entrant; 5] =
+        [&Nothing, &StaticRules, &Random, &SeedFormulas, &Oracle::new(0)];
     for entrant in all {
         assert!(played(&calm, entrant, 1).await.calls.is_empty(), "{}", entrant.name());
     }

@@ -1,7 +1,6 @@
 //! What each command does.
 
 mod analyze;
-mod backtest;
 mod check;
 mod execute;
 mod http;
@@ -62,7 +61,6 @@ async fn dispatch(command: Command) -> Done {
         Command::Execute(args) => execute::execute(&args).await,
         Command::Demo(args) => demo::demo(&args).await,
         Command::Simulate(args) => simulate::simulate(&args),
-        Command::Backtest(args) => backtest::backtest(&args).await,
     }
 }
 

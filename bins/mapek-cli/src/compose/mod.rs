@@ -1,7 +1,6 @@
 //! From a configuration to running parts. This is the only place that knows which implementation stands behind a seam.
 
 mod charter;
-mod past;
 mod seat;
 mod settings;
 
@@ -26,7 +25,6 @@ use mapek::{
 };
 
 pub use charter::{Charter, charter};
-pub(crate) use past::in_the_past;
 pub(crate) use seat::seated;
 pub(crate) use settings::{CHECK_ALERT, analyze_config, monitor_config};
 

@@ -7,8 +7,6 @@ mod support;
 #[cfg(test)]
 mod analyze;
 #[cfg(test)]
-mod backtest;
-#[cfg(test)]
 mod configuration;
 #[cfg(test)]
 mod demo;
