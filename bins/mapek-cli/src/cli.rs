@@ -163,10 +163,6 @@ pub(crate) enum Baseline {
     Nothing,
     /// Each alert has its action.
     StaticRules,
-    /// Whoever sees a breach does anything about it.
-    Random,
-    /// Constant confidences, fixed remedies, and nothing verified.
-    SeedFormulas,
     /// Somebody who knows the fault.
     Oracle,
     /// This loop, with the profile that is shipped.

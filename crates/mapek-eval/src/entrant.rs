@@ -1,12 +1,9 @@
 //! Who steers: the loop, or something to hold it against.
 
 mod looped;
-mod moves;
 mod nothing;
 mod oracle;
 mod plain;
-mod random;
-mod seed_formulas;
 mod static_rules;
 
 use std::{collections::BTreeSet, fmt, sync::Arc};
@@ -22,8 +19,6 @@ use crate::{Error, Look, Scenario};
 pub use looped::{BuildLoop, Looped};
 pub use nothing::Nothing;
 pub use oracle::Oracle;
-pub use random::Random;
-pub use seed_formulas::SeedFormulas;
 pub use static_rules::StaticRules;
 
 /// Somebody who can take a seat in any scenario.

@@ -8,12 +8,12 @@ use std::{
 use async_trait::async_trait;
 use charter_client::CharterApi;
 use mapek_loop::WakeReason;
-use mapek_model::{Duration, Labels, Timestamp, later};
+use mapek_model::{Action, Duration, Labels, Observation, Timestamp, later};
 use mapek_monitor::AlertFeed;
+use serde_json::Value;
 
 use super::{
     Entrant, Seat, Steering, Turn,
-    moves::Move,
     plain::{Eyes, Hands, turn},
 };
 use crate::Error;
@@ -36,6 +36,8 @@ pub struct StaticRules;
 
 /// How long a runbook rests.
 const COOLDOWN: Duration = Duration::from_secs(300);
+/// Where scaling ends.
+const REPLICAS_MAX: u32 = 20;
 
 impl Entrant for StaticRules {
     fn name(&self) -> &str {
@@ -54,16 +56,26 @@ impl Entrant for StaticRules {
 }
 
 /// What an alert calls for.
-fn runbook(labels: &Labels) -> Option<Move> {
-    Some(match labels.get("alertname")? {
-        "ValidationLatencySLA" | "CommitteeOverloaded" | "CommitteeNotificationLatencySLA" => {
-            Move::ScaleUp
-        }
-        "CriticalViolationDetected" | "HighViolationInvestigationRate" => Move::RollBack,
-        "ForbiddenMetricSpike" | "UnusualDataRevocationActivity" => Move::Throttle,
-        "PolicyLoadFailure" | "DataRevocationSLAViolation" => Move::Restart,
-        _ => return None,
-    })
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Runbook {
+    Scale,
+    Restart,
+    RollBack,
+    Throttle,
+}
+
+impl Runbook {
+    fn of(labels: &Labels) -> Option<Self> {
+        Some(match labels.get("alertname")? {
+            "ValidationLatencySLA" | "CommitteeOverloaded" | "CommitteeNotificationLatencySLA" => {
+                Self::Scale
+            }
+            "CriticalViolationDetected" | "HighViolationInvestigationRate" => Self::RollBack,
+            "ForbiddenMetricSpike" | "UnusualDataRevocationActivity" => Self::Throttle,
+            "PolicyLoadFailure" | "DataRevocationSLAViolation" => Self::Restart,
+            _ => return None,
+        })
+    }
 }
 
 struct Automated {
@@ -71,7 +83,38 @@ struct Automated {
     hands: Hands,
     charter: Arc<dyn CharterApi>,
     alerts: Arc<dyn AlertFeed>,
-    ran: BTreeMap<Move, Timestamp>,
+    ran: BTreeMap<Runbook, Timestamp>,
+}
+
+impl Automated {
+    /// The action that a runbook comes to at the moment, if any.
+    async fn action(&self, runbook: Runbook, seen: &Observation) -> Option<Action> {
+        match runbook {
+            Runbook::Scale => {
+                let now = self.charter.committee().await.ok()?.value.replicas;
+                let more = now.saturating_add(now.div_ceil(2)).min(REPLICAS_MAX);
+                (more > now).then_some(Action::ScaleUp { replicas: more })
+            }
+            Runbook::Restart => Some(Action::RestartService {
+                graceful: true,
+                timeout: Duration::from_secs(30),
+                node: None,
+            }),
+            Runbook::RollBack => {
+                let changed = seen.resources_of("policy").max_by_key(|it| (it.changed, &it.id))?;
+                let version = changed.attributes.get("version").map(text)?;
+                Some(Action::RollbackPolicy { policy: changed.id.clone(), from_version: version })
+            }
+            Runbook::Throttle => {
+                let rate_limit = 0.8 * seen.value("arrival_rate").filter(|it| *it > 1.0)?;
+                Some(Action::ThrottleRequests { rate_limit, node: None })
+            }
+        }
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
 }
 
 #[async_trait]
@@ -79,13 +122,13 @@ impl Steering for Automated {
     async fn turn(&mut self, now: Timestamp, _: BTreeSet<WakeReason>) -> Turn {
         let seen = self.eyes.look(now).await;
         let alerts = self.alerts.alerts(now).await.map(|it| it.alerts).unwrap_or_default();
-        let called: BTreeSet<_> = alerts.iter().filter_map(|it| runbook(&it.labels)).collect();
+        let called: BTreeSet<_> = alerts.iter().filter_map(|it| Runbook::of(&it.labels)).collect();
         let mut touched = Vec::new();
         for runbook in called {
             if self.ran.get(&runbook).is_some_and(|ran| later(*ran, COOLDOWN) > now) {
                 continue;
             }
-            if let Some(action) = runbook.action(self.charter.as_ref(), &seen).await {
+            if let Some(action) = self.action(runbook, &seen).await {
                 self.ran.insert(runbook, now);
                 touched.extend(self.hands.act(action, now).await);
             }

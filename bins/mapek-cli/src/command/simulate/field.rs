@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use mapek_eval::{
-    Entrant, Error, Looped, Nothing, Oracle, Random, Scenario, Score, SeedFormulas, StaticRules,
-    best_of,
-};
+use mapek_eval::{Entrant, Error, Looped, Nothing, Oracle, Scenario, Score, StaticRules, best_of};
 
 use crate::{
     cli::{Baseline, SimulateArgs},
@@ -34,13 +31,12 @@ impl Field {
             looped = looped.with_reports();
         }
         let mut entrants: Vec<Arc<dyn Entrant>> = vec![Arc::new(looped)];
-        let plain: [(Baseline, Arc<dyn Entrant>); 4] = [
-            (Baseline::Nothing, Arc::new(Nothing)),
-            (Baseline::StaticRules, Arc::new(StaticRules)),
-            (Baseline::Random, Arc::new(Random)),
-            (Baseline::SeedFormulas, Arc::new(SeedFormulas)),
-        ];
-        entrants.extend(plain.into_iter().filter(|(who, _)| args.has(*who)).map(|it| it.1));
+        if args.has(Baseline::Nothing) {
+            entrants.push(Arc::new(Nothing));
+        }
+        if args.has(Baseline::StaticRules) {
+            entrants.push(Arc::new(StaticRules));
+        }
         if args.has(Baseline::Shipped) {
             let mut shipped = config.clone();
             shipped.execute.rails.profile = RailsProfile::Shipped;
