@@ -164,6 +164,10 @@ pub(crate) enum Baseline {
     Oracle,
     /// This loop, with the profile that is shipped.
     Shipped,
+    /// The predecessor of this loop: constant confidences, fixed remedies, nothing learned or verified.
+    SeedFormulas,
+    /// Somebody who does anything that is allowed.
+    Random,
 }
 
 #[cfg(test)]

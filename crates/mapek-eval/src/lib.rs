@@ -20,7 +20,10 @@ mod trace;
 mod world;
 
 pub use alerts::{AlertRule, charter_rules};
-pub use entrant::{BuildLoop, Entrant, Looped, Nothing, Oracle, Seat, StaticRules, Steering, Turn};
+pub use entrant::{
+    BuildLoop, Entrant, Looped, Nothing, Oracle, Random, Seat, SeedFormulas, StaticRules, Steering,
+    Turn,
+};
 pub use error::Error;
 pub use evaluation::{best_of, evaluate};
 pub use objective::{Compliance, Objective};
