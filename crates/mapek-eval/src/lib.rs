@@ -4,6 +4,7 @@
 //! loop, in the same code as in production, or a baseline to hold it against. [`play`] runs one scenario under one seed and gives a
 //! [`Trace`], from which everything else follows.
 mod alerts;
+pub mod backtest;
 mod entrant;
 mod error;
 mod evaluation;
