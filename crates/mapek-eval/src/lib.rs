@@ -2,7 +2,7 @@
 //!
 //! A [`Scenario`] says what the managed system is like, what goes wrong with it, and what would be right. An [`Entrant`] steers: the
 //! loop, in the same code as in production, or a baseline to hold it against. [`play`] runs one scenario under one seed and gives a
-//! [`Trace`], from which everything else follows.
+//! [`Trace`], from which everything else follows. [`backtest`] drives a loop through recorded data in place of a scenario.
 mod alerts;
 pub mod backtest;
 mod entrant;

@@ -200,6 +200,8 @@ mod tests {
         assert_eq!(found(span(600, 600)).await, Some(span(600, 600)), "a moment");
         assert_eq!(found(span(600, 9_600)).await, Some(span(600, 3_600)));
         assert_eq!(found(span(9_000, 9_600)).await, None);
+        let shorter = Span::try_new(earlier(at(0), Duration::from_secs(60)), at(60)).unwrap();
+        assert_eq!(found(shorter).await, Some(span(60, 60)), "than five minutes");
         let any = extent(&source, &[], span(9_000, 9_600)).await.unwrap();
         assert_eq!(any, Some(span(9_000, 9_600)), "nobody asked");
     }
