@@ -72,6 +72,8 @@ const ARROWS: &[(&str, &[&str])] = &[
         "mapek-eval",
         &[
             "mapek-model",
+            // What correlates, for the baseline of the seed formulas.
+            "mapek-signal",
             "mapek-loop",
             "mapek-monitor",
             "mapek-execute",

@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use mapek::model::Duration;
+
+use crate::command::Moment;
 
 /// A control loop that sees violations, finds their cause, remedies it and checks whether that helped.
 #[derive(Debug, Parser)]
@@ -36,6 +39,8 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Judge this configuration: run it against a simulated Charter in which things go wrong, and score what it does.
     Simulate(SimulateArgs),
+    /// Show what this configuration would have seen and proposed on past data, cycle by cycle, without acting.
+    Backtest(BacktestArgs),
 }
 
 /// Where the configuration is.
@@ -156,6 +161,44 @@ pub(crate) struct SimulateArgs {
     pub(crate) schema: bool,
 }
 
+#[derive(Debug, Args)]
+#[command(after_help = MOMENTS)]
+pub(crate) struct BacktestArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// The Prometheus that has the data, if not the configured one.
+    #[arg(long, value_name = "URL")]
+    pub(crate) prometheus: Option<String>,
+    /// The first cycle.
+    #[arg(long, value_name = "MOMENT")]
+    pub(crate) from: Moment,
+    /// No cycle after this.
+    #[arg(long, value_name = "MOMENT")]
+    pub(crate) to: Moment,
+    /// From cycle to cycle; orchestrator.loop_interval if absent.
+    #[arg(long, value_name = "DURATION", value_parser = at_least_a_second)]
+    pub(crate) step: Option<Duration>,
+    /// Write the summary as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Write every cycle of the loop as a line of JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cycles: Option<PathBuf>,
+}
+
+/// What a moment is.
+const MOMENTS: &str = "A MOMENT is a time as in RFC 3339 (2026-01-31T03:00:00Z), in Unix seconds, back from now (2h \
+                       ago, 1 day 6h ago), or now.";
+
+fn at_least_a_second(text: &str) -> Result<Duration, String> {
+    let step = mapek::model::duration::parse(text)?;
+    if step < Duration::from_secs(1) {
+        Err("must be at least a second".to_owned())
+    } else {
+        Ok(step)
+    }
+}
+
 /// Whom a loop is held against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum)]
 pub(crate) enum Baseline {
@@ -167,6 +210,10 @@ pub(crate) enum Baseline {
     Oracle,
     /// This loop, with the profile that is shipped.
     Shipped,
+    /// The predecessor of this loop: constant confidences, fixed remedies, nothing learned or verified.
+    SeedFormulas,
+    /// Somebody who does anything that is allowed.
+    Random,
 }
 
 #[cfg(test)]

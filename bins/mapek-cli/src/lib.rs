@@ -15,5 +15,5 @@ mod compose;
 
 pub use app::App;
 pub use command::main;
-pub use compose::{BuildError, Charter, Outside, builder, charter};
+pub use compose::{BuildError, Charter, Outside, System, builder, charter};
 pub use config::{Config, ConfigError, Loaded, load};

@@ -4,6 +4,9 @@ mod looped;
 mod nothing;
 mod oracle;
 mod plain;
+mod random;
+mod remedies;
+mod seed_formulas;
 mod static_rules;
 
 use std::{collections::BTreeSet, fmt, sync::Arc};
@@ -19,6 +22,8 @@ use crate::{Error, Look, Scenario};
 pub use looped::{BuildLoop, Looped};
 pub use nothing::Nothing;
 pub use oracle::Oracle;
+pub use random::Random;
+pub use seed_formulas::SeedFormulas;
 pub use static_rules::StaticRules;
 
 /// Somebody who can take a seat in any scenario.

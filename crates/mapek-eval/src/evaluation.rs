@@ -12,6 +12,7 @@ use crate::{
 const NOTHING: &str = "nothing";
 const ORACLE: &str = "oracle";
 const STATIC_RULES: &str = "static-rules";
+const SEED_FORMULAS: &str = "seed-formulas";
 
 /// Added to both sides of a ratio of losses, in seconds of a total outage: one look at the plant. Who loses next to nothing is not to
 /// be called many times worse than who loses nothing.
@@ -70,7 +71,8 @@ struct Losses<'a> {
 
 impl<'a> Losses<'a> {
     fn of(scores: &'a [Score]) -> Self {
-        let named = |it: &&Score| [NOTHING, ORACLE, STATIC_RULES].contains(&it.entrant.as_str());
+        let references = [NOTHING, ORACLE, STATIC_RULES, SEED_FORMULAS];
+        let named = |it: &&Score| references.contains(&it.entrant.as_str());
         let key = |it: &'a Score| (it.entrant.as_str(), it.scenario.as_str(), it.seed);
         Self { of: scores.iter().filter(named).map(|it| (key(it), it.loss_s)).collect() }
     }
@@ -113,6 +115,7 @@ impl<'a> Losses<'a> {
             loss_s_median: median(&losses),
             loss_vs_oracle_median: self.median_ratio(scores, ORACLE),
             loss_vs_static_rules_median: self.median_ratio(scores, STATIC_RULES),
+            loss_vs_seed_formulas_median: self.median_ratio(scores, SEED_FORMULAS),
             loss_vs_nothing_median: self.median_ratio(scores, NOTHING),
             actions: sum(&|it| it.actions),
             actions_in_controls: controls.map(|it| u64::from(it.actions)).sum(),
@@ -207,16 +210,18 @@ mod tests {
             score("mapek", "b", 1, 395.0),
             score("oracle", "b", 1, 95.0),
             score("nothing", "b", 1, 795.0),
+            score("seed-formulas", "b", 1, 1_595.0),
         ];
         let evaluation = evaluate(meta(), &scores);
         let figures = &evaluation.totals.figures;
         assert_eq!(figures.loss_vs_oracle_median, Some(2.0), "of 2, 2 and 4");
         assert_eq!(figures.loss_vs_nothing_median, Some(0.5));
         assert_eq!(figures.loss_vs_static_rules_median, None);
+        assert_eq!(figures.loss_vs_seed_formulas_median, Some(0.25));
         assert_eq!((figures.runs, evaluation.totals.scenarios), (3, 2));
         assert_eq!(figures.mitigated_share, Some(2.0 / 3.0));
         let names: Vec<_> = evaluation.baselines.iter().map(|it| it.entrant.as_str()).collect();
-        assert_eq!(names, ["nothing", "oracle"]);
+        assert_eq!(names, ["nothing", "oracle", "seed-formulas"]);
         let mut turned = scores;
         turned.reverse();
         assert_eq!(evaluate(meta(), &turned), evaluation);

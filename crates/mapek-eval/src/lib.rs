@@ -2,8 +2,9 @@
 //!
 //! A [`Scenario`] says what the managed system is like, what goes wrong with it, and what would be right. An [`Entrant`] steers: the
 //! loop, in the same code as in production, or a baseline to hold it against. [`play`] runs one scenario under one seed and gives a
-//! [`Trace`], from which everything else follows.
+//! [`Trace`], from which everything else follows. [`backtest`] drives a loop through recorded data in place of a scenario.
 mod alerts;
+pub mod backtest;
 mod entrant;
 mod error;
 mod evaluation;
@@ -20,7 +21,10 @@ mod trace;
 mod world;
 
 pub use alerts::{AlertRule, charter_rules};
-pub use entrant::{BuildLoop, Entrant, Looped, Nothing, Oracle, Seat, StaticRules, Steering, Turn};
+pub use entrant::{
+    BuildLoop, Entrant, Looped, Nothing, Oracle, Random, Seat, SeedFormulas, StaticRules, Steering,
+    Turn,
+};
 pub use error::Error;
 pub use evaluation::{best_of, evaluate};
 pub use objective::{Compliance, Objective};

@@ -41,6 +41,8 @@ pub struct Cycle {
     decided: Option<Timestamp>,
     /// What the next cycle is due for.
     due_for: WakeReason,
+    /// What the newest cycle saw.
+    observation: Option<Observation>,
     state: LoopState,
 }
 
@@ -89,7 +91,8 @@ impl Cycle {
         let mut state = LoopState::new(parts.monitor.target().clone());
         state.refresh(&parts.control);
         let due_for = WakeReason::Interval;
-        Self { parts, analyzer_state, idle, number, decided: None, due_for, state }
+        let observation = None;
+        Self { parts, analyzer_state, idle, number, decided: None, due_for, observation, state }
     }
 
     /// The managed system.
@@ -109,6 +112,13 @@ impl Cycle {
     #[must_use]
     pub const fn due_for(&self) -> WakeReason {
         self.due_for
+    }
+
+    /// All that the newest cycle saw, series and inventory included, as rails look at it; absent before the first. Its report tells
+    /// less of it.
+    #[must_use]
+    pub const fn observation(&self) -> Option<&Observation> {
+        self.observation.as_ref()
     }
 
     /// What can be seen of it.
@@ -195,6 +205,7 @@ impl Cycle {
         self.state.take(Arc::clone(&report), timings);
         self.state.pulse = Some(Pulse::new(&self.parts.clock, &self.parts.config));
         self.state.refresh(&self.parts.control);
+        self.observation = Some(observation);
         report
     }
 

@@ -9,7 +9,7 @@ use mapek::{
     plan::Planner,
     store::SqliteStore,
 };
-use mapek_cli::{Config, Outside};
+use mapek_cli::{Config, Outside, System};
 use mapek_testkit::{Alertmanager, AlertmanagerBuilder, Prometheus, PrometheusBuilder};
 use serde_json::json;
 
@@ -140,7 +140,7 @@ pub(super) fn embedded(
     let sqlite_path = super::knowledge_file(directory);
     let knowledge = knowledge::Config { sqlite_path, ..knowledge::Config::default() };
     let outside = Outside {
-        charter: mapek_cli::charter(config, clock.as_ref()).unwrap().api(),
+        system: System::charter(mapek_cli::charter(config, clock.as_ref()).unwrap().api()),
         clock,
         ids: Arc::new(RandomIds),
         seed: None,

@@ -1,6 +1,7 @@
 //! What each command does.
 
 mod analyze;
+mod backtest;
 mod check;
 mod execute;
 mod http;
@@ -27,6 +28,7 @@ use crate::{
 use input::InputError;
 use output::OutputError;
 
+pub(crate) use backtest::Moment;
 pub(crate) use output::say;
 
 /// What a command ends with.
@@ -61,6 +63,7 @@ async fn dispatch(command: Command) -> Done {
         Command::Execute(args) => execute::execute(&args).await,
         Command::Demo(args) => demo::demo(&args).await,
         Command::Simulate(args) => simulate::simulate(&args),
+        Command::Backtest(args) => backtest::run(&args).await,
     }
 }
 
@@ -71,7 +74,8 @@ fn failed(report: &miette::Report) -> ExitCode {
     note(format_args!("{report:?}"));
     let unusable = report.downcast_ref::<config::ConfigError>().is_some()
         || report.downcast_ref::<InputError>().is_some()
-        || report.downcast_ref::<simulate::ScenarioError>().is_some();
+        || report.downcast_ref::<simulate::ScenarioError>().is_some()
+        || report.downcast_ref::<backtest::SpanError>().is_some();
     if unusable { ExitCode::from(2) } else { ExitCode::FAILURE }
 }
 

@@ -1,6 +1,7 @@
 //! From a configuration to running parts. This is the only place that knows which implementation stands behind a seam.
 
 mod charter;
+mod past;
 mod seat;
 mod settings;
 
@@ -17,7 +18,7 @@ use mapek::{
     model::{ContentHash, SourceName},
     monitor::{
         AlertFeed, AlertInbox, AlertmanagerFeed, CharterElement, CharterElementConfig,
-        MetricSource, Monitor, PrometheusConfig, PrometheusSource, SqliteInbox,
+        ManagedElement, MetricSource, Monitor, PrometheusConfig, PrometheusSource, SqliteInbox,
     },
     plan::{Planner, charter::CharterStrategies},
     scrape::{EmbeddedSource, MetricStore, Scraper, StoreConfig, Target},
@@ -25,6 +26,7 @@ use mapek::{
 };
 
 pub use charter::{Charter, charter};
+pub(crate) use past::{present, recorded, replaying};
 pub(crate) use seat::seated;
 pub(crate) use settings::{CHECK_ALERT, analyze_config, monitor_config};
 
@@ -75,7 +77,7 @@ pub struct Outside {
     /// What random numbers come from, if that is to be known.
     pub seed: Option<Seed>,
     /// The managed system.
-    pub charter: Arc<dyn CharterApi>,
+    pub system: System,
     /// Its metrics.
     pub metrics: Arc<dyn MetricSource>,
     /// Alerts that fire.
@@ -90,6 +92,24 @@ pub struct Outside {
     pub checkpoint: Arc<dyn Checkpoint>,
     /// Whether journal and pause file are on a disk.
     pub on_disk: bool,
+}
+
+/// The managed system, as the loop reads it and acts on it.
+#[derive(Debug, Clone)]
+pub struct System {
+    /// What it says of itself.
+    pub element: Arc<dyn ManagedElement>,
+    /// What is done to it.
+    pub effector: Arc<dyn Effector>,
+}
+
+impl System {
+    /// The Charter behind `api`.
+    #[must_use]
+    pub fn charter(api: Arc<dyn CharterApi>) -> Self {
+        let element = CharterElement::new(Arc::clone(&api), CharterElementConfig::default());
+        Self { element: Arc::new(element), effector: Arc::new(CharterEffector::new(api)) }
+    }
 }
 
 /// A client that keeps its connections, follows no redirect, and brings `timeout`.
@@ -176,7 +196,7 @@ pub(crate) fn outside(
         clock,
         ids: Arc::new(RandomIds),
         seed: None,
-        charter,
+        system: System::charter(charter),
         metrics,
         feed,
         inbox: inbox.clone().map(|inbox| inbox as Arc<dyn AlertInbox>),
@@ -208,22 +228,19 @@ fn knowledge(config: &Config) -> Result<Knowledge, BuildError> {
 /// [`BuildError`] names the stage whose configuration makes no sense.
 pub fn builder(config: &Config, outside: Outside) -> Result<(Builder, Recovery), BuildError> {
     let target = config.orchestrator.target.clone();
-    let element =
-        CharterElement::new(Arc::clone(&outside.charter), CharterElementConfig::default());
     let mut monitor = Monitor::builder(monitor_config(config)?)
         .target(target.clone())
         .metrics(Arc::clone(&outside.metrics))
-        .element(Arc::new(element));
+        .element(outside.system.element);
     if let Some(feed) = outside.feed {
         monitor = monitor.feed(feed);
     }
     if let Some(inbox) = outside.inbox {
         monitor = monitor.inbox(inbox);
     }
-    let effector: Arc<dyn Effector> = Arc::new(CharterEffector::new(outside.charter));
     let execute = settings::execute_config(config, outside.on_disk);
     let rails = Rails::new(&execute.rails);
-    let effectors = BTreeMap::from([(target, effector)]);
+    let effectors = BTreeMap::from([(target, outside.system.effector)]);
     let (executor, recovery) = Executor::open(execute, rails, outside.store, effectors)
         .map_err(BuildError::of("the executor"))?;
     let analyzer = Analyzer::try_new(settings::analyze_config(config))

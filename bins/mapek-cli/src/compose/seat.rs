@@ -9,7 +9,7 @@ use mapek::{
 };
 use mapek_eval::Seat;
 
-use super::{BuildError, Outside, builder, settings};
+use super::{BuildError, Outside, System, builder, settings};
 use crate::config::Config;
 
 /// Puts the loop of `config` into `seat`. Where it lives, what it reads and where it remembers is the seat's; how it thinks and
@@ -23,7 +23,7 @@ pub(crate) fn seated(config: &Config, seat: &Seat) -> Result<Cycle, BuildError> 
         clock: Arc::new(seat.clock.clone()),
         ids: Arc::new(SeededIds::new(seat.seed)),
         seed: Some(seat.seed),
-        charter: Arc::clone(&seat.charter),
+        system: System::charter(Arc::clone(&seat.charter)),
         metrics: Arc::clone(&seat.metrics),
         feed: Some(Arc::clone(&seat.feed)),
         inbox: Some(Arc::clone(&seat.inbox)),

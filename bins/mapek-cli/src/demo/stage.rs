@@ -13,7 +13,7 @@ use mapek::{
 };
 
 use crate::{
-    compose::{self, BuildError, Outside},
+    compose::{self, BuildError, Outside, System},
     config::Config,
 };
 
@@ -50,7 +50,7 @@ impl Stage {
             clock: Arc::new(clock.clone()),
             ids: Arc::new(SeededIds::new(Seed(seed))),
             seed: Some(Seed(seed)),
-            charter: Arc::new(plant.clone()),
+            system: System::charter(Arc::new(plant.clone())),
             metrics: Arc::new(EmbeddedSource::new(name, store)),
             feed: None,
             inbox: None,

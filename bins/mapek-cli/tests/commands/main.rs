@@ -7,6 +7,8 @@ mod support;
 #[cfg(test)]
 mod analyze;
 #[cfg(test)]
+mod backtest;
+#[cfg(test)]
 mod configuration;
 #[cfg(test)]
 mod demo;

@@ -55,6 +55,33 @@ async fn a_loop_is_scored_beside_those_it_is_held_against() {
 }
 
 #[tokio::test]
+async fn the_predecessor_and_chance_are_held_beside_it_where_they_are_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    let (scenario, json, html) = (path("short.yaml"), path("a.json"), path("a.html"));
+    std::fs::write(&scenario, SHORT).unwrap();
+    let who = ["--baseline", "seed-formulas", "--baseline", "random", "--seeds", "1"];
+    let files = ["--json", &json, "--html", &html];
+    let told = ran(mapek(&[&["simulate", &scenario][..], &who, &files].concat()), "").await;
+    assert_eq!(told.code, Some(0), "{told:?}");
+    for word in ["/seed", "seed-formulas", "random"] {
+        assert!(told.out.contains(word), "{word}: {}", told.out);
+    }
+    let written: Value = serde_json::from_str(&std::fs::read_to_string(&json).unwrap()).unwrap();
+    assert!(written["totals"]["loss_vs_seed_formulas_median"].is_number(), "{written:#}");
+    assert!(written["totals"]["loss_vs_static_rules_median"].is_null());
+    let baselines = written["baselines"].as_array().unwrap();
+    let by_name = |name: &str| baselines.iter().find(|it| it["entrant"] == name).unwrap();
+    let (seed, random) = (by_name("seed-formulas"), by_name("random"));
+    // Who states causes is judged by them; who states none is not.
+    assert!(seed["totals"]["brier"].is_number() && random["totals"]["brier"].is_null());
+    assert!(seed["totals"]["actions"].as_u64() > Some(0));
+    assert!(random["totals"]["actions"].as_u64() > Some(0));
+    let page = std::fs::read_to_string(&html).unwrap();
+    assert!(page.contains("seed-formulas") && page.contains("random"));
+}
+
+#[tokio::test]
 async fn a_scenario_that_makes_no_sense_is_exit_code_2() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("short.yaml");

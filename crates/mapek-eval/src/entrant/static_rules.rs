@@ -10,11 +10,11 @@ use charter_client::CharterApi;
 use mapek_loop::WakeReason;
 use mapek_model::{Action, Duration, Labels, Observation, Timestamp, later};
 use mapek_monitor::AlertFeed;
-use serde_json::Value;
 
 use super::{
     Entrant, Seat, Steering, Turn,
     plain::{Eyes, Hands, turn},
+    remedies,
 };
 use crate::Error;
 
@@ -35,9 +35,7 @@ use crate::Error;
 pub struct StaticRules;
 
 /// How long a runbook rests.
-const COOLDOWN: Duration = Duration::from_secs(300);
-/// Where scaling ends.
-const REPLICAS_MAX: u32 = 20;
+pub(super) const COOLDOWN: Duration = Duration::from_secs(300);
 
 impl Entrant for StaticRules {
     fn name(&self) -> &str {
@@ -90,31 +88,12 @@ impl Automated {
     /// The action that a runbook comes to at the moment, if any.
     async fn action(&self, runbook: Runbook, seen: &Observation) -> Option<Action> {
         match runbook {
-            Runbook::Scale => {
-                let now = self.charter.committee().await.ok()?.value.replicas;
-                let more = now.saturating_add(now.div_ceil(2)).min(REPLICAS_MAX);
-                (more > now).then_some(Action::ScaleUp { replicas: more })
-            }
-            Runbook::Restart => Some(Action::RestartService {
-                graceful: true,
-                timeout: Duration::from_secs(30),
-                node: None,
-            }),
-            Runbook::RollBack => {
-                let changed = seen.resources_of("policy").max_by_key(|it| (it.changed, &it.id))?;
-                let version = changed.attributes.get("version").map(text)?;
-                Some(Action::RollbackPolicy { policy: changed.id.clone(), from_version: version })
-            }
-            Runbook::Throttle => {
-                let rate_limit = 0.8 * seen.value("arrival_rate").filter(|it| *it > 1.0)?;
-                Some(Action::ThrottleRequests { rate_limit, node: None })
-            }
+            Runbook::Scale => remedies::half_again(self.charter.as_ref()).await,
+            Runbook::Restart => Some(remedies::restart(None)),
+            Runbook::RollBack => remedies::roll_back_newest(seen),
+            Runbook::Throttle => remedies::let_in_four_fifths(seen),
         }
     }
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
 }
 
 #[async_trait]

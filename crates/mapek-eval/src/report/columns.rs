@@ -41,6 +41,9 @@ pub(super) const COLUMNS: &[Column] = &[
     column("/rules", "objective lost, against static rules, median", 4, |it| {
         of(it.loss_vs_static_rules_median, ratio)
     }),
+    column("/seed", "objective lost, against the seed formulas, median", 5, |it| {
+        of(it.loss_vs_seed_formulas_median, ratio)
+    }),
     column("/nothing", "objective lost, against doing nothing, median", 7, |it| {
         of(it.loss_vs_nothing_median, ratio)
     }),

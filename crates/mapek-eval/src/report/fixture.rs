@@ -29,6 +29,7 @@ fn figures(kind: ScenarioKind, bad: f64, runs: u64) -> Figures {
         loss_s_median: Some(if faulty { 90.0 * (1.0 + 20.0 * bad) } else { 0.0 }),
         loss_vs_oracle_median: faulty.then_some(1.0 + 22.0 * bad),
         loss_vs_static_rules_median: faulty.then_some(0.08 + 1.3 * bad),
+        loss_vs_seed_formulas_median: faulty.then_some(0.1 + 1.6 * bad),
         loss_vs_nothing_median: faulty.then_some(0.04 + bad),
         actions,
         actions_in_controls: if faulty { 0 } else { actions },

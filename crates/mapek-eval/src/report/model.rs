@@ -63,6 +63,8 @@ pub struct Figures {
     pub loss_vs_oracle_median: Option<f64>,
     /// Likewise, of what static rules lost.
     pub loss_vs_static_rules_median: Option<f64>,
+    /// Likewise, of what the seed formulas lost.
+    pub loss_vs_seed_formulas_median: Option<f64>,
     /// Likewise, of what was lost when nothing was done.
     pub loss_vs_nothing_median: Option<f64>,
     /// Changes of the plant, those that take something back apart.

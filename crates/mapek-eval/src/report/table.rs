@@ -6,7 +6,7 @@ use super::{
     Evaluation, Figures, Goal,
     columns::{COLUMNS, Column, of},
     goals,
-    words::{kind, plain, tame},
+    words::{NONE, kind, plain, tame},
 };
 
 /// Narrowest name that can still be told from another.
@@ -83,7 +83,14 @@ struct Row<'a> {
 struct Layout {
     name: usize,
     kind: bool,
-    columns: Vec<(&'static Column, usize)>,
+    columns: Vec<Fitted>,
+}
+
+/// A column, how wide it is, and how early it goes.
+struct Fitted {
+    column: &'static Column,
+    width: usize,
+    spare: u8,
 }
 
 /// The widest kind.
@@ -103,7 +110,11 @@ impl Layout {
                 .unwrap_or(0)
                 .max(chars(column.head))
         };
-        let columns = COLUMNS.iter().map(|it| (it, wide(it))).collect();
+        // What nobody has a figure for says least.
+        let says = |column: &Column| rows().any(|row| (column.cell)(row.figures) != NONE);
+        let spare = |it: &Column| if says(it) || it.spare == 0 { it.spare } else { u8::MAX };
+        let fitted = |column| Fitted { column, width: wide(column), spare: spare(column) };
+        let columns = COLUMNS.iter().map(fitted).collect();
         let mut layout = Self { name: longest, kind: true, columns };
         let least = longest.min(NAME_MIN.max(longest * 3 / 4));
         while layout.columns.len() > 1 && least + layout.room() > width {
@@ -116,22 +127,22 @@ impl Layout {
     /// What all columns but the names take.
     fn room(&self) -> usize {
         let kind = if self.kind { KIND + GAP } else { 0 };
-        self.columns.iter().map(|it| it.1 + GAP).sum::<usize>() + kind
+        self.columns.iter().map(|it| it.width + GAP).sum::<usize>() + kind
     }
 
     /// Leaves out what matters least.
     fn narrow(&mut self) {
-        let most = self.columns.iter().map(|it| it.0.spare).max().unwrap_or(0);
-        self.columns.retain(|it| it.0.spare < most);
+        let most = self.columns.iter().map(|it| it.spare).max().unwrap_or(0);
+        self.columns.retain(|it| it.spare < most);
         self.kind &= KIND_SPARE < most;
     }
 
     fn write(&self, text: &mut String, head: &str, rows: &[Row<'_>]) {
-        let heads = self.columns.iter().map(|it| it.0.head.to_owned());
+        let heads = self.columns.iter().map(|it| it.column.head.to_owned());
         let note = if rows.iter().any(|row| !row.note.is_empty()) { "kind" } else { "" };
         line(text, &self.cells(head, note, heads));
         for row in rows {
-            let values = self.columns.iter().map(|it| (it.0.cell)(row.figures));
+            let values = self.columns.iter().map(|it| (it.column.cell)(row.figures));
             line(text, &self.cells(&tame(row.name, self.name), row.note, values));
         }
     }
@@ -141,8 +152,8 @@ impl Layout {
         if self.kind {
             write!(line, "{:GAP$}{kind:<KIND$}", "").expect("a string takes all");
         }
-        for (value, (_, wide)) in values.zip(&self.columns) {
-            write!(line, "{:GAP$}{value:>wide$}", "").expect("a string takes all");
+        for (value, Fitted { width, .. }) in values.zip(&self.columns) {
+            write!(line, "{:GAP$}{value:>width$}", "").expect("a string takes all");
         }
         line
     }

@@ -17,6 +17,24 @@ fn a_narrow_terminal_shows_what_matters() {
 }
 
 #[test]
+fn what_nobody_has_a_figure_for_goes_first() {
+    let mut evaluation = evaluation();
+    let heads = |evaluation: &Evaluation| {
+        let text = table(evaluation, 120);
+        text.lines().find(|it| it.starts_with("in total")).unwrap().to_owned()
+    };
+    assert!(heads(&evaluation).contains("/seed"));
+    let figures = |it: &mut BaselineResult| {
+        it.totals.figures.loss_vs_seed_formulas_median = None;
+        it.by_scenario.iter_mut().for_each(|it| it.figures.loss_vs_seed_formulas_median = None);
+    };
+    evaluation.totals.figures.loss_vs_seed_formulas_median = None;
+    evaluation.by_scenario.iter_mut().for_each(|it| it.figures.loss_vs_seed_formulas_median = None);
+    evaluation.baselines.iter_mut().for_each(figures);
+    assert!(!heads(&evaluation).contains("/seed"), "{}", heads(&evaluation));
+}
+
+#[test]
 fn an_empty_evaluation_is_no_praise() {
     let text = table(&Evaluation::default(), 80);
     assert!(text.contains("no data") && !text.contains("NaN"), "{text}");

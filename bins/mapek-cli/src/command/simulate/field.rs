@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use mapek_eval::{Entrant, Error, Looped, Nothing, Oracle, Scenario, Score, StaticRules, best_of};
+use mapek_eval::{
+    Entrant, Error, Looped, Nothing, Oracle, Random, Scenario, Score, SeedFormulas, StaticRules,
+    best_of,
+};
 
 use crate::{
     cli::{Baseline, SimulateArgs},
@@ -36,6 +39,12 @@ impl Field {
         }
         if args.has(Baseline::StaticRules) {
             entrants.push(Arc::new(StaticRules));
+        }
+        if args.has(Baseline::SeedFormulas) {
+            entrants.push(Arc::new(SeedFormulas));
+        }
+        if args.has(Baseline::Random) {
+            entrants.push(Arc::new(Random));
         }
         if args.has(Baseline::Shipped) {
             let mut shipped = config.clone();
