@@ -12,7 +12,7 @@ use mapek_model::{
     ContentHash, CycleNumber, Diagnosis, DiagnosisId, Execution, Experience, Observation, Outcome,
     Span, StepStatus, TargetId, Timestamp, later, since,
 };
-use mapek_monitor::{ExpectedReset, Monitor};
+use mapek_monitor::{ExpectedReset, Monitor, Ours};
 use mapek_plan::{Planner, Planning};
 use tracing::error;
 
@@ -204,20 +204,19 @@ impl Cycle {
         // The deadline is the clock's own: a cycle that is about another moment than the clock's may take as long.
         let until = later(clock.now(), self.parts.config.read_deadline);
         let deadline = async move { clock.sleep_until(until).await };
-        let ours = self.expected_resets(now);
+        let ours = self.ours(now);
         let observation = self.parts.monitor.observe(now, &ours, deadline).await;
         timings.monitor = self.parts.clock.stopwatch().saturating_sub(begun);
         observation
     }
 
-    fn expected_resets(&self, now: Timestamp) -> Vec<ExpectedReset> {
+    /// What our own actions do to what is measured.
+    fn ours(&self, now: Timestamp) -> Ours {
         let effects = self.parts.control.own_effects(self.target(), now);
-        let resets = effects.restarted.into_iter();
-        resets
-            .filter_map(|(at, component)| {
-                Some(ExpectedReset { span: Span::try_new(at, now.max(at)).ok()?, component })
-            })
-            .collect()
+        let resets = effects.restarted.into_iter().filter_map(|(at, component)| {
+            Some(ExpectedReset { span: Span::try_new(at, now.max(at)).ok()?, component })
+        });
+        Ours { resets: resets.collect(), scaled: effects.scaled }
     }
 
     fn diagnose(&mut self, observation: &Observation, timings: &mut Timings) -> Diagnosis {
@@ -259,6 +258,7 @@ impl Cycle {
         let control = &self.parts.control;
         let quiet = observation.open.is_empty()
             && observation.closed.is_empty()
+            && observation.gone.is_empty()
             && control.live(&observation.target).is_none();
         if quiet {
             return;

@@ -9,7 +9,7 @@ use std::{
 
 use async_trait::async_trait;
 use mapek_model::{Answer, Labels, Quality, Query, Sample, Series, SourceName, Span, Timestamp};
-use mapek_monitor::{Error, MetricSource};
+use mapek_monitor::{Error, MetricSource, Selector};
 use promql_parser::parser::Expr;
 
 use crate::{
@@ -140,6 +140,10 @@ impl MetricSource for EmbeddedSource {
             collect(&mut found, at_ms, value, false)
         })?;
         Ok(answer(found))
+    }
+
+    fn selectors(&self, expression: &Query) -> Option<Vec<Selector>> {
+        mapek_monitor::selectors(expression)
     }
 }
 

@@ -78,6 +78,8 @@ impl Cycle {
         if self.parts.control.live(self.target()).is_some() || !draft.outcomes.is_empty() {
             return self.idle.disturb();
         }
+        let gone: Vec<_> = draft.observation.gone.iter().map(|it| it.fingerprint()).collect();
+        self.idle.give_up(&gone);
         // What cannot be seen may be gone or not: it is judged when it can be seen again.
         if draft.observation.overall_quality().level() != Level::Fresh {
             return;
