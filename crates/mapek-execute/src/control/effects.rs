@@ -108,13 +108,10 @@ impl Control {
 
     /// The resources that an execution changed. What was undone was changed twice.
     fn changed_by(&self, execution: &Execution) -> impl Iterator<Item = OwnChange> {
-        sent(execution).filter_map(|Sent { step, at, .. }| {
-            let (Action::RollbackPolicy { policy, .. } | Action::ApplyPolicy { policy, .. }) =
-                &step.action
-            else {
-                return None;
-            };
-            Some(OwnChange { resource: policy.clone(), since: self.begins(at) })
+        let effector = self.effector(execution.target());
+        sent(execution).filter_map(move |Sent { step, at, .. }| {
+            let resource = effector?.resource(&step.action)?;
+            Some(OwnChange { resource, since: self.begins(at) })
         })
     }
 
