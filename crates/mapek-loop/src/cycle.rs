@@ -9,8 +9,8 @@ use mapek_analyze::{Analyzer, AnalyzerState, Expected, Pattern};
 use mapek_execute::{Advance, Control, CycleInputs, Executor};
 use mapek_knowledge::Knowledge;
 use mapek_model::{
-    ContentHash, CycleNumber, Diagnosis, DiagnosisId, Execution, Experience, Observation, Outcome,
-    Span, StepStatus, TargetId, Timestamp, later, since,
+    ContentHash, CycleNumber, Diagnosis, DiagnosisId, Execution, Experience, Fingerprint,
+    Observation, Outcome, Span, StepStatus, TargetId, Timestamp, Violation, later, since,
 };
 use mapek_monitor::{ExpectedReset, Monitor, Ours};
 use mapek_plan::{Planner, Planning};
@@ -64,6 +64,8 @@ pub(crate) struct Parts {
 /// What a cycle gathers on its way.
 struct Draft {
     observation: Observation,
+    /// What the open episodes are about. Each fingerprint is a SHA-256, and there may be 100 000.
+    open: Vec<Fingerprint>,
     diagnosis: Diagnosis,
     progress: Vec<Progress>,
     outcomes: Vec<Outcome>,
@@ -138,6 +140,7 @@ impl Cycle {
         let observation = self.observe(now, &mut timings).await;
         let diagnosis = self.diagnose(&observation, &mut timings);
         let mut draft = Draft {
+            open: observation.open.iter().map(Violation::fingerprint).collect(),
             observation,
             diagnosis,
             progress: Vec::new(),
@@ -167,7 +170,7 @@ impl Cycle {
             self.decided = Some(now);
         }
         decisions.escalations.extend(self.stuck());
-        let Draft { observation, diagnosis, progress, outcomes, faults, mut timings } = draft;
+        let Draft { observation, diagnosis, progress, outcomes, faults, mut timings, .. } = draft;
         let (next_due, due_for) = self.next_due(
             now,
             !outcomes.is_empty(),

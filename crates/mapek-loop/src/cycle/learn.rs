@@ -84,9 +84,8 @@ impl Cycle {
         if draft.observation.overall_quality().level() != Level::Fresh {
             return;
         }
-        let open: Vec<_> = draft.observation.open.iter().map(|it| it.fingerprint()).collect();
         let away = self.parts.control.config().release_after;
-        for idle in self.idle.follow(&draft.diagnosis, &open, now, away) {
+        for idle in self.idle.follow(&draft.diagnosis, &draft.open, now, away) {
             if let Err(error) = self.parts.knowledge.record_idle(&idle).await {
                 fault(&mut draft.faults, "what healed by itself cannot be stored", &error);
             }

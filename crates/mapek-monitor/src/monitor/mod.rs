@@ -264,10 +264,9 @@ impl Monitor {
             if report.quality.level() != Level::Fresh {
                 held.clone_from(&known);
             }
-            for breach in &report.breaches {
-                let fingerprint = breach.fingerprint();
-                let since = known.get(&fingerprint).copied().unwrap_or(at);
-                held.insert(fingerprint, since);
+            for (fingerprint, breach) in &report.breaches {
+                let since = known.get(fingerprint).copied().unwrap_or(at);
+                held.insert(*fingerprint, since);
                 if later(since, rule.hold) <= at {
                     let breach = crate::Breach { onset: since, ..breach.clone() };
                     ripe.push(Sighting { breach, current: true });

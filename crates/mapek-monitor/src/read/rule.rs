@@ -20,7 +20,7 @@ use crate::{
 /// What a rule found, and how far it can be trusted. That it found nothing proves something only if it is fresh.
 #[derive(Debug)]
 pub(crate) struct RuleReport {
-    pub(crate) breaches: Vec<Breach>,
+    pub(crate) breaches: BTreeMap<Fingerprint, Breach>,
     pub(crate) quality: Quality,
     /// Which parts were heard of at all. That one breaches nothing proves something only while it is.
     pub(crate) roll: RollCall,
@@ -50,7 +50,7 @@ pub(crate) fn evaluate(
         Ok(answer) => answer,
         Err(why) => {
             quality.merge(Quality::unreachable(&rule.name, why));
-            return RuleReport { breaches: Vec::new(), quality, roll };
+            return RuleReport { breaches: BTreeMap::new(), quality, roll };
         }
     };
     if rule.anomaly.is_some() {
@@ -74,15 +74,16 @@ pub(crate) fn evaluate(
             quality = quality.with(DoubtKind::NonFinite, &rule.name, detail);
         }
         let breach = breach(rule, config, by, at, series, value);
+        let fingerprint = breach.fingerprint();
         let breaches = rule.anomaly.is_none() || {
-            let learning = !learning_paused.contains(&breach.fingerprint());
+            let learning = !learning_paused.contains(&fingerprint);
             is_anomaly(rule, at, &series.labels, value, baselines, learning)
         };
         if breaches {
-            keep_worst(rule.bound, &mut found, breach);
+            keep_worst(rule.bound, found.entry(fingerprint), breach);
         }
     }
-    RuleReport { breaches: found.into_values().collect(), quality, roll }
+    RuleReport { breaches: found, quality, roll }
 }
 
 /// What speaks against trusting the answer, whatever it is, and which parts there are.
@@ -198,8 +199,8 @@ fn is_anomaly(
 }
 
 /// Series that differ only in labels that name no part of the system are one breach: that of the worst value.
-fn keep_worst(bound: Bound, found: &mut BTreeMap<Fingerprint, Breach>, breach: Breach) {
-    match found.entry(breach.fingerprint()) {
+fn keep_worst(bound: Bound, found: Entry<'_, Fingerprint, Breach>, breach: Breach) {
+    match found {
         Entry::Vacant(entry) => drop(entry.insert(breach)),
         Entry::Occupied(mut entry) => {
             let (old, new) = (entry.get().value, breach.value);
