@@ -8,10 +8,10 @@ use std::{
 
 use mapek_eval::Scenario;
 
-use crate::yaml;
-
-/// Largest file that is read, in bytes: a hundred faults of each kind are a tenth of it.
-const FILE_BYTES_MAX: u64 = 1024 * 1024;
+use crate::{
+    bounded::{self, FILE_BYTES_MAX, ReadError},
+    yaml,
+};
 
 /// Where the suite is that comes with the source.
 const SUITE: &str = "tests/scenarios";
@@ -30,12 +30,10 @@ pub(crate) enum ScenarioError {
         source: std::io::Error,
     },
     /// It is too large to be one.
-    #[error("{path} has {bytes} bytes; at most {FILE_BYTES_MAX} are read")]
+    #[error("{path} has more than {FILE_BYTES_MAX} bytes, and is not read")]
     TooLarge {
         /// Which file.
         path: PathBuf,
-        /// How large.
-        bytes: u64,
     },
     /// It does not say what it should; the report shows where.
     #[error("{rendered}")]
@@ -99,12 +97,12 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, ScenarioError> {
 }
 
 fn read(path: &Path) -> Result<Scenario, ScenarioError> {
-    let unreadable = |source| ScenarioError::Unreadable { path: path.to_owned(), source };
-    let bytes = std::fs::metadata(path).map_err(unreadable)?.len();
-    if bytes > FILE_BYTES_MAX {
-        return Err(ScenarioError::TooLarge { path: path.to_owned(), bytes });
-    }
-    let text = std::fs::read_to_string(path).map_err(unreadable)?;
+    let text = bounded::read(path).map_err(|error| match error {
+        ReadError::Unreadable(source) => {
+            ScenarioError::Unreadable { path: path.to_owned(), source }
+        }
+        ReadError::TooLarge => ScenarioError::TooLarge { path: path.to_owned() },
+    })?;
     let scenario: Scenario = yaml::parse(&text, &path.display().to_string())
         .map_err(|rendered| ScenarioError::Invalid { rendered })?;
     let stem = path.file_stem().and_then(|it| it.to_str());
