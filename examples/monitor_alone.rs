@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use mapek_model::{
     Answer, Duration, Quality, Query, Sample, Series, SourceName, Span, Timestamp, later,
 };
-use mapek_monitor::{Error, MetricSource, Monitor, MonitorConfig, RuleConfig};
+use mapek_monitor::{Error, MetricSource, Monitor, MonitorConfig, Ours, RuleConfig};
 
 /// Jobs that wait, and nothing else. A source may speak any language, as long as the rules are written in it: Monitor
 /// hands the expression of a rule on as it is. This one understands `NAME > NUMBER`.
@@ -55,7 +55,7 @@ async fn main() -> Result<(), Box<dyn StdError>> {
 
     // Time is handed in. The deadline is a future, too: this one leaves it to the source how long it takes.
     let now: Timestamp = "2026-01-01T00:00:00Z".parse()?;
-    let observation = monitor.observe(now, &[], future::pending()).await;
+    let observation = monitor.observe(now, &Ours::default(), future::pending()).await;
     for violation in &observation.open {
         let component = violation.component.as_ref().map_or("the whole", |it| it.as_str());
         println!(
@@ -69,7 +69,9 @@ async fn main() -> Result<(), Box<dyn StdError>> {
     assert!(observation.overall_quality().permits_action());
 
     // The same breach half a minute later is the same episode: its onset stays.
-    let again = monitor.observe(later(now, Duration::from_secs(30)), &[], future::pending()).await;
+    let again = monitor
+        .observe(later(now, Duration::from_secs(30)), &Ours::default(), future::pending())
+        .await;
     println!("open since {}, last seen {}", again.open[0].onset, again.open[0].last_seen);
     assert_eq!(again.open[0].key(), observation.open[0].key());
     Ok(())

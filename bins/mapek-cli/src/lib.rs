@@ -2,6 +2,7 @@
 //!
 //! It composes, parses and prints; it decides nothing. [`load`] reads a configuration, [`App::build`] puts together
 //! what it asks for, [`App::run`] runs it until it is told to stop.
+mod bounded;
 mod cli;
 mod command;
 mod config;

@@ -6,14 +6,14 @@ mod executions;
 mod journal;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use mapek_model::{ActionKind, Execution, ExecutionId, Observation, Plan, TargetId, Timestamp};
 
 use crate::{
-    Body, Config, Context, Decision, Error, PauseFile, Paused, Rails,
+    Body, Config, Context, Decision, Effector, Error, PauseFile, Paused, Rails,
     ledger::{Ledger, Tracked},
 };
 
@@ -37,8 +37,8 @@ struct Shared {
     config: Config,
     rails: Rails,
     pause_file: Option<PauseFile>,
-    /// Those that can be acted on.
-    targets: BTreeSet<TargetId>,
+    /// How each target can be acted on.
+    effectors: BTreeMap<TargetId, Arc<dyn Effector>>,
 }
 
 impl Control {
@@ -46,16 +46,21 @@ impl Control {
         ledger: Ledger,
         config: Config,
         rails: Rails,
-        targets: BTreeSet<TargetId>,
+        effectors: BTreeMap<TargetId, Arc<dyn Effector>>,
     ) -> Self {
         let pause_file = config.state_dir.as_ref().map(PauseFile::in_directory);
-        let shared = Shared { ledger: Mutex::new(ledger), config, rails, pause_file, targets };
+        let shared = Shared { ledger: Mutex::new(ledger), config, rails, pause_file, effectors };
         Self { shared: Arc::new(shared) }
     }
 
     pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
         // A panic under the lock leaves at worst an unsound ledger, which the next commit reads again.
         self.shared.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How a target can be acted on.
+    pub(crate) fn effector(&self, target: &TargetId) -> Option<&Arc<dyn Effector>> {
+        self.shared.effectors.get(target)
     }
 
     /// How the executor behaves.

@@ -28,6 +28,10 @@ impl<E: Effector> Effector for DryRun<E> {
         self.inner.repeat(kind, way)
     }
 
+    fn resource(&self, action: &Action) -> Option<String> {
+        self.inner.resource(action)
+    }
+
     async fn capture(&self, action: &Action) -> Result<Value, EffectError> {
         self.inner.capture(action).await
     }

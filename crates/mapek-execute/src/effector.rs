@@ -111,6 +111,17 @@ pub trait Effector: fmt::Debug + Send + Sync {
     /// What happens if actions of this kind are sent twice, this way; `None` if it does not know the kind.
     fn repeat(&self, kind: &ActionKind, way: Way) -> Option<Repeat>;
 
+    /// Which resource an action changes, by the id that the managed system lists it with, so that nobody takes the change for
+    /// somebody else's. What it changes beside (its load, its parts) does not count. It asks nobody.
+    fn resource(&self, action: &Action) -> Option<String> {
+        match action {
+            Action::RollbackPolicy { policy, .. } | Action::ApplyPolicy { policy, .. } => {
+                Some(policy.clone())
+            }
+            _ => None,
+        }
+    }
+
     /// Reads the state that undo will need, before the step.
     ///
     /// # Errors
@@ -171,6 +182,10 @@ const _: Option<&dyn Effector> = None; // stays usable as a trait object
 impl<T: Effector + ?Sized> Effector for Arc<T> {
     fn repeat(&self, kind: &ActionKind, way: Way) -> Option<Repeat> {
         (**self).repeat(kind, way)
+    }
+
+    fn resource(&self, action: &Action) -> Option<String> {
+        (**self).resource(action)
     }
 
     async fn capture(&self, action: &Action) -> Result<Value, EffectError> {

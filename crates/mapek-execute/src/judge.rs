@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mapek_model::{
-    Duration, Execution, Fingerprint, Judgement, Measured, Observation, Timestamp, Verdict, later,
-    since,
+    Duration, Execution, Fingerprint, Judgement, Measured, Observation, Timestamp, Verdict,
+    Violation, later, since,
 };
 use serde::{Deserialize, Serialize};
 
@@ -26,8 +26,8 @@ pub(crate) fn is_for_want_of_evidence(judgement: &Judgement) -> bool {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Watch {
-    /// Since when those that are gone have been so.
-    gone: BTreeMap<Fingerprint, Timestamp>,
+    /// Since when those that are gone have been so; absent of those that were given up, of which nobody knows whether they are.
+    gone: BTreeMap<Fingerprint, Option<Timestamp>>,
 }
 
 impl Watch {
@@ -35,21 +35,25 @@ impl Watch {
     pub fn see(&mut self, execution: &Execution, observation: &Observation) {
         let open = open(observation);
         let fresh = observation.overall_quality().permits_action();
+        let given_up: BTreeSet<_> = fingerprints(&observation.gone).collect();
         for fingerprint in explained(execution) {
             if open.contains(&fingerprint) {
                 self.gone.remove(&fingerprint);
+            } else if given_up.contains(&fingerprint) {
+                self.gone.insert(fingerprint, None);
             } else if fresh {
-                self.gone.entry(fingerprint).or_insert_with(|| closed_at(observation, fingerprint));
+                let closed = || Some(closed_at(observation, fingerprint));
+                self.gone.entry(fingerprint).or_insert_with(closed);
             }
         }
     }
 
-    /// Since when none of what the execution's plan explains has been there; `None` while any of it is.
+    /// Since when none of what the execution's plan explains has been there; `None` while any of it is, or may be.
     #[must_use]
     pub fn absent_since(&self, execution: &Execution) -> Option<Timestamp> {
         let mut newest = None;
         for fingerprint in explained(execution) {
-            newest = newest.max(Some(*self.gone.get(&fingerprint)?));
+            newest = newest.max(Some((*self.gone.get(&fingerprint)?)?));
         }
         newest
     }
@@ -57,7 +61,12 @@ impl Watch {
     /// How many were gone before the first step took effect.
     fn faded(&self, execution: &Execution) -> usize {
         let Some(first) = execution.first_applied else { return 0 };
-        self.gone.values().filter(|at| **at <= first).count()
+        self.gone.values().flatten().filter(|at| **at <= first).count()
+    }
+
+    /// How many were given up.
+    fn given_up(&self) -> usize {
+        self.gone.values().filter(|at| at.is_none()).count()
     }
 }
 
@@ -80,7 +89,8 @@ pub enum Verification {
 ///
 /// With *b* explained episodes, of which and of the new ones *n* are open after the time to effect: none open is success, n ≤ b/2
 /// partial, n ≤ b ineffective, n > b degradation. Where something was gone before the first step took effect, it was fading by
-/// itself, and unless things got worse nothing can be said.
+/// itself, and where something was given up, because its component is not heard of any more, nobody knows: unless things got
+/// worse nothing can be said.
 #[must_use]
 pub fn judge(
     execution: &Execution,
@@ -112,6 +122,9 @@ pub fn judge(
             unknown("the plan explains no episode".to_owned())
         } else if faded > 0 {
             unknown(format!("{faded} episodes were gone before the first step took effect"))
+        } else if watch.given_up() > 0 {
+            let given_up = watch.given_up();
+            unknown(format!("of {given_up} episodes nothing is known: their components are gone"))
         } else {
             (count.verdict(), count.to_string())
         }
@@ -161,7 +174,7 @@ impl Count {
             .iter()
             .filter(|violation| violation.onset > execution.started)
             .filter(|violation| !expected.iter().any(|ours| ours.explains(violation)))
-            .map(mapek_model::Violation::fingerprint)
+            .map(Violation::fingerprint)
             .filter(|fingerprint| !explained.contains(fingerprint))
             .collect();
         // What was open when it began, not what the plan was made for: a plan may have waited for its approval.
@@ -200,7 +213,11 @@ pub(crate) fn explained(execution: &Execution) -> BTreeSet<Fingerprint> {
 }
 
 fn open(observation: &Observation) -> BTreeSet<Fingerprint> {
-    observation.open.iter().map(mapek_model::Violation::fingerprint).collect()
+    fingerprints(&observation.open).collect()
+}
+
+fn fingerprints(violations: &[Violation]) -> impl Iterator<Item = Fingerprint> {
+    violations.iter().map(Violation::fingerprint)
 }
 
 fn closed_at(observation: &Observation, fingerprint: Fingerprint) -> Timestamp {

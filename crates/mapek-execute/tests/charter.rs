@@ -345,6 +345,20 @@ async fn a_plan_is_carried_out() {
 }
 
 #[tokio::test]
+async fn every_policy_that_we_change_is_known_to_be_ours() {
+    let rebalance = Action::RebalanceLoad { strategy: "least_loaded".to_owned() };
+    let mut run = Run::of(&[capacity(), vec![rebalance]].concat()).await;
+    let ours =
+        |run: &Run| run.executor.control().own_effects(&TargetId::default(), run.now).changed;
+    assert_eq!(ours(&run), [], "nothing was sent");
+    run.finish().await;
+    let changed: Vec<_> = ours(&run).into_iter().map(|it| it.resource).collect();
+    assert_eq!(changed, ["mapek-configuration", "mapek-rebalance"]);
+    let (_, policies) = visible(&run.charter).await;
+    assert!(changed.iter().all(|id| policies.contains_key(id)), "{policies:?}");
+}
+
+#[tokio::test]
 async fn a_second_step_that_fails_leaves_charter_as_it_was() {
     let mut run = Run::of(&capacity()).await;
     let before = visible(&run.charter).await;

@@ -9,10 +9,10 @@ use mapek_analyze::{Analyzer, AnalyzerState, Expected, Pattern};
 use mapek_execute::{Advance, Control, CycleInputs, Executor};
 use mapek_knowledge::Knowledge;
 use mapek_model::{
-    ContentHash, CycleNumber, Diagnosis, DiagnosisId, Execution, Experience, Observation, Outcome,
-    Span, StepStatus, TargetId, Timestamp, later, since,
+    ContentHash, CycleNumber, Diagnosis, DiagnosisId, Execution, Experience, Fingerprint,
+    Observation, Outcome, Span, StepStatus, TargetId, Timestamp, Violation, later, since,
 };
-use mapek_monitor::{ExpectedReset, Monitor};
+use mapek_monitor::{ExpectedReset, Monitor, Ours};
 use mapek_plan::{Planner, Planning};
 use tracing::error;
 
@@ -66,6 +66,8 @@ pub(crate) struct Parts {
 /// What a cycle gathers on its way.
 struct Draft {
     observation: Observation,
+    /// What the open episodes are about. Each fingerprint is a SHA-256, and there may be 100 000.
+    open: Vec<Fingerprint>,
     diagnosis: Diagnosis,
     progress: Vec<Progress>,
     outcomes: Vec<Outcome>,
@@ -148,6 +150,7 @@ impl Cycle {
         let observation = self.observe(now, &mut timings).await;
         let diagnosis = self.diagnose(&observation, &mut timings);
         let mut draft = Draft {
+            open: observation.open.iter().map(Violation::fingerprint).collect(),
             observation,
             diagnosis,
             progress: Vec::new(),
@@ -177,7 +180,7 @@ impl Cycle {
             self.decided = Some(now);
         }
         decisions.escalations.extend(self.stuck());
-        let Draft { observation, diagnosis, progress, outcomes, faults, mut timings } = draft;
+        let Draft { observation, diagnosis, progress, outcomes, faults, mut timings, .. } = draft;
         let (next_due, due_for) = self.next_due(
             now,
             !outcomes.is_empty(),
@@ -215,20 +218,19 @@ impl Cycle {
         // The deadline is the clock's own: a cycle that is about another moment than the clock's may take as long.
         let until = later(clock.now(), self.parts.config.read_deadline);
         let deadline = async move { clock.sleep_until(until).await };
-        let ours = self.expected_resets(now);
+        let ours = self.ours(now);
         let observation = self.parts.monitor.observe(now, &ours, deadline).await;
         timings.monitor = self.parts.clock.stopwatch().saturating_sub(begun);
         observation
     }
 
-    fn expected_resets(&self, now: Timestamp) -> Vec<ExpectedReset> {
+    /// What our own actions do to what is measured.
+    fn ours(&self, now: Timestamp) -> Ours {
         let effects = self.parts.control.own_effects(self.target(), now);
-        let resets = effects.restarted.into_iter();
-        resets
-            .filter_map(|(at, component)| {
-                Some(ExpectedReset { span: Span::try_new(at, now.max(at)).ok()?, component })
-            })
-            .collect()
+        let resets = effects.restarted.into_iter().filter_map(|(at, component)| {
+            Some(ExpectedReset { span: Span::try_new(at, now.max(at)).ok()?, component })
+        });
+        Ours { resets: resets.collect(), scaled: effects.scaled }
     }
 
     fn diagnose(&mut self, observation: &Observation, timings: &mut Timings) -> Diagnosis {
@@ -270,6 +272,7 @@ impl Cycle {
         let control = &self.parts.control;
         let quiet = observation.open.is_empty()
             && observation.closed.is_empty()
+            && observation.gone.is_empty()
             && control.live(&observation.target).is_none();
         if quiet {
             return;

@@ -93,6 +93,11 @@ impl IdleWatch {
         judged
     }
 
+    /// Episodes were given up: whether what they speak of healed will never be known.
+    pub(crate) fn give_up(&mut self, gone: &[Fingerprint]) {
+        self.followed.retain(|followed| !followed.explains.iter().any(|it| gone.contains(it)));
+    }
+
     /// Something is done on the target: what happens from now on says nothing about doing nothing.
     pub(crate) fn disturb(&mut self) {
         self.followed.clear();
@@ -179,6 +184,17 @@ mod tests {
         let told = diagnosis(Some("overload"), second(0));
         watch.follow(&told, &[breach()], second(0), AWAY);
         for at in [400, 430, 700, 730] {
+            let judged = watch.follow(&diagnosis(None, second(at)), &[], second(at), AWAY);
+            assert!(judged.is_empty(), "{judged:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_given_up_is_not_healed() {
+        let mut watch = IdleWatch::default();
+        watch.follow(&diagnosis(Some("leak"), second(0)), &[breach()], second(0), AWAY);
+        watch.give_up(&[breach()]);
+        for at in [30, 330, 630] {
             let judged = watch.follow(&diagnosis(None, second(at)), &[], second(at), AWAY);
             assert!(judged.is_empty(), "{judged:?}");
         }

@@ -57,6 +57,9 @@ pub struct Seen {
     pub open: Vec<Violation>,
     /// Episodes that ended.
     pub closed: Vec<Violation>,
+    /// Episodes that were given up: nothing is heard of their components any more, and nobody knows whether they ended.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gone: Vec<Violation>,
     /// How far each source can be trusted.
     pub quality: BTreeMap<SourceName, Quality>,
     /// How many sensors are bad.
@@ -73,6 +76,7 @@ impl Seen {
         Self {
             open: observation.open.clone(),
             closed: observation.closed.clone(),
+            gone: observation.gone.clone(),
             quality: observation.quality.clone(),
             sensors: observation.sensors,
             values: observation

@@ -8,7 +8,8 @@ use std::{
 use mapek_execute::{Control, Decision, Proposal};
 use mapek_knowledge::Insight;
 use mapek_model::{
-    Duration, Execution, ExecutionId, Outcome, TargetId, Timestamp, Violation, duration,
+    Component, Duration, Execution, ExecutionId, Expectation, Outcome, TargetId, Timestamp,
+    Violation, duration,
 };
 use serde::Serialize;
 
@@ -168,8 +169,8 @@ impl LoopState {
     /// Takes in a finished cycle.
     pub(crate) fn take(&mut self, report: Arc<CycleReport>, timings: Timings) {
         let before = self.last().map_or(&[][..], |last| &last.seen.open);
-        let known: BTreeSet<_> = before.iter().map(Violation::fingerprint).collect();
-        let begun = report.seen.open.iter().filter(|it| !known.contains(&it.fingerprint()));
+        let known: BTreeSet<_> = before.iter().map(breach).collect();
+        let begun = report.seen.open.iter().filter(|it| !known.contains(&breach(it)));
         self.statistics.violations += begun.count() as u64;
         self.statistics.count(&report);
         self.next_due = Some(report.next_due);
@@ -179,6 +180,11 @@ impl LoopState {
         }
         push_bounded(&mut self.reports, report, Self::REPORTS_MAX);
     }
+}
+
+/// What a violation is about: as good as its fingerprint, and cheaper.
+fn breach(violation: &Violation) -> (&Expectation, Option<&Component>) {
+    (&violation.expectation, violation.component.as_ref())
 }
 
 impl Statistics {

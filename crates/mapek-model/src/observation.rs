@@ -114,6 +114,10 @@ pub struct Observation {
     pub open: Vec<Violation>,
     /// Episodes that were found to be over in this cycle, by key.
     pub closed: Vec<Violation>,
+    /// Episodes that were given up in this cycle, by key: nothing has been heard of their components for too long. Nobody knows
+    /// whether they are over, so they are no sign that anything helped or healed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gone: Vec<Violation>,
     /// The series that Analyze needs, by the name of the watched value.
     pub series: BTreeMap<String, Vec<Series>>,
     /// Where the watched values are going, by name.
@@ -135,6 +139,7 @@ impl Observation {
             at,
             open: Vec::new(),
             closed: Vec::new(),
+            gone: Vec::new(),
             series: BTreeMap::new(),
             trends: Vec::new(),
             quality: BTreeMap::new(),

@@ -89,7 +89,7 @@ pub struct Violation {
     pub onset: Timestamp,
     /// When it was last seen.
     pub last_seen: Timestamp,
-    /// When it was found to be over; absent while it is open.
+    /// When it was found to be over, or given up; absent while it is open.
     pub closed: Option<Timestamp>,
     /// Who saw it. Never empty.
     pub witnesses: BTreeSet<Witness>,

@@ -17,6 +17,7 @@
 //! # Feature flags
 //!
 //! - **`prometheus`** (default): `PrometheusSource`, metrics from a Prometheus server.
+//! - **`promql`** (with `prometheus`): `selectors`, the raw series that a PromQL expression is made of.
 //! - **`alertmanager`** (default): `AlertmanagerFeed`, and the inboxes as receivers of its webhooks.
 //! - **`charter`**: `CharterElement`, violations and inventory from Charter, and the known rules on its metrics.
 //! - **`mock`**: mocks of the seams, for mockall.
@@ -41,6 +42,8 @@ mod alertmanager;
 mod charter;
 #[cfg(feature = "prometheus")]
 mod prometheus;
+#[cfg(feature = "promql")]
+mod promql;
 
 #[cfg(feature = "alertmanager")]
 pub use alertmanager::{AlertmanagerFeed, InboxIntake};
@@ -55,11 +58,14 @@ pub use feed::{AlertFeed, AlertStatus, FeedAlert, FeedAnswer};
 pub use inbox::SqliteInbox;
 pub use inbox::{AlertBatch, AlertInbox, InboxPosition, MemoryInbox, PendingAlert, Stored};
 pub use monitor::{Monitor, MonitorBuilder, MonitorState};
-pub use read::ExpectedReset;
-pub use source::MetricSource;
+pub use read::{ExpectedReset, Ours};
+pub use source::{MetricSource, Selector};
 
 #[cfg(feature = "prometheus")]
 pub use prometheus::{PrometheusConfig, PrometheusSource};
+
+#[cfg(feature = "promql")]
+pub use promql::selectors;
 
 #[cfg(any(test, feature = "mock"))]
 pub use {

@@ -7,6 +7,15 @@ use mapek_model::{Answer, Query, SourceName, Span, Timestamp};
 
 use crate::Error;
 
+/// Raw series that an expression is made of.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Selector {
+    /// What selects them, as a query for their newest samples.
+    pub query: Query,
+    /// Whether the expression says nothing without them. The other side of an `or` may be missing.
+    pub required: bool,
+}
+
 /// Where metrics come from.
 ///
 /// # Contract
@@ -48,6 +57,13 @@ pub trait MetricSource: fmt::Debug + Send + Sync {
     async fn rule_expression(&self, _alert: &str) -> Result<Option<Query>, Error> {
         Ok(None)
     }
+
+    /// The raw series that an expression is made of, each as a query of its own, so that it can be asked how old they are and
+    /// which parts of the system they speak of. `None` where that cannot be told: the source then answers for it by itself,
+    /// with [`Answer::quality`]. It asks nobody.
+    fn selectors(&self, _expression: &Query) -> Option<Vec<Selector>> {
+        None
+    }
 }
 
 const _: Option<&dyn MetricSource> = None; // stays usable as a trait object
@@ -69,6 +85,10 @@ impl<T: MetricSource + ?Sized> MetricSource for Arc<T> {
     async fn rule_expression(&self, alert: &str) -> Result<Option<Query>, Error> {
         (**self).rule_expression(alert).await
     }
+
+    fn selectors(&self, expression: &Query) -> Option<Vec<Selector>> {
+        (**self).selectors(expression)
+    }
 }
 
 /// A name that is written in this crate.
@@ -88,6 +108,7 @@ mod tests {
         source.expect_instant().times(1).returning(|_, _| Ok(Answer::default()));
         source.expect_range().times(1).returning(|_, _, _| Ok(Answer::default()));
         source.expect_rule_expression().times(1).returning(|_| Ok(None));
+        source.expect_selectors().times(1).returning(|_| None);
         let shared = Arc::new(source);
         let shared: &dyn MetricSource = &shared;
         let at = Timestamp::UNIX_EPOCH;
@@ -96,5 +117,6 @@ mod tests {
         let span = Span::ending_at(at, Duration::from_secs(1));
         assert!(shared.range(&query, span, Duration::from_secs(1)).await.is_ok());
         assert!(shared.rule_expression("A").await.unwrap().is_none());
+        assert_eq!(shared.selectors(&query), None);
     }
 }

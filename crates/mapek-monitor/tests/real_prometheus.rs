@@ -9,7 +9,7 @@ use std::{future::pending, sync::Arc, time::Duration};
 
 use mapek_model::{DoubtKind, Level, MetricName, Query, Timestamp};
 use mapek_monitor::{
-    MetricSource, Monitor, MonitorConfig, PrometheusConfig, PrometheusSource, RuleConfig,
+    MetricSource, Monitor, MonitorConfig, Ours, PrometheusConfig, PrometheusSource, RuleConfig,
     WatchConfig,
 };
 use mapek_testkit::{FakeTarget, Prometheus};
@@ -49,7 +49,7 @@ async fn what_prometheus_measures_is_observed() {
         .await
         .unwrap();
     let mut monitor = Monitor::builder(config()).metrics(Arc::new(source.clone())).build().unwrap();
-    let seen = monitor.observe(now(&prometheus).await, &[], pending()).await;
+    let seen = monitor.observe(now(&prometheus).await, &Ours::default(), pending()).await;
     assert_eq!(seen.overall_quality().level(), Level::Fresh, "{:?}", seen.quality);
     assert_eq!(seen.open.len(), 1, "{:?}", seen.open);
     assert_eq!((seen.open[0].value, seen.open[0].threshold), (Some(7.0), Some(5.0)));
@@ -60,21 +60,21 @@ async fn what_prometheus_measures_is_observed() {
     let odd = RuleConfig::new("high_load", "queue_load").unwrap().above(1.0);
     let odd = MonitorConfig { rules: vec![odd], ..MonitorConfig::default() };
     let mut odd = Monitor::builder(odd).metrics(Arc::new(source.clone())).build().unwrap();
-    let seen = odd.observe(now(&prometheus).await, &[], pending()).await;
+    let seen = odd.observe(now(&prometheus).await, &Ours::default(), pending()).await;
     let quality = seen.overall_quality();
     assert_eq!(quality.doubts().map(|it| it.kind).collect::<Vec<_>>(), [DoubtKind::NonFinite]);
 
     // The counter falls: it was reset, and nobody says that it was us.
     target.set(&METRICS.replace("jobs_total 3", "jobs_total 1"));
     prometheus.wait_for("resets(jobs_total[5m]) > 0", Duration::from_secs(30)).await.unwrap();
-    let seen = monitor.observe(now(&prometheus).await, &[], pending()).await;
+    let seen = monitor.observe(now(&prometheus).await, &Ours::default(), pending()).await;
     let quality = seen.overall_quality();
     assert_eq!(quality.doubts().map(|it| it.kind).collect::<Vec<_>>(), [DoubtKind::Reset]);
 
     // The target goes: the breach is gone from the answer, but not known to be over.
     drop(target);
     prometheus.wait_for("up == 0", Duration::from_secs(30)).await.unwrap();
-    let seen = monitor.observe(now(&prometheus).await, &[], pending()).await;
+    let seen = monitor.observe(now(&prometheus).await, &Ours::default(), pending()).await;
     assert_eq!((seen.open.len(), seen.closed.len()), (1, 0));
     let kinds: Vec<_> = seen.overall_quality().doubts().map(|it| it.kind).collect();
     assert!(kinds.contains(&DoubtKind::TargetDown) && kinds.contains(&DoubtKind::MissingSeries));

@@ -11,7 +11,7 @@ use std::{
 
 use async_trait::async_trait;
 use mapek_model::{Answer, Labels, Quality, Query, Sample, Series, SourceName, Span, Timestamp};
-use mapek_monitor::{Error, MetricSource};
+use mapek_monitor::{Error, MetricSource, Selector};
 use promql_parser::parser::Expr;
 
 use crate::{
@@ -142,6 +142,10 @@ impl MetricSource for EmbeddedSource {
             }
         }
         Ok(answer(found))
+    }
+
+    fn selectors(&self, expression: &Query) -> Option<Vec<Selector>> {
+        mapek_monitor::selectors(expression)
     }
 }
 

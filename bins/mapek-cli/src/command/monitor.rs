@@ -5,7 +5,7 @@ use std::{process::ExitCode, sync::Arc};
 use mapek::{
     Clock,
     model::later,
-    monitor::{CharterElement, CharterElementConfig, Monitor},
+    monitor::{CharterElement, CharterElementConfig, Monitor, Ours},
     scrape::Scraper,
 };
 
@@ -29,7 +29,7 @@ pub(super) async fn monitor(args: &ConfigArgs) -> Done {
     }
     let now = clock.now();
     let deadline = clock.sleep_until(later(now, config.monitor.read_deadline));
-    let observation = monitor.observe(now, &[], deadline).await;
+    let observation = monitor.observe(now, &Ours::default(), deadline).await;
     for (source, quality) in &observation.quality {
         for doubt in quality.doubts() {
             note(format_args!("{source}: {}: {}", plain(&doubt.subject), plain(&doubt.detail)));

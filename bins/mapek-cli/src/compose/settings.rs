@@ -9,7 +9,7 @@ use mapek::{
     },
     execute::{self, Profile, RailsConfig},
     knowledge,
-    model::{Confidence, Expectation, MetricName, Query, Ratio},
+    model::{Confidence, Duration, Expectation, MetricName, Query, Ratio},
     monitor::{AlertMapping, MonitorConfig, RuleConfig, WatchConfig},
     plan,
 };
@@ -199,6 +199,7 @@ pub(crate) fn execute_config(config: &Config, on_disk: bool) -> execute::Config 
         RailsProfile::Shipped => Profile::Shipped,
         RailsProfile::Auto => Profile::Auto,
     };
+    let timeout = u64::from(section.timeout_seconds);
     execute::Config {
         state_dir: on_disk.then(|| section.state_dir.clone()),
         max_retries: u16::try_from(section.max_retries).unwrap_or(u16::MAX),
@@ -208,6 +209,8 @@ pub(crate) fn execute_config(config: &Config, on_disk: bool) -> execute::Config 
             ExecutionMode::BestEffort => execute::ExecutionMode::BestEffort,
         },
         rails,
+        // What was sent is on its way for as long as the call may take.
+        settle: execute::Config::default().settle.max(Duration::from_secs(timeout)),
         onset_tolerance: config.monitor.scrape_interval,
         journal_retention: execute::Retention {
             age: section.journal_retention.age,
@@ -241,5 +244,20 @@ pub(crate) fn loop_config(config: &Config) -> LoopConfig {
         poll_interval: config.monitor.poll_interval,
         read_deadline: config.monitor.read_deadline,
         ..LoopConfig::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_sent_may_be_on_its_way_for_as_long_as_a_call_takes() {
+        let settle = |timeout_seconds| {
+            let mut config = Config::default();
+            config.execute.timeout_seconds = timeout_seconds;
+            execute_config(&config, false).settle.as_secs()
+        };
+        assert_eq!([5, 30, 120].map(settle), [30, 30, 120]);
     }
 }

@@ -8,10 +8,10 @@ use super::{
     env,
     sections::{Config, Database, ExecutionMode, Mode, Secret},
 };
-use crate::yaml;
-
-/// Largest file that is read, in bytes: a configuration of a thousand rules is a tenth of it.
-const FILE_BYTES_MAX: u64 = 1024 * 1024;
+use crate::{
+    bounded::{self, FILE_BYTES_MAX, ReadError},
+    yaml,
+};
 
 /// A configuration that can be used.
 #[derive(Debug)]
@@ -36,12 +36,10 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// The file is too large to be a configuration.
-    #[error("the configuration {path} has {bytes} bytes; at most {FILE_BYTES_MAX} are read")]
+    #[error("{path} has more than {FILE_BYTES_MAX} bytes, and is not read")]
     TooLarge {
         /// Which file.
         path: PathBuf,
-        /// How large.
-        bytes: u64,
     },
     /// The file does not say what it should; the report shows where.
     #[error("{rendered}")]
@@ -83,13 +81,14 @@ pub fn load(
 }
 
 fn read(path: &Path) -> Result<Config, ConfigError> {
-    let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
-    let bytes = std::fs::metadata(path).map_err(unreadable)?.len();
-    if bytes > FILE_BYTES_MAX {
-        return Err(ConfigError::TooLarge { path: path.to_owned(), bytes });
-    }
-    let text = std::fs::read_to_string(path).map_err(unreadable)?;
-    parse(&text, &path.display().to_string())
+    parse(&text(path)?, &path.display().to_string())
+}
+
+fn text(path: &Path) -> Result<String, ConfigError> {
+    bounded::read(path).map_err(|error| match error {
+        ReadError::Unreadable(source) => ConfigError::Unreadable { path: path.to_owned(), source },
+        ReadError::TooLarge => ConfigError::TooLarge { path: path.to_owned() },
+    })
 }
 
 /// Parses `text`, which errors call `name`.
@@ -104,8 +103,7 @@ fn read_key(config: &mut Config) -> Result<(), ConfigError> {
     if let (None, Some(path)) =
         (&config.execute.charter_api_key, &config.execute.charter_api_key_file)
     {
-        let key = std::fs::read_to_string(path)
-            .map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?;
+        let key = text(path)?;
         config.execute.charter_api_key = Some(Secret::new(key.trim()));
     }
     Ok(())

@@ -108,6 +108,8 @@ fn lines(report: &CycleReport) -> Vec<(&'static str, String)> {
     lines.extend(report.seen.open.iter().map(|it| ("33", format!("sees     {}", violation(it)))));
     lines
         .extend(report.seen.closed.iter().map(|it| ("32", format!("over     {}", it.expectation))));
+    let gone = report.seen.gone.iter();
+    lines.extend(gone.map(|it| ("33", format!("lost     sight of {}", violation(it)))));
     for ranked in report.diagnosis.causes.iter().take(2) {
         let why = ranked.reasons.first().map_or("", String::as_str);
         let percent = ranked.confidence.get() * 100.0;

@@ -54,7 +54,35 @@ async fn check_shows_what_is_in_force_and_leaves_nothing_behind() {
     assert!(told.out.contains("monitor.prometheus_url is taken from PROMETHEUS_URL"), "{told:?}");
     assert!(told.out.contains("ok    configuration"), "{}", told.out);
     assert!(!told.out.contains("hunter2") && !told.err.contains("hunter2"), "{told:?}");
+    assert!(told.out.contains("ok    state         data can be written"), "{}", told.out);
     assert_eq!(std::fs::read_dir(case.directory.path()).unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn a_state_directory_that_cannot_be_written_is_told_before_it_is_needed() {
+    let told = check(&case("execute: {state_dir: mapek.yaml/data}\n"), &[]).await;
+    assert_eq!(told.code, Some(1), "{told:?}");
+    let line = told.out.lines().find(|line| line.starts_with("FAIL")).unwrap();
+    assert!(line.starts_with("FAIL  state         mapek.yaml/data: mapek.yaml/"), "{line}");
+    assert!(line.contains("set execute.state_dir to a directory that can be written"), "{line}");
+}
+
+#[tokio::test]
+async fn a_rule_whose_data_cannot_be_missed_is_named() {
+    let rule = |promql: &str| {
+        case(&format!("monitor:\n  queries:\n    - {{name: r, promql: '{promql}'}}\n"))
+    };
+    let seen = check(&rule("a > 1"), &[]).await;
+    assert!(!seen.out.contains("note  rule"), "{}", seen.out);
+    for (promql, why) in [
+        ("vector(1) > 0", "reads no series"),
+        ("a > 1 or vector(0)", "reads only series that may be missing"),
+    ] {
+        let told = check(&rule(promql), &[]).await;
+        assert_eq!(told.code, Some(0), "{told:?}");
+        let note = format!("note  rule          r: {why}; that its data is gone is not noticed");
+        assert!(told.out.contains(&note), "{}", told.out);
+    }
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use mapek_model::{
     TargetId, Timestamp, Way, later,
 };
 use mapek_monitor::{
-    CharterElement, CharterElementConfig, Monitor, MonitorConfig, RuleConfig, WatchConfig,
+    CharterElement, CharterElementConfig, Monitor, MonitorConfig, Ours, RuleConfig, WatchConfig,
 };
 use serde_json::Value;
 
@@ -48,7 +48,7 @@ impl Eyes {
 
     pub(super) async fn look(&mut self, now: Timestamp) -> Observation {
         // Time stands still meanwhile: no deadline can pass.
-        self.monitor.observe(now, &[], pending()).await
+        self.monitor.observe(now, &Ours::default(), pending()).await
     }
 }
 

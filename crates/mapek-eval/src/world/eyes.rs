@@ -9,7 +9,7 @@ use std::{
 use async_trait::async_trait;
 use charter_sim::InProcess;
 use mapek_model::{Answer, DoubtKind, Duration, Query, SourceName, Span, Timestamp, since};
-use mapek_monitor::MetricSource;
+use mapek_monitor::{MetricSource, Selector};
 use mapek_scrape::Exposition;
 
 use crate::{Scenario, SensorFault, SensorFaultKind, statistics::SplitMix64};
@@ -192,6 +192,10 @@ impl MetricSource for Glasses {
 
     async fn rule_expression(&self, alert: &str) -> Result<Option<Query>, mapek_monitor::Error> {
         self.source.rule_expression(alert).await
+    }
+
+    fn selectors(&self, expression: &Query) -> Option<Vec<Selector>> {
+        self.source.selectors(expression)
     }
 }
 

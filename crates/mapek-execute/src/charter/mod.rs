@@ -89,6 +89,10 @@ impl Effector for CharterEffector {
         Some(if self.keyed.load(Ordering::Relaxed) { Keyed } else { plain })
     }
 
+    fn resource(&self, action: &Action) -> Option<String> {
+        spec::policy_id(action).ok()?.map(|id| id.as_str().to_owned())
+    }
+
     async fn capture(&self, action: &Action) -> Result<Value, EffectError> {
         self.ask_for_extensions().await?;
         match spec::policy_id(action)? {

@@ -23,6 +23,8 @@ pub struct OwnEffects {
     pub changed: Vec<OwnChange>,
     /// What they restarted (all of it, if no component is named), and when: counters begin anew there.
     pub restarted: Vec<(Timestamp, Option<Component>)>,
+    /// Whether they changed the number of parts within an hour, up, down or back: some may have gone by that.
+    pub scaled: bool,
 }
 
 /// Something that a step of ours is expected to breach while it lasts.
@@ -75,6 +77,10 @@ impl Control {
                 Action::RestartService { node, .. } => Some((sent.at, node.clone())),
                 _ => None,
             });
+            effects.scaled |= since(now, execution.updated) <= RESETS_SEEN
+                && sent(execution).any(|sent| {
+                    matches!(sent.step.action, Action::ScaleUp { .. } | Action::ScaleDown { .. })
+                });
             effects.restarted.extend(restarts.filter(|(at, _)| since(now, *at) <= RESETS_SEEN));
         }
         effects
@@ -102,13 +108,10 @@ impl Control {
 
     /// The resources that an execution changed. What was undone was changed twice.
     fn changed_by(&self, execution: &Execution) -> impl Iterator<Item = OwnChange> {
-        sent(execution).filter_map(|Sent { step, at, .. }| {
-            let (Action::RollbackPolicy { policy, .. } | Action::ApplyPolicy { policy, .. }) =
-                &step.action
-            else {
-                return None;
-            };
-            Some(OwnChange { resource: policy.clone(), since: self.begins(at) })
+        let effector = self.effector(execution.target());
+        sent(execution).filter_map(move |Sent { step, at, .. }| {
+            let resource = effector?.resource(&step.action)?;
+            Some(OwnChange { resource, since: self.begins(at) })
         })
     }
 

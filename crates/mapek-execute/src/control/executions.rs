@@ -114,7 +114,7 @@ impl Control {
     }
 
     fn is_unattended(&self, execution: &Execution) -> bool {
-        execution.status.is_live() && !self.shared.targets.contains(execution.target())
+        execution.status.is_live() && self.effector(execution.target()).is_none()
     }
 
     /// When the executor has something to do on a target next; `None` if nothing is live there.

@@ -78,7 +78,6 @@ pub struct Recovery {
 #[derive(Debug)]
 pub struct Executor {
     control: Control,
-    effectors: BTreeMap<TargetId, Arc<dyn Effector>>,
 }
 
 impl Executor {
@@ -112,8 +111,7 @@ impl Executor {
         for bad in &recovery.bad {
             tracing::error!(sequence = %bad.sequence, reason = %bad.reason, "a journal record cannot be trusted");
         }
-        let targets = effectors.keys().cloned().collect();
-        Ok((Self { control: Control::new(ledger, config, rails, targets), effectors }, recovery))
+        Ok((Self { control: Control::new(ledger, config, rails, effectors) }, recovery))
     }
 
     /// The handle for people and readers.
@@ -162,8 +160,8 @@ impl Executor {
     fn check_effector(&self, plan: &Plan) -> Result<(), Error> {
         let unable = |reason: String| Error::NoEffector { target: plan.target.clone(), reason };
         let effector = self
-            .effectors
-            .get(&plan.target)
+            .control
+            .effector(&plan.target)
             .ok_or_else(|| unable("nothing is configured for it".to_owned()))?;
         plan.steps.iter().map(|step| step.action.kind()).try_for_each(|kind| {
             let known = effector.repeat(&kind, Way::Do).is_some();
@@ -198,7 +196,8 @@ impl Executor {
         now: Timestamp,
     ) -> Option<Advance> {
         let target = observation.target.clone();
-        let mut act = Act::new(&self.control, self.effectors.get(&target), id, observation, now);
+        let effector = self.control.effector(&target);
+        let mut act = Act::new(&self.control, effector, id, observation, now);
         let rest = act.run().await;
         let events = act.into_events();
         let mut ledger = self.control.ledger();

@@ -98,6 +98,22 @@ async fn what_faded_by_itself_proves_nothing() {
 }
 
 #[tokio::test]
+async fn what_was_given_up_is_neither_healed_nor_held_against_a_plan() {
+    let mut scene = Scene::new();
+    scene.start(plan(vec![custom("alpha")])).unwrap();
+    scene.cycle().await;
+    scene.open.clear();
+    scene.gone.push("slow".to_owned());
+    scene.cycle().await;
+    scene.gone.clear();
+    scene.crash();
+    scene.cycles(8).await;
+    let judgement = scene.execution().judgement.unwrap();
+    assert_eq!(judgement.verdict, Verdict::Unknown, "{}", judgement.reason);
+    assert!(judgement.reason.contains("nothing is known"), "{}", judgement.reason);
+}
+
+#[tokio::test]
 async fn stale_evidence_is_waited_for_and_then_unknown() {
     let mut scene = Scene::new();
     scene.start(plan(vec![custom("alpha")])).unwrap();
@@ -165,6 +181,22 @@ async fn what_our_own_actions_bring_about_is_not_held_against_them() {
     scene.open = [("low-throughput".to_owned(), now)].into();
     scene.cycles(4).await;
     assert_eq!(scene.execution().judgement.unwrap().verdict, Verdict::Success);
+}
+
+#[tokio::test]
+async fn a_change_of_the_number_of_parts_is_ours_for_an_hour() {
+    let mut scene = Scene::new();
+    let mut waits = plan(vec![custom("alpha"), Step::of(Action::ScaleDown { replicas: 2 })]);
+    waits.steps[0].wait = seconds(60);
+    scene.start(waits).unwrap();
+    scene.cycle().await;
+    let scaled =
+        |scene: &Scene| scene.executor.control().own_effects(&Default::default(), scene.now).scaled;
+    assert!(!scaled(&scene), "it is not sent yet");
+    scene.finish().await;
+    assert!(scaled(&scene));
+    scene.now = later(scene.now, seconds(3601));
+    assert!(!scaled(&scene));
 }
 
 /// Throttles `node-1`, sent 50 s after the plan began, and judges what is then open: breach and seconds after the beginning.

@@ -259,6 +259,8 @@ pub(super) struct Scene {
     pub(super) now: Timestamp,
     /// What is open, by expectation.
     pub(super) open: BTreeMap<String, Timestamp>,
+    /// What is given up in the next cycle.
+    pub(super) gone: Vec<String>,
     pub(super) quality: mapek_model::Quality,
 }
 
@@ -273,7 +275,7 @@ impl Scene {
         let now = start_time();
         let open = ["slow", "failing"].map(|name| (name.to_owned(), now)).into();
         let quality = mapek_model::Quality::fresh();
-        Self { world, store, config, executor, now, open, quality }
+        Self { world, store, config, executor, now, open, gone: Vec::new(), quality }
     }
 
     /// Drops the executor, as a crash would, and opens another on what is left.
@@ -290,6 +292,7 @@ impl Scene {
         let mut observation = Observation::empty(TargetId::default(), self.now);
         observation.open = self.open.iter().map(|(name, onset)| violation(name, *onset)).collect();
         observation.open.sort_by_key(Violation::key);
+        observation.gone = self.gone.iter().map(|name| violation(name, self.now)).collect();
         let source = SourceName::try_new("prometheus").unwrap();
         observation.quality.insert(source, self.quality.clone());
         observation

@@ -109,7 +109,7 @@ impl Cycle {
         if draft.observation.overall_quality().level() != Level::Fresh {
             return;
         }
-        let open: Vec<_> = draft.observation.open.iter().map(|it| it.fingerprint()).collect();
+        let open = &draft.open;
         let gone = |proposal: &Proposal| {
             !proposal.plan.explains.iter().any(|key| open.contains(&key.fingerprint))
         };

@@ -78,13 +78,14 @@ impl Cycle {
         if self.parts.control.live(self.target()).is_some() || !draft.outcomes.is_empty() {
             return self.idle.disturb();
         }
+        let gone: Vec<_> = draft.observation.gone.iter().map(|it| it.fingerprint()).collect();
+        self.idle.give_up(&gone);
         // What cannot be seen may be gone or not: it is judged when it can be seen again.
         if draft.observation.overall_quality().level() != Level::Fresh {
             return;
         }
-        let open: Vec<_> = draft.observation.open.iter().map(|it| it.fingerprint()).collect();
         let away = self.parts.control.config().release_after;
-        for idle in self.idle.follow(&draft.diagnosis, &open, now, away) {
+        for idle in self.idle.follow(&draft.diagnosis, &draft.open, now, away) {
             if let Err(error) = self.parts.knowledge.record_idle(&idle).await {
                 fault(&mut draft.faults, "what healed by itself cannot be stored", &error);
             }

@@ -68,6 +68,10 @@ pub struct MonitorConfig {
     /// How long an open breach keeps baselines from learning. After that the new state is what is usual.
     #[serde(with = "mapek_model::duration")]
     pub learning_paused_max: Duration,
+    /// How long a part with an open breach may be silent before the breach is given up as gone. Until then it is open, and the
+    /// evidence is unknown: a part that is not heard of is not known to be well.
+    #[serde(with = "mapek_model::duration")]
+    pub gone_after: Duration,
 }
 
 impl MonitorConfig {
@@ -89,6 +93,8 @@ impl MonitorConfig {
     pub const INBOX_MAX: usize = 10_000;
     /// A breach that lasted six hours is either accepted or will be repaired by a person.
     pub const LEARNING_PAUSED_MAX: Duration = Duration::from_secs(6 * 3_600);
+    /// As long as Prometheus itself answers with a series that has ended unmarked; service discovery that hiccups is back by then.
+    pub const GONE_AFTER: Duration = Duration::from_secs(300);
     /// Alerts that fire on purpose, to prove that alerting works, or only to inhibit others.
     pub const ALERTS_IGNORED: [&'static str; 3] = ["Watchdog", "DeadMansSwitch", "InfoInhibitor"];
     /// What parts of a system are called most often.
@@ -124,6 +130,11 @@ impl MonitorConfig {
         unique("watches", self.watches.iter().map(|watch| watch.name.as_str()))
     }
 
+    /// The age from which a sample is stale.
+    pub(crate) fn stale_after(&self) -> Duration {
+        self.scrape_interval * 2
+    }
+
     /// The part of the system that labels speak of.
     pub(crate) fn component(&self, own: Option<&str>, labels: &Labels) -> Option<Component> {
         let names = own.into_iter().chain(self.component_labels.iter().map(String::as_str));
@@ -154,6 +165,7 @@ impl Default for MonitorConfig {
             baselines_max: Self::BASELINES_MAX,
             inbox_max: Self::INBOX_MAX,
             learning_paused_max: Self::LEARNING_PAUSED_MAX,
+            gone_after: Self::GONE_AFTER,
         }
     }
 }

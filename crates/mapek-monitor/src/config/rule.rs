@@ -4,7 +4,7 @@ use mapek_model::{Expectation, MetricName, Query, Severity};
 use mapek_signal::{Baseline, BaselineConfig, SeasonalBaseline, SeasonalConfig};
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
+use crate::{Error, MetricSource, Selector};
 
 /// On which side of a bound values are bad.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,8 +47,9 @@ pub struct RuleConfig {
     /// The metric family that the value is read from. Witnesses of different families are independent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metric: Option<MetricName>,
-    /// The selector of the raw series that the value is made of: they must be there and fresh. `metric` itself unless set. A
-    /// family of histograms has no series of its own name: say `x_bucket`.
+    /// The selector of the raw series that the value is made of: they must be there and fresh. `metric` itself unless set, and
+    /// without that what the metric source finds in the expression. A family of histograms has no series of its own name: say
+    /// `x_bucket`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selector: Option<Query>,
     /// Compare with what is usual, instead of with a threshold.
@@ -153,6 +154,28 @@ impl RuleConfig {
     #[must_use]
     pub fn expectation(&self) -> Expectation {
         self.expectation.clone().unwrap_or_else(|| Expectation::normalise(&self.name))
+    }
+
+    /// The raw series that the value is made of: those that the rule names, or else those that the expression reads. None at all
+    /// if it reads nothing, and `None` if that cannot be told: then nobody sees when they are old, or gone.
+    #[must_use]
+    pub fn selectors(&self, source: &dyn MetricSource) -> Option<Vec<Selector>> {
+        match self.named_selector() {
+            Some(query) => Some(vec![Selector { query, required: true }]),
+            None => source.selectors(&self.promql),
+        }
+    }
+
+    /// What the rule names, or its metric if that can be a selector.
+    pub(crate) fn named_selector(&self) -> Option<Query> {
+        let by_metric = || {
+            let name = self.metric.as_ref()?.as_str();
+            let first = |c: char| c.is_ascii_alphabetic() || c == '_' || c == ':';
+            let plain =
+                name.starts_with(first) && name.chars().all(|c| first(c) || c.is_ascii_digit());
+            plain.then(|| Query::try_new(name).ok()).flatten()
+        };
+        self.selector.clone().or_else(by_metric)
     }
 
     pub(super) fn check(&self) -> Result<(), Error> {

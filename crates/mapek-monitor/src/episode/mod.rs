@@ -1,18 +1,21 @@
 //! Which breaches are one episode, when it began, and when it is over.
 //!
 //! The same breach in the next cycle is the same episode. It is over when every witness that it ever had is known not to see it
-//! any more, in one and the same cycle; who cannot be asked keeps it open.
+//! any more, in one and the same cycle; who cannot be asked keeps it open. Whoever hears nothing of the component any more knows
+//! nothing; after a while such an episode is given up: it is gone, which is not healed.
 
+mod testimony;
 mod tracked;
 
 use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
-use mapek_model::{Fingerprint, TargetId, Timestamp, Violation, Witness};
+use mapek_model::{Duration, Fingerprint, TargetId, Timestamp, Violation, Witness};
 use serde::{Deserialize, Serialize};
 
 use crate::Breach;
 
-use tracked::Tracked;
+pub(crate) use testimony::Testimony;
+use tracked::{Standing, Tracked};
 
 /// One report in one cycle.
 #[derive(Debug, Clone)]
@@ -31,11 +34,24 @@ pub(crate) struct Episodes {
     ended: BTreeMap<Fingerprint, Timestamp>,
 }
 
+/// How much there may be of what.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Most open episodes.
+    pub(crate) open: usize,
+    /// How long a component may be silent before its episode is given up.
+    pub(crate) silence: Duration,
+}
+
 /// What a cycle changed.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
     /// Episodes that are over, by key.
     pub(crate) closed: Vec<Violation>,
+    /// Episodes that were given up, because nothing has been heard of their components for too long, by key.
+    pub(crate) gone: Vec<Violation>,
+    /// Open episodes of whose components somebody hears nothing, by fingerprint.
+    pub(crate) silent: Vec<Violation>,
     /// How many breaches found no room.
     pub(crate) left_out: usize,
 }
@@ -43,9 +59,8 @@ pub(crate) struct Changes {
 impl Episodes {
     /// The open episodes, by key.
     pub(crate) fn violations(&self) -> Vec<Violation> {
-        let mut all: Vec<_> = self.open.values().map(|it| it.violation.clone()).collect();
-        all.sort_by_cached_key(Violation::key);
-        all
+        // All are of one target, so the order of keys is that of fingerprints.
+        self.open.values().map(|it| it.violation.clone()).collect()
     }
 
     /// The open episodes that began after `since`.
@@ -71,15 +86,21 @@ impl Episodes {
         self.open.values().flat_map(Tracked::witnesses)
     }
 
-    /// Takes in what was seen at `at`. `is_absent` says of a witness that did not report a breach whether that proves that
-    /// there is none.
+    /// All witnesses of open episodes on parts of the system.
+    pub(crate) fn witnesses_of_parts(&self) -> impl Iterator<Item = &Witness> {
+        let of_parts = self.open.values().filter(|it| it.violation.component.is_some());
+        of_parts.flat_map(Tracked::witnesses)
+    }
+
+    /// Takes in what was seen at `at`. `testimony` says of a witness that did not report a breach whether that proves that there
+    /// is none.
     pub(crate) fn advance(
         &mut self,
         target: &TargetId,
         at: Timestamp,
         sightings: Vec<Sighting>,
-        max: usize,
-        is_absent: impl Fn(&Violation, &Witness) -> bool,
+        limits: Limits,
+        testimony: &impl Testimony,
     ) -> Changes {
         let mut changes = Changes::default();
         let mut groups: BTreeMap<Fingerprint, Vec<Sighting>> = BTreeMap::new();
@@ -91,10 +112,11 @@ impl Episodes {
         let mut groups: Vec<_> = groups.into_iter().collect();
         groups.sort_by_key(|(fingerprint, group)| (std::cmp::Reverse(worst(group)), *fingerprint));
         for (fingerprint, group) in groups {
-            self.see(target, at, fingerprint, &group, max, &mut changes);
+            self.see(target, at, fingerprint, &group, limits.open, &mut changes);
         }
-        self.close(at, is_absent, &mut changes);
+        self.close(at, limits.silence, testimony, &mut changes);
         changes.closed.sort_by_cached_key(Violation::key);
+        changes.gone.sort_by_cached_key(Violation::key);
         changes
     }
 
@@ -158,21 +180,26 @@ impl Episodes {
     fn close(
         &mut self,
         at: Timestamp,
-        is_absent: impl Fn(&Violation, &Witness) -> bool,
+        silence: Duration,
+        testimony: &impl Testimony,
         changes: &mut Changes,
     ) {
-        let over: Vec<Fingerprint> = self
-            .open
-            .iter_mut()
-            .filter_map(|(fingerprint, tracked)| {
-                (!tracked.settle(&is_absent)).then_some(*fingerprint)
-            })
-            .collect();
-        for fingerprint in over {
-            if let Some(tracked) = self.open.remove(&fingerprint) {
-                changes.closed.push(tracked.ended(at));
-                self.ended.insert(fingerprint, at);
+        let mut over: Vec<(Fingerprint, Standing)> = Vec::new();
+        for (fingerprint, tracked) in &mut self.open {
+            match tracked.settle(at, silence, testimony) {
+                Standing::Open => {}
+                Standing::Silent => changes.silent.push(tracked.violation.clone()),
+                standing => over.push((*fingerprint, standing)),
             }
+        }
+        for (fingerprint, standing) in over {
+            let Some(tracked) = self.open.remove(&fingerprint) else { continue };
+            let ended = tracked.ended(at);
+            match standing {
+                Standing::Gone => changes.gone.push(ended),
+                _ => changes.closed.push(ended),
+            }
+            self.ended.insert(fingerprint, at);
         }
     }
 

@@ -47,6 +47,27 @@ fn webhook(since: u64) -> Sighting {
     sighting
 }
 
+/// Those who can be asked, and hear of every part.
+struct Readable<'a>(&'a [&'a str]);
+
+impl Testimony for Readable<'_> {
+    fn is_absent(&self, _: &Violation, witness: &Witness) -> bool {
+        self.0.contains(&witness.name.as_str())
+    }
+
+    fn roll(&self, _: &Witness) -> Option<&crate::read::RollCall> {
+        None
+    }
+
+    fn listed(&self, _: &Component) -> Option<&str> {
+        None
+    }
+
+    fn is_removed(&self, _: &Component, _: &str) -> bool {
+        false
+    }
+}
+
 /// Episodes over which a test has the say.
 #[derive(Default)]
 struct Bench {
@@ -56,9 +77,10 @@ struct Bench {
 impl Bench {
     /// A cycle in which those named can be read.
     fn cycle(&self, seconds: u64, sightings: Vec<Sighting>, readable: &[&str]) -> Changes {
-        let absent = |_: &Violation, witness: &Witness| readable.contains(&witness.name.as_str());
+        let limits = Limits { open: 3, silence: Duration::from_secs(300) };
         let mut episodes = self.episodes.borrow_mut();
-        episodes.advance(&TargetId::default(), at(seconds), sightings, 3, absent)
+        let target = TargetId::default();
+        episodes.advance(&target, at(seconds), sightings, limits, &Readable(readable))
     }
 
     fn open(&self) -> Vec<Violation> {

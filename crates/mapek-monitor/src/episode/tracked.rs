@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use mapek_model::{
-    Duration, Labels, Severity, SourceName, TargetId, Timestamp, Violation, ViolationSource,
-    Witness, later,
+    Component, Duration, Labels, Query, Severity, SourceName, TargetId, Timestamp, Violation,
+    ViolationSource, Witness, later,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::Breach;
+use super::Testimony;
+use crate::{Breach, read::RollCall};
 
 /// An open episode.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -16,6 +17,9 @@ pub(crate) struct Tracked {
     pub(crate) violation: Violation,
     /// Everybody who ever saw it, by identity.
     seen: Vec<Seen>,
+    /// As what the managed system lists the component, if it ever did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kind: Option<String>,
     /// Who sees it in this cycle, by own looking.
     #[serde(skip)]
     pub(super) current: BTreeSet<Identity>,
@@ -30,6 +34,38 @@ struct Seen {
     severity: Severity,
     /// Since when, as the witness said last.
     since: Timestamp,
+    /// The questions whose answers spoke of the component while the witness saw the breach.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    heard_by: BTreeSet<Query>,
+    /// Since when one of them speaks of it no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    silent: Option<Timestamp>,
+}
+
+/// Where an episode stands at the end of a cycle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Somebody sees it, or may.
+    Open,
+    /// Open, and a witness hears nothing of the component.
+    Silent,
+    /// Nobody sees it.
+    Over,
+    /// Nobody sees it, and somebody has heard nothing of the component for too long to go on waiting.
+    Gone,
+}
+
+/// What one witness says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Word {
+    /// It does not see it.
+    Absent,
+    /// It has heard nothing of the component for too long.
+    Gone,
+    /// It hears nothing of the component.
+    Silent,
+    /// It sees it, or cannot be asked.
+    Present,
 }
 
 pub(super) fn identity(witness: &Witness) -> Identity {
@@ -75,7 +111,8 @@ impl Tracked {
             labels: Labels::default(),
             description: String::new(),
         };
-        let mut tracked = Self { violation, seen: Vec::new(), current: BTreeSet::new() };
+        let mut tracked =
+            Self { violation, seen: Vec::new(), kind: None, current: BTreeSet::new() };
         tracked.take_in(breaches);
         tracked
     }
@@ -102,17 +139,47 @@ impl Tracked {
             })
     }
 
-    /// Keeps as witnesses those who may still see it; answers whether there are any.
-    pub(super) fn settle(&mut self, is_absent: impl Fn(&Violation, &Witness) -> bool) -> bool {
+    /// Keeps as witnesses those who may still see it, and says where it stands. A component that is not heard of is given up
+    /// after `patience`.
+    pub(super) fn settle(
+        &mut self,
+        at: Timestamp,
+        patience: Duration,
+        testimony: &impl Testimony,
+    ) -> Standing {
         let current = std::mem::take(&mut self.current);
-        let remains = |it: &&Seen| {
-            current.contains(&identity(&it.witness)) || !is_absent(&self.violation, &it.witness)
+        let Self { violation, seen, kind, .. } = self;
+        let part = violation.component.as_ref();
+        let removed = part.is_some_and(|part| {
+            if let Some(listed) = testimony.listed(part) {
+                *kind = Some(listed.to_owned());
+            }
+            kind.as_deref().is_some_and(|kind| testimony.is_removed(part, kind))
+        });
+        let mut words = Vec::with_capacity(seen.len());
+        for one in seen.iter_mut() {
+            let roll = testimony.roll(&one.witness);
+            words.push(if current.contains(&identity(&one.witness)) {
+                one.note(part, roll);
+                Word::Present
+            } else if !testimony.is_absent(violation, &one.witness) {
+                Word::Present
+            } else if removed {
+                Word::Absent
+            } else {
+                one.absent(part, roll, at, patience)
+            });
+        }
+        let remaining = || {
+            let both = seen.iter().zip(&words);
+            both.filter(|(_, word)| **word >= Word::Silent).map(|(one, _)| one)
         };
-        let remaining: Vec<Seen> = self.seen.iter().filter(remains).cloned().collect();
-        let Some(worst) = remaining.iter().map(|it| it.severity).max() else { return false };
-        self.violation.severity = worst;
-        self.violation.witnesses = remaining.into_iter().map(|it| it.witness).collect();
-        true
+        let Some(worst) = remaining().map(|it| it.severity).max() else {
+            return if words.contains(&Word::Gone) { Standing::Gone } else { Standing::Over };
+        };
+        violation.severity = worst;
+        violation.witnesses = remaining().map(|it| it.witness.clone()).collect();
+        if words.contains(&Word::Silent) { Standing::Silent } else { Standing::Open }
     }
 
     /// The episode, over at `at`, with everybody who saw it.
@@ -149,6 +216,32 @@ impl Tracked {
 }
 
 impl Seen {
+    /// It sees the breach: what answers now speaks of the component.
+    fn note(&mut self, part: Option<&Component>, roll: Option<&RollCall>) {
+        self.silent = None;
+        if let (Some(part), Some(roll)) = (part, roll) {
+            self.heard_by = roll.speaking_of(part);
+        }
+    }
+
+    /// It sees no breach: whether that is because it hears of the component, or because it does not.
+    fn absent(
+        &mut self,
+        part: Option<&Component>,
+        roll: Option<&RollCall>,
+        at: Timestamp,
+        patience: Duration,
+    ) -> Word {
+        let Some(part) = part.filter(|_| !self.heard_by.is_empty()) else { return Word::Absent };
+        let Some(roll) = roll else { return Word::Present };
+        if !roll.misses(part, &self.heard_by) {
+            self.silent = None;
+            return Word::Absent;
+        }
+        let since = *self.silent.get_or_insert(at);
+        if later(since, patience) <= at { Word::Gone } else { Word::Silent }
+    }
+
     fn update(&mut self, report: Self) {
         // What was confirmed once stays so for the rest of the episode.
         self.witness.confirmed |= report.witness.confirmed;
@@ -165,7 +258,13 @@ fn reports(breaches: &[&Breach]) -> BTreeMap<Identity, Seen> {
         let Breach { witness, severity, onset, .. } = breach;
         match reports.entry(identity(witness)) {
             Entry::Vacant(entry) => {
-                entry.insert(Seen { witness: witness.clone(), severity: *severity, since: *onset });
+                entry.insert(Seen {
+                    witness: witness.clone(),
+                    severity: *severity,
+                    since: *onset,
+                    heard_by: BTreeSet::new(),
+                    silent: None,
+                });
             }
             Entry::Occupied(mut entry) => {
                 let seen = entry.get_mut();

@@ -4,7 +4,8 @@ use mapek_model::TargetId;
 
 use super::{Monitor, MonitorState};
 use crate::{
-    AlertFeed, AlertInbox, Error, ManagedElement, MetricSource, MonitorConfig, read::Sources,
+    AlertFeed, AlertInbox, Error, ManagedElement, MetricSource, MonitorConfig,
+    read::{self, Probe, Sources},
     source::source_name,
 };
 
@@ -73,10 +74,19 @@ impl MonitorBuilder {
                 return Err(Error::config("monitor", format!("two sources are called {name}")));
             }
         }
+        let probes: Vec<Probe> = match &self.sources.metrics {
+            Some(metrics) => {
+                let probe = |rule| Probe::new(rule, &self.config, metrics.as_ref());
+                self.config.rules.iter().map(probe).collect()
+            }
+            None => Vec::new(),
+        };
         let alerts_by = self.sources.feed.as_ref().map(|it| it.name());
         Ok(Monitor {
             state: MonitorState::new(self.target.clone()),
             target: self.target,
+            expected: read::expected(&self.config, &probes),
+            probes,
             config: self.config,
             sources: self.sources,
             inbox: self.inbox,

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, stream};
-use mapek_model::{Answer, Labels, Level, Timestamp, Violation, ViolationSource};
+use mapek_model::{Answer, Labels, Level, Query, Timestamp, Violation, ViolationSource};
 
 use super::{Monitor, Seen, heard::Heard};
 use crate::{
     Breach, Error, FeedAlert, MetricSource, alerts,
     episode::Sighting,
-    read::{Deadline, Readings},
+    read::{Age, Deadline, Readings, RollCall},
 };
 
 /// Most alerts that are asked after in one cycle, each with two requests. When there are more, each cycle begins elsewhere.
@@ -18,17 +18,21 @@ const ASKED_MAX: usize = 50;
 /// What the expressions of alerts evaluate to, by name of the alert. One that has no rule at the source is `None`; one that
 /// could not be asked is not there.
 #[derive(Debug, Default)]
-pub(super) struct Confirmations(BTreeMap<String, Option<Answer>>);
+pub(super) struct Confirmations {
+    answers: BTreeMap<String, Option<Answer>>,
+    /// Which parts are heard of in the series that an alert looks at. One without a rule looks at none.
+    rolls: BTreeMap<String, RollCall>,
+}
 
 impl Confirmations {
     /// Whether it is known that the source has no rule for this alert, or that there is no source to ask.
     pub(super) fn has_no_rule(&self, name: &str) -> bool {
-        matches!(self.0.get(name), Some(None))
+        matches!(self.answers.get(name), Some(None))
     }
 
     /// Whether the expression is true for an alert with these labels; `None` if that is not known.
     pub(super) fn holds(&self, name: &str, labels: &Labels) -> Option<bool> {
-        let answer = self.0.get(name)?.as_ref()?;
+        let answer = self.answers.get(name)?.as_ref()?;
         // What an alert has beyond the series are labels of the rule, and external ones.
         let found = answer.series.iter().any(|series| {
             let mut own = series.labels.iter().filter(|(name, _)| *name != "__name__");
@@ -36,10 +40,38 @@ impl Confirmations {
         });
         (found || answer.quality.level() == Level::Fresh).then_some(found)
     }
+
+    /// Which parts the series behind an alert speak of; `None` if that is not known.
+    pub(super) fn roll(&self, name: &str) -> Option<&RollCall> {
+        self.rolls.get(name)
+    }
+}
+
+/// What is asked after one alert.
+#[derive(Debug, Clone, Copy, Default)]
+struct Wanted {
+    /// Whether its expression holds.
+    answer: bool,
+    /// Which parts the series that it looks at speak of.
+    roll: bool,
+}
+
+/// What was answered about one alert.
+struct Asked {
+    answer: Result<Option<Answer>, Error>,
+    roll: Result<RollCall, Error>,
+}
+
+fn known<T>(name: &str, asked: Result<T, Error>) -> Option<T> {
+    asked
+        .inspect_err(|error| {
+            tracing::debug!(alert = name, error = error.chain(), "cannot be confirmed");
+        })
+        .ok()
 }
 
 impl Monitor {
-    /// Asks after alerts that the feed neither shows nor denies.
+    /// Asks after alerts that the feed neither shows nor denies, and after the parts that alerts speak of.
     pub(super) async fn confirm(
         &self,
         at: Timestamp,
@@ -47,33 +79,93 @@ impl Monitor {
         readings: &Readings,
         deadline: &mut Deadline<'_>,
     ) -> Confirmations {
-        if readings.feed_is_fresh() {
-            return Confirmations::default();
+        let mut wanted: BTreeMap<String, Wanted> = BTreeMap::new();
+        if !readings.feed_is_fresh() {
+            for name in self.doubtful(heard) {
+                wanted.entry(name).or_default().answer = true;
+            }
         }
-        let mut names: Vec<String> = self.doubtful(heard).into_iter().collect();
-        if names.len() > ASKED_MAX {
+        for name in self.placed(readings) {
+            wanted.entry(name).or_default().roll = true;
+        }
+        let mut wanted: Vec<_> = wanted.into_iter().collect();
+        if wanted.len() > ASKED_MAX {
             let second = usize::try_from(at.as_second().unsigned_abs()).unwrap_or(0);
-            let start = second % names.len();
-            names.rotate_left(start);
+            let start = second % wanted.len();
+            wanted.rotate_left(start);
         }
+        let mut confirmations = Confirmations::default();
         let Some(metrics) = &self.sources.metrics else {
-            return Confirmations(names.into_iter().map(|name| (name, None)).collect());
+            for (name, wanted) in wanted {
+                confirmations.rolls.insert(name.clone(), RollCall::default());
+                if wanted.answer {
+                    confirmations.answers.insert(name, None);
+                }
+            }
+            return confirmations;
         };
-        let asked = names.into_iter().take(ASKED_MAX).map(|name| async move {
-            let answer = ask(metrics.as_ref(), &name, at).await;
-            (name, answer)
+        let asked = wanted.into_iter().take(ASKED_MAX).map(|(name, wanted)| async move {
+            let asked = self.ask(metrics.as_ref(), &name, wanted, at).await;
+            (name, wanted, asked)
         });
         let mut answers = stream::iter(asked).buffer_unordered(self.config.reads_max);
-        let mut confirmations = Confirmations::default();
-        while let Some(Some((name, answer))) = deadline.race(answers.next()).await {
-            match answer {
-                Ok(answer) => drop(confirmations.0.insert(name, answer)),
-                Err(error) => {
-                    tracing::debug!(alert = name, error = error.chain(), "cannot be confirmed");
-                }
+        while let Some(Some((name, wanted, asked))) = deadline.race(answers.next()).await {
+            let Some(asked) = known(&name, asked) else { continue };
+            if let Some(answer) = known(&name, asked.answer).filter(|_| wanted.answer) {
+                confirmations.answers.insert(name.clone(), answer);
+            }
+            if let Some(roll) = known(&name, asked.roll).filter(|_| wanted.roll) {
+                confirmations.rolls.insert(name, roll);
             }
         }
         confirmations
+    }
+
+    async fn ask(
+        &self,
+        metrics: &dyn MetricSource,
+        name: &str,
+        wanted: Wanted,
+        at: Timestamp,
+    ) -> Result<Asked, Error> {
+        let Some(expression) = metrics.rule_expression(name).await? else {
+            return Ok(Asked { answer: Ok(None), roll: Ok(RollCall::default()) });
+        };
+        let answer = match wanted.answer {
+            true => metrics.instant(&expression, at).await.map(Some),
+            false => Ok(None),
+        };
+        let roll = match wanted.roll {
+            true => self.call_roll(metrics, name, &expression, at).await,
+            false => Ok(RollCall::default()),
+        };
+        Ok(Asked { answer, roll })
+    }
+
+    async fn call_roll(
+        &self,
+        metrics: &dyn MetricSource,
+        name: &str,
+        expression: &Query,
+        at: Timestamp,
+    ) -> Result<RollCall, Error> {
+        let own = self.config.alerts.get(name).and_then(|it| it.component_label.as_deref());
+        let mut roll = RollCall::default();
+        for selector in metrics.selectors(expression).unwrap_or_default() {
+            let age = Age::of(selector, own, &self.config);
+            let answer = metrics.instant(&age.query, at).await?;
+            roll.hear(&age, own, &self.config, at, &answer.series);
+        }
+        Ok(roll)
+    }
+
+    /// The names of the alerts that speak of a part of the system.
+    fn placed(&self, readings: &Readings) -> BTreeSet<String> {
+        let told = self.told_by_feed(Timestamp::UNIX_EPOCH, readings).into_iter();
+        let told = told.map(|it| it.breach).filter(|it| it.component.is_some());
+        let open = self.state.episodes.witnesses_of_parts();
+        let open = open.filter(|it| it.source == ViolationSource::Alert);
+        told.map(|it| it.witness.name).chain(open.map(|it| it.name.clone())).collect()
     }
 
     /// The names of all alerts that were heard of or saw something that is open.
@@ -114,17 +206,6 @@ impl Monitor {
             alert.status == crate::AlertStatus::Firing && alerts::concerns(alert, &self.config)
         });
         alerts.map(|alert| Sighting { breach: self.confirmed(at, alert), current: true }).collect()
-    }
-}
-
-async fn ask(
-    metrics: &dyn MetricSource,
-    name: &str,
-    at: Timestamp,
-) -> Result<Option<Answer>, Error> {
-    match metrics.rule_expression(name).await? {
-        Some(expression) => metrics.instant(&expression, at).await.map(Some),
-        None => Ok(None),
     }
 }
 

@@ -14,14 +14,16 @@ use std::{
 
 use mapek_model::{
     DoubtKind, Fingerprint, Level, Observation, Quality, Series, SourceName, Span, TargetId,
-    Timestamp, Trend, earlier, later,
+    Timestamp, Trend, Violation, earlier, later,
 };
 
 use self::{confirm::Confirmations, heard::Heard, verdict::Evidence};
 use crate::{
     AlertInbox, Error, MonitorConfig,
-    episode::{Changes, Sighting},
-    read::{self, Deadline, ExpectedReset, Questions, Readings, RuleReport, Sources, TOO_LATE},
+    episode::{Changes, Limits, Sighting},
+    read::{
+        self, Age, Deadline, Look, Ours, Probe, Questions, Readings, RuleReport, Sources, TOO_LATE,
+    },
     source::source_name,
 };
 
@@ -46,7 +48,7 @@ pub use state::MonitorState;
 /// use std::{future::pending, sync::Arc};
 /// use async_trait::async_trait;
 /// use mapek_model::{Answer, Quality, Query, Sample, Series, SourceName, Span, Timestamp};
-/// use mapek_monitor::{Error, MetricSource, Monitor, MonitorConfig, RuleConfig};
+/// use mapek_monitor::{Error, MetricSource, Monitor, MonitorConfig, Ours, RuleConfig};
 ///
 /// /// A source in which every value is 2.
 /// #[derive(Debug)]
@@ -74,7 +76,7 @@ pub use state::MonitorState;
 /// let config = MonitorConfig { rules: vec![rule], up: None, ..MonitorConfig::default() };
 /// let mut monitor = Monitor::builder(config).metrics(Arc::new(Two)).build()?;
 ///
-/// let seen = monitor.observe(Timestamp::UNIX_EPOCH, &[], pending()).await;
+/// let seen = monitor.observe(Timestamp::UNIX_EPOCH, &Ours::default(), pending()).await;
 /// assert_eq!(seen.open[0].expectation, "too-high");
 /// assert_eq!(seen.open[0].value, Some(2.0));
 /// # Ok::<(), Error>(())
@@ -85,6 +87,10 @@ pub use state::MonitorState;
 pub struct Monitor {
     target: TargetId,
     config: MonitorConfig,
+    /// What is asked for each rule, in their order.
+    probes: Vec<Probe>,
+    /// The series that must be there.
+    expected: Vec<Age>,
     sources: Sources,
     inbox: Option<Arc<dyn AlertInbox>>,
     /// What alerts are said by: the feed, or what stands for it.
@@ -113,12 +119,12 @@ impl Monitor {
 
     /// Reads all sources for the instant `at`, and says what is going on.
     ///
-    /// `ours` are the resets of counters that actions of ours are expected to cause. When `deadline` is over, what has not
+    /// `ours` is what actions of ours are expected to do to what is measured. When `deadline` is over, what has not
     /// answered is of unknown quality; [`pending`](std::future::pending) leaves it to the timeouts of the sources.
     pub async fn observe(
         &mut self,
         at: Timestamp,
-        ours: &[ExpectedReset],
+        ours: &Ours,
         deadline: impl Future<Output = ()> + Send,
     ) -> Observation {
         let mut deadline = Deadline::new(deadline);
@@ -148,24 +154,23 @@ impl Monitor {
         if self.sources.metrics.is_none() {
             return Questions::default();
         }
-        let rules = self.config.rules.iter();
-        let instants = rules.flat_map(|rule| read::rule_queries(rule).into_all());
+        let instants = self.probes.iter().flat_map(Probe::queries).cloned();
         let ranges = self
             .config
             .watches
             .iter()
             .map(|watch| (watch.promql.clone(), Span::ending_at(at, watch.window), watch.step));
         Questions {
-            instants: instants.chain(read::sensor_queries(&self.config)).collect(),
+            instants: instants.chain(read::sensor_queries(&self.config, &self.expected)).collect(),
             ranges: ranges.collect(),
         }
     }
 
     /// From what was read to what is going on: no waiting from here on.
-    fn conclude(&mut self, at: Timestamp, ours: &[ExpectedReset], seen: Seen) -> Observation {
+    fn conclude(&mut self, at: Timestamp, ours: &Ours, seen: Seen) -> Observation {
         let mut observation = Observation::empty(self.target.clone(), at);
         let rules = self.look_at_metrics(at, ours, &seen.readings, &mut observation);
-        let evidence = Evidence::new(self, &rules, &seen, &observation);
+        let evidence = Evidence::new(self, &rules, ours, &seen, &observation);
 
         let mut sightings = self.ripe(at, &rules);
         sightings.extend(self.told_by_feed(at, &seen.readings));
@@ -186,21 +191,22 @@ impl Monitor {
         self.judge_alert_sources(&seen, &mut observation);
 
         let passed = self.passed(at, &seen.heard);
-        let max = self.config.episodes_max;
-        let Changes { mut closed, left_out } =
-            self.state.episodes.advance(&self.target, at, sightings, max, |violation, witness| {
-                evidence.proves_absence(violation, witness)
-            });
+        let limits = Limits { open: self.config.episodes_max, silence: self.config.gone_after };
+        let Changes { mut closed, gone, silent, left_out } =
+            self.state.episodes.advance(&self.target, at, sightings, limits, &evidence);
         closed.extend(passed);
         closed.sort_by_cached_key(mapek_model::Violation::key);
         observation.closed = closed;
+        observation.gone = gone;
         observation.open = self.state.episodes.violations();
         observation.resources.sort_by(|a, b| (&a.kind, &a.id).cmp(&(&b.kind, &b.id)));
+        self.doubt_silence(&silent, &mut observation);
         self.tidy(left_out, &mut observation);
         self.state.inbox_position = seen.heard.up_to.max(self.state.inbox_position);
         tracing::debug!(
             open = observation.open.len(),
             closed = observation.closed.len(),
+            gone = observation.gone.len(),
             quality = %observation.overall_quality().level(),
             "observed"
         );
@@ -210,20 +216,21 @@ impl Monitor {
     fn look_at_metrics(
         &mut self,
         at: Timestamp,
-        ours: &[ExpectedReset],
+        ours: &Ours,
         readings: &Readings,
         observation: &mut Observation,
     ) -> BTreeMap<String, RuleReport> {
         let Some(metrics) = &self.sources.metrics else { return BTreeMap::new() };
         let name = metrics.name();
         let paused = self.learning_paused(at);
-        let sensors = read::sensors(&self.config, at, readings, ours, self.state.sensors_total);
+        let look = Look { config: &self.config, by: &name, at, readings };
+        let known = self.state.sensors_total;
+        let sensors = read::sensors(look, &self.expected, &ours.resets, known);
         let mut quality = sensors.quality;
         let mut reports = BTreeMap::new();
         let baselines = &mut self.state.baselines;
-        for rule in &self.config.rules {
-            let config = &self.config;
-            let report = read::evaluate(rule, config, &name, at, readings, baselines, &paused);
+        for (rule, probe) in self.config.rules.iter().zip(&self.probes) {
+            let report = read::evaluate(look, rule, probe, baselines, &paused);
             quality.merge(report.quality.clone());
             reports.insert(rule.name.clone(), report);
         }
@@ -257,10 +264,9 @@ impl Monitor {
             if report.quality.level() != Level::Fresh {
                 held.clone_from(&known);
             }
-            for breach in &report.breaches {
-                let fingerprint = breach.fingerprint();
-                let since = known.get(&fingerprint).copied().unwrap_or(at);
-                held.insert(fingerprint, since);
+            for (fingerprint, breach) in &report.breaches {
+                let since = known.get(fingerprint).copied().unwrap_or(at);
+                held.insert(*fingerprint, since);
                 if later(since, rule.hold) <= at {
                     let breach = crate::Breach { onset: since, ..breach.clone() };
                     ripe.push(Sighting { breach, current: true });
@@ -271,6 +277,20 @@ impl Monitor {
             }
         }
         ripe
+    }
+
+    /// Who hears nothing of a component with an open breach knows nothing of it.
+    fn doubt_silence(&self, silent: &[Violation], observation: &mut Observation) {
+        let Some(metrics) = &self.sources.metrics else { return };
+        for violation in silent {
+            let part = violation.component.as_ref().map_or("", |it| it.as_str());
+            let detail = format!(
+                "nothing is heard of it, which was last seen to breach {}",
+                violation.expectation
+            );
+            let quality = Quality::fresh().with(DoubtKind::MissingSeries, part, detail);
+            doubt(&mut observation.quality, metrics.name(), quality);
+        }
     }
 
     fn tidy(&mut self, left_out: usize, observation: &mut Observation) {

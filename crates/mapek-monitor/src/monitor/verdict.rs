@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mapek_model::{
-    DoubtKind, Fingerprint, Level, Observation, Quality, SourceName, Violation, ViolationSource,
-    Witness,
+    Component, DoubtKind, Fingerprint, Level, Observation, Quality, SourceName, Violation,
+    ViolationSource, Witness,
 };
 
 use super::{Monitor, Seen, doubt};
 use crate::{
-    read::{RuleReport, TOO_LATE},
+    episode::Testimony,
+    read::{Ours, RollCall, RuleReport, TOO_LATE},
     source::source_name,
 };
 
@@ -17,8 +18,8 @@ use crate::{
 pub(super) struct Evidence<'a> {
     alerts_by: SourceName,
     metrics: Option<SourceName>,
-    /// Each configured rule, and whether its silence counts.
-    rules: BTreeMap<String, bool>,
+    /// What each configured rule says.
+    rules: &'a BTreeMap<String, RuleReport>,
     /// Each configured element, and whether its silence counts.
     elements: BTreeMap<SourceName, bool>,
     has_feed: bool,
@@ -27,30 +28,45 @@ pub(super) struct Evidence<'a> {
     /// Whether the metrics behind alerts were there. An alert also ends when its metric is gone.
     metrics_count: bool,
     resolved: BTreeSet<(String, Fingerprint)>,
+    /// As what the managed system lists its parts.
+    parts: BTreeMap<String, String>,
+    /// Whether a part that is not listed any more may be gone because we changed their number.
+    removes: bool,
+    /// Of those who will never be heard again.
+    nobody: RollCall,
     seen: &'a Seen,
 }
 
 impl<'a> Evidence<'a> {
     pub(super) fn new(
         monitor: &Monitor,
-        rules: &BTreeMap<String, RuleReport>,
+        rules: &'a BTreeMap<String, RuleReport>,
+        ours: &Ours,
         seen: &'a Seen,
         observation: &Observation,
     ) -> Self {
         let metrics = monitor.sources.metrics.as_ref().map(|it| it.name());
-        let elements = monitor.sources.elements.iter().enumerate().map(|(place, element)| {
-            let reading = seen.readings.elements.get(&place);
-            (element.name(), reading.is_some_and(|it| it.quality.level() == Level::Fresh))
-        });
+        let elements: BTreeMap<_, _> = monitor
+            .sources
+            .elements
+            .iter()
+            .enumerate()
+            .map(|(place, element)| {
+                let reading = seen.readings.elements.get(&place);
+                (element.name(), reading.is_some_and(|it| it.quality.level() == Level::Fresh))
+            })
+            .collect();
+        let readings = seen.readings.elements.values();
+        let resources = readings.flat_map(|reading| &reading.resources);
         let quality = metrics.as_ref().and_then(|name| observation.quality.get(name));
         let feed_counts = seen.readings.feed_is_fresh();
         Self {
             alerts_by: monitor.alerts_by.clone(),
-            rules: rules
-                .iter()
-                .map(|(name, it)| (name.clone(), it.quality.level() == Level::Fresh))
-                .collect(),
-            elements: elements.collect(),
+            rules,
+            removes: ours.scaled && elements.values().all(|is_fresh| *is_fresh),
+            parts: resources.map(|it| (it.id.clone(), it.kind.clone())).collect(),
+            nobody: RollCall::default(),
+            elements,
             has_feed: monitor.sources.feed.is_some(),
             hears: monitor.inbox.is_some(),
             feed_counts,
@@ -61,23 +77,18 @@ impl<'a> Evidence<'a> {
         }
     }
 
-    /// Whether it is known that `witness`, who reported nothing in this cycle, does not see the breach any more. Who is not
-    /// configured any more will never be heard again, and does not keep an episode open.
-    pub(super) fn proves_absence(&self, violation: &Violation, witness: &Witness) -> bool {
-        match witness.source {
-            ViolationSource::Rule | ViolationSource::Anomaly => {
-                let ours = self.metrics.as_ref() == Some(&witness.by);
-                !ours || self.rules.get(&witness.name).copied().unwrap_or(true)
-            }
-            ViolationSource::ManagedSystem => {
-                self.elements.get(&witness.by).copied().unwrap_or(true)
-            }
-            ViolationSource::Alert => self.alert_is_absent(violation, witness),
-        }
+    /// The rule of a witness, if it is still there.
+    fn rule(&self, witness: &Witness) -> Option<&RuleReport> {
+        let ours = self.metrics.as_ref() == Some(&witness.by);
+        self.rules.get(&witness.name).filter(|_| ours)
+    }
+
+    fn hears_alerts(&self, witness: &Witness) -> bool {
+        witness.by == self.alerts_by && (self.has_feed || self.hears)
     }
 
     fn alert_is_absent(&self, violation: &Violation, witness: &Witness) -> bool {
-        if witness.by != self.alerts_by || !(self.has_feed || self.hears) {
+        if !self.hears_alerts(witness) {
             return true;
         }
         if self.feed_counts {
@@ -92,6 +103,43 @@ impl<'a> Evidence<'a> {
                     && self.resolved.contains(&(witness.name.clone(), violation.fingerprint()))
             }
         }
+    }
+}
+
+impl Testimony for Evidence<'_> {
+    /// Whether it is known that `witness`, who reported nothing in this cycle, does not see the breach any more. Who is not
+    /// configured any more will never be heard again, and does not keep an episode open.
+    fn is_absent(&self, violation: &Violation, witness: &Witness) -> bool {
+        match witness.source {
+            ViolationSource::Rule | ViolationSource::Anomaly => {
+                self.rule(witness).is_none_or(|it| it.quality.level() == Level::Fresh)
+            }
+            ViolationSource::ManagedSystem => {
+                self.elements.get(&witness.by).copied().unwrap_or(true)
+            }
+            ViolationSource::Alert => self.alert_is_absent(violation, witness),
+        }
+    }
+
+    fn roll(&self, witness: &Witness) -> Option<&RollCall> {
+        match witness.source {
+            ViolationSource::Rule | ViolationSource::Anomaly => {
+                Some(self.rule(witness).map_or(&self.nobody, |it| &it.roll))
+            }
+            ViolationSource::Alert if self.hears_alerts(witness) => {
+                self.seen.confirmations.roll(&witness.name)
+            }
+            ViolationSource::Alert | ViolationSource::ManagedSystem => Some(&self.nobody),
+        }
+    }
+
+    fn listed(&self, part: &Component) -> Option<&str> {
+        self.parts.get(part.as_str()).map(String::as_str)
+    }
+
+    fn is_removed(&self, part: &Component, kind: &str) -> bool {
+        // A list without any of the kind is no list of them.
+        self.removes && self.listed(part).is_none() && self.parts.values().any(|it| it == kind)
     }
 }
 

@@ -23,7 +23,7 @@ use self::{
     fault::Asked,
     wire::{Data, Envelope, Rules, Status},
 };
-use crate::{Error, MetricSource};
+use crate::{Error, MetricSource, Selector, promql::selectors};
 
 pub use config::PrometheusConfig;
 
@@ -211,6 +211,10 @@ impl MetricSource for PrometheusSource {
         Query::try_new(expressions.join(" or "))
             .map(Some)
             .map_err(|error| asked.protocol(error.to_string()))
+    }
+
+    fn selectors(&self, expression: &Query) -> Option<Vec<Selector>> {
+        selectors(expression)
     }
 }
 

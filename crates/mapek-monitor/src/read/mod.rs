@@ -1,6 +1,8 @@
 //! Reading all sources at once, within one deadline.
 
 mod deadline;
+mod probe;
+mod roll;
 mod rule;
 mod sensors;
 mod watch;
@@ -21,9 +23,11 @@ use mapek_model::{Answer, Level, Query, Span, Timestamp};
 use crate::{AlertFeed, ElementReading, Error, FeedAnswer, ManagedElement, MetricSource};
 
 pub(crate) use deadline::Deadline;
-pub(crate) use rule::{RuleReport, evaluate, queries as rule_queries};
-pub use sensors::ExpectedReset;
-pub(crate) use sensors::{queries as sensor_queries, sensors};
+pub(crate) use probe::{Age, Probe};
+pub(crate) use roll::RollCall;
+pub(crate) use rule::{Look, RuleReport, evaluate};
+pub use sensors::{ExpectedReset, Ours};
+pub(crate) use sensors::{expected, queries as sensor_queries, sensors};
 pub(crate) use watch::watch;
 
 /// Where a monitor looks.

@@ -3,11 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use mapek_model::{
-    DoubtKind, Fingerprint, Labels, Quality, Query, Sample, Series, SourceName, Timestamp,
+    DoubtKind, Fingerprint, Labels, Quality, Sample, Series, SourceName, Timestamp,
     ViolationSource, Witness, since,
 };
 
-use super::Readings;
+use super::{
+    Readings,
+    probe::{Age, Probe},
+    roll::{self, RollCall},
+};
 use crate::{
     Bound, Breach, MonitorConfig, RuleConfig,
     learned::{Baselines, Learned},
@@ -16,87 +20,43 @@ use crate::{
 /// What a rule found, and how far it can be trusted. That it found nothing proves something only if it is fresh.
 #[derive(Debug)]
 pub(crate) struct RuleReport {
-    pub(crate) breaches: Vec<Breach>,
+    pub(crate) breaches: BTreeMap<Fingerprint, Breach>,
     pub(crate) quality: Quality,
+    /// Which parts were heard of at all. That one breaches nothing proves something only while it is.
+    pub(crate) roll: RollCall,
 }
 
-/// The questions of one rule.
-pub(crate) struct RuleQueries {
-    /// The series that breach; with a threshold the server compares, so that only those come over the wire.
-    breach: Query,
-    /// When the oldest raw sample was taken. An instant query's own time is that of its evaluation.
-    oldest: Option<Query>,
-    /// How many series there are, where it cannot be asked how old they are.
-    count: Option<Query>,
-    /// How many values are no finite number. Whatever number x is finite, x · 0 is 0.
-    odd: Option<Query>,
-}
-
-impl RuleQueries {
-    pub(crate) fn into_all(self) -> impl Iterator<Item = Query> {
-        [Some(self.breach), self.oldest, self.count, self.odd].into_iter().flatten()
-    }
-}
-
-/// The oldest sample under a selector.
-pub(super) fn oldest(selector: &Query) -> Query {
-    derived(format!("min(timestamp({selector}))"), selector)
-}
-
-/// A query made of another. One that is too long is asked as it is: it was short enough.
-fn derived(text: String, original: &Query) -> Query {
-    Query::try_new(text).unwrap_or_else(|_| original.clone())
-}
-
-pub(crate) fn queries(rule: &RuleConfig) -> RuleQueries {
-    let expr = &rule.promql;
-    let breach = rule.threshold.map(|threshold| {
-        let comparison = match rule.bound {
-            Bound::Above => ">",
-            Bound::Below => "<",
-        };
-        derived(format!("({expr}) {comparison} {threshold:?}"), expr)
-    });
-    let compared = rule.threshold.is_some();
-    let selector = selector(rule);
-    RuleQueries {
-        oldest: selector.as_ref().map(oldest),
-        count: (compared && selector.is_none()).then(|| derived(format!("count({expr})"), expr)),
-        odd: compared.then(|| derived(format!("count(({expr}) * 0 != 0)"), expr)),
-        breach: breach.unwrap_or_else(|| expr.clone()),
-    }
-}
-
-/// The raw series behind a rule: what it names, or its metric if that can be a selector.
-pub(crate) fn selector(rule: &RuleConfig) -> Option<Query> {
-    let by_metric = || {
-        let name = rule.metric.as_ref()?.as_str();
-        let first = |c: char| c.is_ascii_alphabetic() || c == '_' || c == ':';
-        let plain = name.starts_with(first) && name.chars().all(|c| first(c) || c.is_ascii_digit());
-        plain.then(|| Query::try_new(name).ok()).flatten()
-    };
-    rule.selector.clone().or_else(by_metric)
+/// What all rules of one cycle look at.
+#[derive(Clone, Copy)]
+pub(crate) struct Look<'a> {
+    pub(crate) config: &'a MonitorConfig,
+    /// The metric source.
+    pub(crate) by: &'a SourceName,
+    pub(crate) at: Timestamp,
+    pub(crate) readings: &'a Readings,
 }
 
 /// What the rule says, given the answers to its questions.
 pub(crate) fn evaluate(
+    look: Look<'_>,
     rule: &RuleConfig,
-    config: &MonitorConfig,
-    by: &SourceName,
-    at: Timestamp,
-    readings: &Readings,
+    probe: &Probe,
     baselines: &mut Baselines,
     learning_paused: &BTreeSet<Fingerprint>,
 ) -> RuleReport {
-    let queries = queries(rule);
-    let mut quality = side_doubts(&queries, rule, config, at, readings);
-    let answer = match readings.instant(&queries.breach) {
+    let Look { config, by, at, readings } = look;
+    let (mut quality, mut roll) = side_doubts(look, rule, probe);
+    let answer = match readings.instant(&probe.breach) {
         Ok(answer) => answer,
         Err(why) => {
             quality.merge(Quality::unreachable(&rule.name, why));
-            return RuleReport { breaches: Vec::new(), quality };
+            return RuleReport { breaches: BTreeMap::new(), quality, roll };
         }
     };
+    if rule.anomaly.is_some() {
+        let own = rule.component_label.as_deref();
+        roll.work_out(&probe.breach, own, config, &answer.series);
+    }
     quality.merge(answer.quality.clone());
     if answer.series.len() > config.series_max {
         let detail =
@@ -114,35 +74,38 @@ pub(crate) fn evaluate(
             quality = quality.with(DoubtKind::NonFinite, &rule.name, detail);
         }
         let breach = breach(rule, config, by, at, series, value);
+        let fingerprint = breach.fingerprint();
         let breaches = rule.anomaly.is_none() || {
-            let learning = !learning_paused.contains(&breach.fingerprint());
+            let learning = !learning_paused.contains(&fingerprint);
             is_anomaly(rule, at, &series.labels, value, baselines, learning)
         };
         if breaches {
-            keep_worst(rule.bound, &mut found, breach);
+            keep_worst(rule.bound, found.entry(fingerprint), breach);
         }
     }
-    RuleReport { breaches: found.into_values().collect(), quality }
+    RuleReport { breaches: found, quality, roll }
 }
 
-/// What speaks against trusting the answer, whatever it is.
-fn side_doubts(
-    queries: &RuleQueries,
-    rule: &RuleConfig,
-    config: &MonitorConfig,
-    at: Timestamp,
-    readings: &Readings,
-) -> Quality {
-    let mut quality = Quality::fresh();
-    if let Some(query) = &queries.oldest {
-        quality.merge(freshness(&rule.name, query, config, at, readings));
+/// What speaks against trusting the answer, whatever it is, and which parts there are.
+fn side_doubts(look: Look<'_>, rule: &RuleConfig, probe: &Probe) -> (Quality, RollCall) {
+    let Look { config, at, readings, .. } = look;
+    let own = rule.component_label.as_deref();
+    let (mut quality, mut roll) = (Quality::fresh(), RollCall::default());
+    for age in &probe.ages {
+        quality.merge(freshness(&rule.name, age, config, at, readings));
+        if let Ok(answer) = readings.instant(&age.query) {
+            roll.hear(age, own, config, at, &answer.series);
+        }
     }
-    for (query, missing) in [(&queries.count, true), (&queries.odd, false)] {
+    for (query, missing) in [(&probe.count, true), (&probe.odd, false)] {
         let Some(query) = query else { continue };
         match readings.instant(query) {
             Err(why) => quality.merge(Quality::unreachable(&rule.name, why)),
             Ok(answer) => {
                 quality.merge(answer.quality.clone());
+                if missing {
+                    roll.work_out(query, own, config, &answer.series);
+                }
                 if missing && answer.series.is_empty() {
                     let detail = "the expression answers no series";
                     quality = quality.with(DoubtKind::MissingSeries, &rule.name, detail);
@@ -153,31 +116,35 @@ fn side_doubts(
             }
         }
     }
-    quality
+    (quality, roll)
 }
 
-/// Whether the series behind `query` (its oldest sample) are there, and how old they are.
+/// Whether the raw series that `age` asks for are there, if they must be, and how old they are.
 pub(super) fn freshness(
     subject: &str,
-    query: &Query,
+    age: &Age,
     config: &MonitorConfig,
     at: Timestamp,
     readings: &Readings,
 ) -> Quality {
-    let answer = match readings.instant(query) {
+    let answer = match readings.instant(&age.query) {
         Ok(answer) => answer,
         Err(why) => return Quality::unreachable(subject, why),
     };
     let quality = answer.quality.clone();
-    let Some(oldest) = answer.series.first().and_then(Series::last) else {
-        return quality.with(DoubtKind::MissingSeries, subject, "there is no series");
+    let Some(seconds) = roll::oldest(&answer.series) else {
+        if !age.selector.required {
+            return quality;
+        }
+        let detail = format!("there is no series {}", age.selector.query);
+        return quality.with(DoubtKind::MissingSeries, subject, detail);
     };
-    let Ok(taken) = Timestamp::from_millisecond((oldest.value * 1000.0).round() as i64) else {
+    let Some(taken) = roll::time(seconds) else {
         return quality.with(DoubtKind::NonFinite, subject, "the time of a sample is no time");
     };
-    let age = since(at, taken);
-    if age > config.scrape_interval * 2 {
-        let detail = format!("the oldest sample is {:.1} s old", age.as_secs_f64());
+    let old = since(at, taken);
+    if old > config.stale_after() {
+        let detail = format!("the oldest sample is {:.1} s old", old.as_secs_f64());
         return quality.with(DoubtKind::StaleSample, subject, detail);
     }
     quality
@@ -232,8 +199,8 @@ fn is_anomaly(
 }
 
 /// Series that differ only in labels that name no part of the system are one breach: that of the worst value.
-fn keep_worst(bound: Bound, found: &mut BTreeMap<Fingerprint, Breach>, breach: Breach) {
-    match found.entry(breach.fingerprint()) {
+fn keep_worst(bound: Bound, found: Entry<'_, Fingerprint, Breach>, breach: Breach) {
+    match found {
         Entry::Vacant(entry) => drop(entry.insert(breach)),
         Entry::Occupied(mut entry) => {
             let (old, new) = (entry.get().value, breach.value);

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Readings,
-    rule::{freshness, oldest, selector},
+    probe::{Age, Probe},
+    rule::{Look, freshness},
 };
-use crate::MonitorConfig;
+use crate::{MonitorConfig, Selector};
 
 /// A reset of counters that an action of ours is expected to cause, so that it is no reason for doubt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +33,16 @@ impl ExpectedReset {
     }
 }
 
+/// What actions of ours are expected to do to what is measured, so that it is no reason for doubt.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ours {
+    /// Counters that begin anew.
+    pub resets: Vec<ExpectedReset>,
+    /// Whether parts may be gone because we changed their number: one that the managed system does not list any more then
+    /// went by our own doing, and breaches nothing.
+    pub scaled: bool,
+}
+
 /// What the sensors are worth.
 #[derive(Debug)]
 pub(crate) struct Sensors {
@@ -44,34 +55,38 @@ fn resets(selector: &Query, config: &MonitorConfig) -> Option<Query> {
     Query::try_new(format!("resets({selector}[{window}ms]) > 0")).ok()
 }
 
-/// Each selector that must have a fresh series, once, in order.
-fn expected(config: &MonitorConfig) -> Vec<Query> {
-    let mut all: Vec<Query> = config.rules.iter().filter_map(selector).collect();
-    all.extend(config.expected.iter().cloned());
-    all.sort();
-    all.dedup();
+/// Each selector that must have a fresh series, once, in order. Those of rules are asked as the rules ask.
+pub(crate) fn expected(config: &MonitorConfig, probes: &[Probe]) -> Vec<Age> {
+    let of_rules = probes.iter().flat_map(Probe::required).cloned();
+    let own = config.expected.iter().cloned().map(|query| {
+        let selector = Selector { query, required: true };
+        Age::of(selector, None, config)
+    });
+    let mut all: Vec<Age> = of_rules.chain(own).collect();
+    all.sort_by(|a, b| a.selector.query.cmp(&b.selector.query));
+    all.dedup_by(|a, b| a.selector.query == b.selector.query);
     all
 }
 
 /// The questions about sensors.
-pub(crate) fn queries(config: &MonitorConfig) -> impl Iterator<Item = Query> {
-    let expected = expected(config).into_iter().map(|selector| oldest(&selector));
+pub(crate) fn queries(config: &MonitorConfig, expected: &[Age]) -> impl Iterator<Item = Query> {
+    let expected = expected.iter().map(|age| age.query.clone());
     let resets = config.counters.iter().filter_map(|selector| resets(selector, config));
     config.up.iter().cloned().chain(expected).chain(resets)
 }
 
 /// What the answers say. `known` is how many sensors there were the last time that it could be told.
 pub(crate) fn sensors(
-    config: &MonitorConfig,
-    at: Timestamp,
-    readings: &Readings,
+    look: Look<'_>,
+    expected: &[Age],
     ours: &[ExpectedReset],
     known: u32,
 ) -> Sensors {
+    let Look { config, at, readings, .. } = look;
     let mut census = SensorCensus::default();
     let mut quality = Quality::fresh();
-    for selector in expected(config) {
-        let doubts = freshness(selector.as_str(), &oldest(&selector), config, at, readings);
+    for age in expected {
+        let doubts = freshness(age.selector.query.as_str(), age, config, at, readings);
         census.total += 1;
         census.bad += u32::from(doubts.level() >= Level::Stale);
         quality.merge(doubts);

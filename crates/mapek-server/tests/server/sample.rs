@@ -161,6 +161,7 @@ pub(crate) fn report(number: u64, at: Timestamp, open: Vec<Violation>) -> CycleR
         diagnosis: diagnosis(at, &open),
         seen: Seen {
             open,
+            gone: Vec::new(),
             closed: Vec::new(),
             quality: BTreeMap::from([(prometheus, Quality::fresh())]),
             sensors: SensorCensus { total: 6, bad: 0 },

@@ -7,6 +7,7 @@ mod prometheus;
 mod report;
 mod series;
 mod stages;
+mod state;
 
 use std::process::ExitCode;
 
@@ -14,7 +15,7 @@ use super::{Done, configuration};
 use crate::{cli::CheckArgs, config::effective_yaml};
 use report::Report;
 
-/// Checks the configuration, and with `--live` what it points to. Exit code 2 if the configuration is at fault, 1 if
+/// Checks the configuration and the state directory, and with `--live` what else it points to. Exit code 2 if the configuration is at fault, 1 if
 /// something outside is.
 pub(super) async fn check(args: &CheckArgs) -> Done {
     let loaded = configuration(&args.config)?;
@@ -29,6 +30,7 @@ pub(super) async fn check(args: &CheckArgs) -> Done {
         return Ok(ExitCode::from(2));
     }
     report.ok("configuration", "can be used")?;
+    state::check(config, &mut report)?;
     if args.live {
         live::check(config, &mut report).await?;
     }

@@ -2,7 +2,7 @@
 
 use mapek::{
     model::{Answer, Duration, Query, Timestamp, duration},
-    monitor::{MetricSource, MonitorConfig, RuleConfig},
+    monitor::{MetricSource, MonitorConfig, RuleConfig, Selector},
 };
 
 use super::report::Report;
@@ -28,7 +28,9 @@ pub(super) async fn check(
                 let what = format!("{name}: no series for {}", watch.promql);
                 report.fail("metric", what, ABSENT)?;
             }
-            Ok(answer) => report.ok("metric", format_args!("{name}: {}", counted(&answer)))?,
+            Ok(answer) => {
+                report.ok("metric", format_args!("{name}: {}", counted(answer.series.len())))?
+            }
         }
     }
     Ok(())
@@ -42,29 +44,35 @@ async fn check_rule(
     report: &mut Report,
 ) -> Result<(), OutputError> {
     let name = &rule.name;
-    let selector = selector(rule);
-    let asked = selector.as_ref().unwrap_or(&rule.promql);
-    let answer = match source.instant(asked, now).await {
+    let answer = match source.instant(&rule.promql, now).await {
         Ok(answer) => answer,
         Err(error) => return failed("rule", name, &error, report),
     };
-    // A rule without a threshold answers only what breaches it: no series is good news.
-    if answer.series.is_empty() && (selector.is_some() || rule.threshold.is_some()) {
-        return report.fail("rule", format_args!("{name}: no series for {asked}"), ABSENT);
-    }
-    let Some(selector) = selector else {
-        let what =
-            format!("{name}: answers {}; how old they are cannot be asked", counted(&answer));
+    let selectors = rule.selectors(source).unwrap_or_default();
+    if selectors.is_empty() {
+        // A rule without a threshold answers only what breaches it: no series is good news.
+        if answer.series.is_empty() && rule.threshold.is_some() {
+            let what = format!("{name}: no series for {}", rule.promql);
+            return report.fail("rule", what, ABSENT);
+        }
+        let count = counted(answer.series.len());
+        let what = format!("{name}: answers {count}; how old they are cannot be asked");
         return report.ok("rule", what);
-    };
-    let oldest = format!("time() - min(timestamp({selector}))");
-    let age = match Query::try_new(oldest) {
-        Ok(query) => source.instant(&query, now).await.ok().as_ref().and_then(value),
-        Err(_) => None,
-    };
-    let age = age.and_then(|age| Duration::try_from_secs_f64(age.max(0.0)).ok());
-    let text = format!("{name}: {}", counted(&answer));
-    match age {
+    }
+    let (mut found, mut oldest) = (0, None);
+    for Selector { query, required } in &selectors {
+        let answer = match source.instant(query, now).await {
+            Ok(answer) => answer,
+            Err(error) => return failed("rule", name, &error, report),
+        };
+        if answer.series.is_empty() && *required {
+            return report.fail("rule", format_args!("{name}: no series for {query}"), ABSENT);
+        }
+        found += answer.series.len();
+        oldest = oldest.max(age(source, query, now).await);
+    }
+    let text = format!("{name}: {}", counted(found));
+    match oldest {
         Some(age) if age > interval * 2 => {
             let age = duration::format(Duration::from_secs(age.as_secs()));
             let what = format!("{text}, the oldest of {age} ago");
@@ -75,17 +83,19 @@ async fn check_rule(
     }
 }
 
-fn selector(rule: &RuleConfig) -> Option<Query> {
-    let metric = || Query::try_new(rule.metric.as_ref()?.as_str()).ok();
-    rule.selector.clone().or_else(metric)
+/// How old the oldest sample of raw series is.
+async fn age(source: &dyn MetricSource, selector: &Query, now: Timestamp) -> Option<Duration> {
+    let oldest = Query::try_new(format!("time() - min(timestamp({selector}))")).ok()?;
+    let age = value(&source.instant(&oldest, now).await.ok()?)?;
+    Duration::try_from_secs_f64(age.max(0.0)).ok()
 }
 
 fn value(answer: &Answer) -> Option<f64> {
     answer.series.first()?.last().map(|sample| sample.value)
 }
 
-fn counted(answer: &Answer) -> String {
-    match answer.series.len() {
+fn counted(series: usize) -> String {
+    match series {
         1 => "1 series".to_owned(),
         many => format!("{many} series"),
     }

@@ -21,7 +21,10 @@ const CORRECT: &str = "correct it in monitor.queries or monitor.metrics";
 pub(super) fn check(config: &Config, report: &mut Report) -> Result<(), OutputError> {
     match compose::monitor_config(config) {
         Err(error) => refused(&error, report)?,
-        Ok(monitor) => expressions(&monitor, !config.monitor.targets.is_empty(), report)?,
+        Ok(monitor) => {
+            expressions(&monitor, !config.monitor.targets.is_empty(), report)?;
+            unjudged(config, &monitor, report)?;
+        }
     }
     if let Err(error) = Analyzer::try_new(compose::analyze_config(config)) {
         report.fail("analyze", chain(&error), "correct it in analyze.algorithms")?;
@@ -60,6 +63,27 @@ fn expressions(
         && let Err(error) = monitor.check()
     {
         report.fail("monitor", chain(&error), CORRECT)?;
+    }
+    Ok(())
+}
+
+/// Says of which rules nobody sees when their data is old or gone.
+fn unjudged(
+    config: &Config,
+    monitor: &MonitorConfig,
+    report: &mut Report,
+) -> Result<(), OutputError> {
+    // What cannot be built is told with the other clients.
+    let Ok((source, _)) = compose::metrics(config) else { return Ok(()) };
+    for rule in &monitor.rules {
+        let why = match rule.selectors(source.as_ref()) {
+            Some(selectors) if selectors.iter().any(|it| it.required) => continue,
+            Some(selectors) if selectors.is_empty() => "reads no series",
+            Some(_) => "reads only series that may be missing",
+            None => "reads series that cannot be told",
+        };
+        let what = format!("{}: {why}; that its data is gone is not noticed", rule.name);
+        report.note("rule", what)?;
     }
     Ok(())
 }

@@ -8,10 +8,10 @@ use std::{
 
 use mapek_eval::Scenario;
 
-use crate::yaml;
-
-/// Largest file that is read, in bytes: a hundred faults of each kind are a tenth of it.
-const FILE_BYTES_MAX: u64 = 1024 * 1024;
+use crate::{
+    bounded::{self, FILE_BYTES_MAX, ReadError},
+    yaml,
+};
 
 /// Largest trace of arrivals that is read, in bytes: as many rows as one may have, at forty bytes each.
 const TRACE_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -33,12 +33,10 @@ pub(crate) enum ScenarioError {
         source: std::io::Error,
     },
     /// It is too large to be one.
-    #[error("{path} has {bytes} bytes; at most {max} are read")]
+    #[error("{path} has more than {max} bytes, and is not read")]
     TooLarge {
         /// Which file.
         path: PathBuf,
-        /// How large.
-        bytes: u64,
         /// How large it may be.
         max: u64,
     },
@@ -138,11 +136,10 @@ fn text(
     max: u64,
     unreadable: impl Fn(std::io::Error) -> ScenarioError,
 ) -> Result<String, ScenarioError> {
-    let bytes = std::fs::metadata(path).map_err(&unreadable)?.len();
-    if bytes > max {
-        return Err(ScenarioError::TooLarge { path: path.to_owned(), bytes, max });
-    }
-    std::fs::read_to_string(path).map_err(unreadable)
+    bounded::read_up_to(path, max).map_err(|error| match error {
+        ReadError::Unreadable(source) => unreadable(source),
+        ReadError::TooLarge => ScenarioError::TooLarge { path: path.to_owned(), max },
+    })
 }
 
 /// Reads the trace that the scenario in `path` names, relative to that, and looks whether it lasts as long.

@@ -16,8 +16,8 @@ use mapek_model::{
 
 use super::*;
 use crate::{
-    AlertFeed, AlertStatus, AnomalyConfig, Breach, ElementReading, FeedAlert, FeedAnswer,
-    ManagedElement, MemoryInbox, MetricSource, RuleConfig, WatchConfig,
+    AlertFeed, AlertStatus, AnomalyConfig, Breach, ElementReading, ExpectedReset, FeedAlert,
+    FeedAnswer, ManagedElement, MemoryInbox, MetricSource, RuleConfig, Selector, WatchConfig,
 };
 
 fn at(seconds: u64) -> Timestamp {
@@ -32,8 +32,10 @@ fn name(text: &'static str) -> SourceName {
 #[derive(Debug, Clone)]
 enum Say {
     Values(Vec<(&'static str, f64)>),
-    /// A sample of that age, for `min(timestamp(…))`.
+    /// A sample of that age, for `min by (…) (timestamp(…))`.
     Age(u64),
+    /// Samples of that age, each of a part.
+    Ages(Vec<(&'static str, u64)>),
     Warned,
     Fail,
     Hang,
@@ -69,8 +71,12 @@ impl Script {
             None => Ok(Answer::default()),
             Some(Say::Values(values)) => Ok(Answer { series: series(&values), quality: fresh }),
             Some(Say::Age(age)) => {
-                let taken = mapek_model::earlier(at, Duration::from_secs(age)).as_second() as f64;
-                Ok(Answer { series: series(&[("", taken)]), quality: fresh })
+                Ok(Answer { series: series(&[("", taken(at, age))]), quality: fresh })
+            }
+            Some(Say::Ages(ages)) => {
+                let ages: Vec<_> =
+                    ages.iter().map(|(part, age)| (*part, taken(at, *age))).collect();
+                Ok(Answer { series: series(&ages), quality: fresh })
             }
             Some(Say::Warned) => {
                 let quality = fresh.with(DoubtKind::Warning, "q", "partial");
@@ -80,6 +86,10 @@ impl Script {
             Some(Say::Hang) => pending().await,
         }
     }
+}
+
+fn taken(at: Timestamp, age: u64) -> f64 {
+    mapek_model::earlier(at, Duration::from_secs(age)).as_second() as f64
 }
 
 #[async_trait]
@@ -103,6 +113,12 @@ impl MetricSource for Script {
 
     async fn rule_expression(&self, alert: &str) -> Result<Option<Query>, Error> {
         Ok(self.rules.lock().unwrap().get(alert).map(|it| Query::try_new(it.clone()).unwrap()))
+    }
+
+    /// As in PromQL, as far as these tests go: what is compared.
+    fn selectors(&self, expression: &Query) -> Option<Vec<Selector>> {
+        let (raw, _) = expression.as_str().split_once(" > ")?;
+        Some(vec![Selector { query: Query::try_new(raw).unwrap(), required: true }])
     }
 }
 
@@ -154,10 +170,12 @@ struct Bench {
     element: Arc<Element>,
     inbox: Arc<MemoryInbox>,
     monitor: Monitor,
+    /// What our own actions do.
+    ours: Ours,
 }
 
 const BREACH: &str = "(x) > 1.0";
-const OLDEST: &str = "min(timestamp(x))";
+const OLDEST: &str = "min by (component, node) (timestamp(x))";
 const ODD: &str = "count((x) * 0 != 0)";
 
 fn rule() -> RuleConfig {
@@ -184,11 +202,12 @@ impl Bench {
             .inbox(inbox.clone())
             .element(element.clone());
         let builder = if has_feed { builder.feed(feed.clone()) } else { builder };
-        Self { monitor: builder.build().unwrap(), script, feed, element, inbox }
+        let monitor = builder.build().unwrap();
+        Self { monitor, script, feed, element, inbox, ours: Ours::default() }
     }
 
     async fn cycle(&mut self, seconds: u64) -> Observation {
-        self.monitor.observe(at(seconds), &[], pending()).await
+        self.monitor.observe(at(seconds), &self.ours, pending()).await
     }
 
     fn feed(&self, alerts: Vec<FeedAlert>) {
@@ -210,6 +229,7 @@ fn kinds(observation: &Observation, source: &'static str) -> Vec<DoubtKind> {
 }
 
 mod alerts;
+mod parts;
 mod restart;
 
 #[tokio::test]
@@ -277,7 +297,7 @@ async fn a_source_that_hangs_takes_nothing_from_the_others() {
         context.waker().wake_by_ref();
         if ticks > 50 { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
     });
-    let seen = bench.monitor.observe(at(30), &[], deadline).await;
+    let seen = bench.monitor.observe(at(30), &Ours::default(), deadline).await;
     assert_eq!(seen.open.len(), 1, "the alert is here");
     assert_eq!(kinds(&seen, "script"), [DoubtKind::Unreachable]);
     assert_eq!(seen.quality[&name("alertmanager")].level(), Level::Fresh);
@@ -358,7 +378,7 @@ async fn sensors_are_counted_and_doubted() {
         ..config()
     };
     let mut bench = Bench::new(config);
-    bench.script.say("min(timestamp(y))", Say::Age(1));
+    bench.script.say("min by (component, node) (timestamp(y))", Say::Age(1));
     bench.script.say("up", Say::Values(vec![("a", 1.0), ("b", 0.0), ("c", 1.0)]));
     let resets = "resets(c_total[300000ms]) > 0";
     bench.script.say(resets, Say::Values(vec![("a", 1.0)]));
@@ -368,8 +388,10 @@ async fn sensors_are_counted_and_doubted() {
 
     // A restart of ours explains the reset, if it was of that part.
     let span = Span::try_new(at(0), at(10)).unwrap();
-    let ours =
-        |node: &str| [ExpectedReset { span, component: Some(Component::try_new(node).unwrap()) }];
+    let ours = |node: &str| {
+        let component = Some(Component::try_new(node).unwrap());
+        Ours { resets: vec![ExpectedReset { span, component }], scaled: false }
+    };
     let seen = bench.monitor.observe(at(30), &ours("a"), pending()).await;
     assert_eq!(kinds(&seen, "script"), [DoubtKind::TargetDown]);
     let seen = bench.monitor.observe(at(30), &ours("b"), pending()).await;
@@ -484,5 +506,5 @@ fn what_does_not_fit_together_is_refused() {
 fn cycles_can_move_between_threads() {
     fn is_send<T: Send>(_: &T) {}
     let mut monitor = Monitor::builder(MonitorConfig::default()).build().unwrap();
-    is_send(&monitor.observe(at(0), &[], pending()));
+    is_send(&monitor.observe(at(0), &Ours::default(), pending()));
 }

@@ -52,6 +52,6 @@ async fn an_inbox_that_cannot_be_read_is_doubted() {
     broken.expect_pending().returning(|_| Err(Error::storage("reading the inbox", "disk")));
     let builder = Monitor::builder(MonitorConfig { up: None, ..MonitorConfig::default() });
     let mut monitor = builder.inbox(Arc::new(broken)).build().unwrap();
-    let seen = monitor.observe(at(0), &[], pending()).await;
+    let seen = monitor.observe(at(0), &Ours::default(), pending()).await;
     assert_eq!(kinds(&seen, "inbox"), [DoubtKind::Unreachable]);
 }
