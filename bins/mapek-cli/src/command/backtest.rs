@@ -110,10 +110,10 @@ async fn open(config: &Config, span: Span) -> miette::Result<Past> {
         alerts: config.alertmanager.enabled,
     };
     let past = Past::open(compose::recorded(config)?, &settings).await;
-    Ok(past.map_err(|error| match error {
+    past.map_err(|error| match error {
         BacktestError::TooLong { .. } => miette::Report::new(SpanError::TooLong(error)),
         other => failed(other),
-    })?)
+    })
 }
 
 fn failed(source: BacktestError) -> miette::Report {

@@ -36,8 +36,7 @@ impl FromStr for Moment {
             return Ok(Self::Ago(SignedDuration::ZERO));
         }
         if let Ok(seconds) = text.parse::<f64>() {
-            let at = SignedDuration::try_from_secs_f64(seconds)
-                .and_then(|it| Timestamp::from_duration(it));
+            let at = SignedDuration::try_from_secs_f64(seconds).and_then(Timestamp::from_duration);
             return at.map(Self::At).map_err(|why| format!("it is no time in Unix seconds: {why}"));
         }
         if let Ok(at) = text.parse() {
