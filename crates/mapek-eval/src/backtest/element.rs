@@ -121,3 +121,59 @@ impl Effector for Immutable {
         Self::refusal()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mapek_model::{Answer, Duration, Labels, Level, Sample, Span};
+    use mapek_monitor::Error;
+
+    use super::*;
+
+    /// A record in which the committee has this size, if any.
+    #[derive(Debug)]
+    struct Size(Option<f64>);
+
+    #[async_trait]
+    impl MetricSource for Size {
+        fn name(&self) -> SourceName {
+            SourceName::try_new("size").unwrap()
+        }
+
+        async fn instant(&self, query: &Query, at: Timestamp) -> Result<Answer, Error> {
+            assert_eq!((query.as_str(), at), (SIZE, Timestamp::UNIX_EPOCH));
+            let of =
+                |value| Series { labels: Labels::default(), samples: vec![Sample { at, value }] };
+            Ok(Answer { series: self.0.map(of).into_iter().collect(), ..Answer::default() })
+        }
+
+        async fn range(&self, _: &Query, _: Span, _: Duration) -> Result<Answer, Error> {
+            unreachable!("it is asked for a moment")
+        }
+    }
+
+    async fn read(size: Option<f64>) -> ElementReading {
+        PastCommittee::new(Arc::new(Size(size))).read(Timestamp::UNIX_EPOCH).await
+    }
+
+    #[tokio::test]
+    async fn a_committee_is_as_large_as_its_metric_says_and_nothing_is_guessed() {
+        let known = read(Some(6.0)).await;
+        assert_eq!(known.quality.level(), Level::Fresh);
+        let [committee] = &known.resources[..] else { panic!("{:?}", known.resources) };
+        assert_eq!(committee.attributes, BTreeMap::from([("replicas".to_owned(), json!(6))]));
+        for unknown in [None, Some(f64::NAN), Some(-1.0), Some(1e300)] {
+            let reading = read(unknown).await;
+            assert_eq!((reading.quality.level(), reading.resources.len()), (Level::Unknown, 0));
+        }
+    }
+
+    #[tokio::test]
+    async fn the_past_refuses_whatever_is_asked_of_it() {
+        let action = Action::ScaleUp { replicas: 9 };
+        assert_eq!(Immutable.repeat(&action.kind(), Way::Do), None);
+        let refused = Immutable.capture(&action).await.unwrap_err();
+        assert!(!refused.is_transient(), "it would be tried again");
+        let captured = Captured { at: Timestamp::UNIX_EPOCH, state: Value::Null };
+        assert_eq!(Immutable.rehearse(&action, &captured).await, Err(refused));
+    }
+}
