@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use mapek_model::{
-    Diagnosis, DiagnosisId, Direction, DoubtKind, Duration, Generation, Observation, Quality,
-    Resource, Risk, Sample, Series, Severity, SourceName, Violation, later,
+    Component, Diagnosis, DiagnosisId, Direction, DoubtKind, Duration, Generation, Observation,
+    Quality, Resource, Risk, Sample, Series, Severity, SourceName, Trend, Violation, later,
 };
 use serde_json::json;
 
@@ -176,12 +176,40 @@ fn what_was_measured_before_it_happened_says_nothing_of_it() {
     let (early, later) = (seen(14), seen(15));
     assert!(analyzer().is_premature(&early) && !analyzer().is_premature(&later));
     let told = diagnose(&early);
-    let best = &told.causes[0];
-    assert!(best.confidence.get() < 0.6, "{told:#?}");
-    assert!(best.reasons.iter().all(|it| !it.contains("usual")), "{told:#?}");
+    assert!(told.causes.is_empty() && told.unexplained.len() == 1, "{told:#?}");
     first(&diagnose(&later), "validation-latency");
     let unmeasured = Observation { series: BTreeMap::new(), ..early };
     assert!(!analyzer().is_premature(&unmeasured), "who measures nothing waits for nothing");
+}
+
+#[test]
+fn of_many_processes_the_one_that_holds_ever_more_leaks() {
+    let memory = |node: &str, deviation| Trend {
+        component: Some(Component::try_new(node).unwrap()),
+        ..trend(&format!("memory{{node={node:?}}}"), Direction::Steady, deviation)
+    };
+    let mut seen = Scene::healthy().slow().observation();
+    seen.trends.extend([memory("a", 0.3), memory("b", 9.0), memory("c", -0.2)]);
+    let told = diagnose(&seen);
+    first(&told, "leak");
+    let place = told.causes[0].cause.component.as_ref();
+    assert_eq!(place.map(|it| it.as_str()), Some("b"));
+    seen.trends.retain(|it| it.deviation < 5.0);
+    first(&diagnose(&seen), "validation-latency");
+}
+
+#[test]
+fn a_configuration_that_has_drifted_explains_slowness_and_uneven_load() {
+    let mut seen = Scene::healthy().slow().is("load_skew", 9.0).observation();
+    seen.resources.push(mapek_model::Resource {
+        kind: "configuration".to_owned(),
+        id: "validation".to_owned(),
+        status: "drifted".to_owned(),
+        generation: None,
+        changed: None,
+        attributes: BTreeMap::new(),
+    });
+    first(&diagnose(&seen), "configuration-drift");
 }
 
 #[test]

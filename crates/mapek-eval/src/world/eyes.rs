@@ -12,7 +12,9 @@ use mapek_model::{Answer, DoubtKind, Duration, Query, SourceName, Span, Timestam
 use mapek_monitor::{MetricSource, Selector};
 use mapek_scrape::Exposition;
 
-use crate::{Scenario, SensorFault, SensorFaultKind, statistics::SplitMix64};
+use crate::{
+    Scenario, SensorFault, SensorFaultKind, alerts::charter_rules, statistics::SplitMix64,
+};
 
 /// How old the samples of a skewed clock are.
 const SKEW_MS: i64 = 120_000;
@@ -191,7 +193,9 @@ impl MetricSource for Glasses {
     }
 
     async fn rule_expression(&self, alert: &str) -> Result<Option<Query>, mapek_monitor::Error> {
-        self.source.rule_expression(alert).await
+        // The alert rules are evaluated beside the source, not in it.
+        let rule = charter_rules().into_iter().find(|rule| rule.alert == alert);
+        Ok(rule.map(|rule| rule.query))
     }
 
     fn selectors(&self, expression: &Query) -> Option<Vec<Selector>> {

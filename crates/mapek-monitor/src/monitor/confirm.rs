@@ -71,7 +71,7 @@ fn known<T>(name: &str, asked: Result<T, Error>) -> Option<T> {
 }
 
 impl Monitor {
-    /// Asks after alerts that the feed neither shows nor denies, and after the parts that alerts speak of.
+    /// Asks after alerts that the feed shows, or neither shows nor denies, and after the parts that alerts speak of.
     pub(super) async fn confirm(
         &self,
         at: Timestamp,
@@ -80,10 +80,12 @@ impl Monitor {
         deadline: &mut Deadline<'_>,
     ) -> Confirmations {
         let mut wanted: BTreeMap<String, Wanted> = BTreeMap::new();
-        if !readings.feed_is_fresh() {
-            for name in self.doubtful(heard) {
-                wanted.entry(name).or_default().answer = true;
-            }
+        // What the feed shows may be over already, or be made up; what it cannot show may go on.
+        let told = self.firing(readings).map(|alert| alerts::witness_name(alert).to_owned());
+        let doubtful: BTreeSet<_> =
+            if readings.feed_is_fresh() { told.collect() } else { self.doubtful(heard) };
+        for name in doubtful {
+            wanted.entry(name).or_default().answer = true;
         }
         for name in self.placed(readings) {
             wanted.entry(name).or_default().roll = true;
@@ -161,8 +163,8 @@ impl Monitor {
 
     /// The names of the alerts that speak of a part of the system.
     fn placed(&self, readings: &Readings) -> BTreeSet<String> {
-        let told = self.told_by_feed(Timestamp::UNIX_EPOCH, readings).into_iter();
-        let told = told.map(|it| it.breach).filter(|it| it.component.is_some());
+        let told = self.firing(readings).map(|it| self.breach(Timestamp::UNIX_EPOCH, it, true));
+        let told = told.filter(|it| it.component.is_some());
         let open = self.state.episodes.witnesses_of_parts();
         let open = open.filter(|it| it.source == ViolationSource::Alert);
         told.map(|it| it.witness.name).chain(open.map(|it| it.name.clone())).collect()
@@ -185,7 +187,7 @@ impl Monitor {
             .firing
             .iter()
             .filter(|alert| holds(alerts::witness_name(alert), &alert.labels));
-        let heard = heard.map(|alert| self.confirmed(at, alert));
+        let heard = heard.map(|alert| self.breach(at, alert, true));
         let still = self.state.episodes.iter().flat_map(|violation| {
             let witnesses = violation.witnesses.iter().filter(|witness| {
                 witness.source == ViolationSource::Alert && holds(&witness.name, &violation.labels)
@@ -195,17 +197,25 @@ impl Monitor {
         heard.chain(still).map(|breach| Sighting { breach, current: true }).collect()
     }
 
-    fn confirmed(&self, at: Timestamp, alert: &FeedAlert) -> Breach {
-        alerts::breach(alert, &self.config, &self.alerts_by, true, at)
+    fn breach(&self, at: Timestamp, alert: &FeedAlert, confirmed: bool) -> Breach {
+        alerts::breach(alert, &self.config, &self.alerts_by, confirmed, at)
     }
 
-    /// What the feed shows.
-    pub(super) fn told_by_feed(&self, at: Timestamp, readings: &Readings) -> Vec<Sighting> {
-        let Some(Ok(answer)) = &readings.feed else { return Vec::new() };
-        let alerts = answer.alerts.iter().filter(|alert| {
+    /// The alerts that concern us and fire, as the feed has it.
+    fn firing<'a>(&'a self, readings: &'a Readings) -> impl Iterator<Item = &'a FeedAlert> {
+        let answer = readings.feed.as_ref().and_then(|it| it.as_ref().ok());
+        answer.into_iter().flat_map(|it| &it.alerts).filter(|alert| {
             alert.status == crate::AlertStatus::Firing && alerts::concerns(alert, &self.config)
-        });
-        alerts.map(|alert| Sighting { breach: self.confirmed(at, alert), current: true }).collect()
+        })
+    }
+
+    /// What the feed shows. An alert whose own expression is false by now is not confirmed: it is about to end, or nobody's.
+    pub(super) fn told_by_feed(&self, at: Timestamp, seen: &Seen) -> Vec<Sighting> {
+        let sighting = |alert: &FeedAlert| {
+            let holds = seen.confirmations.holds(alerts::witness_name(alert), &alert.labels);
+            Sighting { breach: self.breach(at, alert, holds != Some(false)), current: true }
+        };
+        self.firing(&seen.readings).map(sighting).collect()
     }
 }
 

@@ -173,7 +173,7 @@ impl Monitor {
         let evidence = Evidence::new(self, &rules, ours, &seen, &observation);
 
         let mut sightings = self.ripe(at, &rules);
-        sightings.extend(self.told_by_feed(at, &seen.readings));
+        sightings.extend(self.told_by_feed(at, &seen));
         sightings.extend(self.told_by_inbox(at, &seen.heard, &seen.readings));
         sightings.extend(self.told_by_expressions(at, &seen));
         for (place, element) in self.sources.elements.iter().enumerate() {

@@ -13,7 +13,7 @@ use mapek_model::{Duration, Ratio};
 
 pub use configuration::{RestoreConfiguration, TuneConfiguration, Tuning};
 pub use policies::{HeldPolicy, PolicyVersion};
-pub use policy_steps::{ApplyLastGood, ConfigKind, Reapply, RollBack};
+pub use policy_steps::{ApplyLastGood, ConfigKind, Reapply, RollBack, Tighten};
 
 /// The resource kind of the committee.
 pub const COMMITTEE: &str = "committee";

@@ -3,7 +3,7 @@
 use mapek_model::{Duration, Observation, Precondition, RankedCause, Resource, earlier};
 use serde_json::Value;
 
-use super::{ConfigKind, POLICY};
+use super::{ConfigKind, POLICY, policy_steps::FORBID};
 use crate::{Context, Unavailable};
 
 /// A change of a policy counts as a suspect for what began at most this long after it.
@@ -166,6 +166,29 @@ pub(super) fn stalest<'a>(
         return all.into_iter().min_by_key(key).ok_or_else(|| missing(kind));
     }
     only(all, || missing(kind).to_string(), kind)
+}
+
+/// The enforcement policy in effect that forbids anything: the one that the cause names, else the only one.
+pub(super) fn forbidding<'a>(
+    cause: &RankedCause,
+    context: &Context<'a>,
+) -> Result<HeldPolicy<'a>, Unavailable> {
+    let kind = ConfigKind::Enforcement;
+    let mut all = all_of(context.observation, kind);
+    all.retain(|policy| policy.active().is_some_and(|version| forbids(version.config)));
+    let name = cause.cause.component.as_ref();
+    if let Some(named) =
+        all.iter().position(|it| name.is_some_and(|name| *name == it.resource.id.as_str()))
+    {
+        return Ok(all.swap_remove(named));
+    }
+    only(all, || "no policy in effect forbids anything".to_owned(), kind)
+}
+
+fn forbids(config: &Value) -> bool {
+    let rules = config.get("rules").and_then(Value::as_array);
+    let effect = |rule: &Value| rule.get("effect").and_then(Value::as_str) == Some(FORBID);
+    rules.is_some_and(|rules| rules.iter().any(effect))
 }
 
 /// The policy of a sort that has effect: of several, the one that changed last (`docs/charter-api.md` §3).

@@ -1,8 +1,9 @@
-//! Steps on policies: roll back, apply the last good version, apply again.
+//! Steps on policies: roll back, apply the last good version, apply again, apply a stricter one.
 
 use std::fmt;
 
 use mapek_model::{Action, RankedCause, Step};
+use serde_json::Value;
 
 use super::policies::{self, HeldPolicy, PolicyVersion};
 use crate::{Context, StepBuilder, Unavailable};
@@ -79,6 +80,36 @@ impl StepBuilder for Reapply {
         Ok(apply(&policy, active))
     }
 }
+
+/// Has what a policy forbids revoked as well: who asks for it loses what they hold, rather than just the answer.
+///
+/// It is the enforcement policy in effect that the cause names; else the only one that forbids anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tighten;
+
+impl StepBuilder for Tighten {
+    fn build(&self, cause: &RankedCause, context: &Context<'_>) -> Result<Step, Unavailable> {
+        let policy = policies::forbidding(cause, context)?;
+        let active = policy.active().ok_or_else(|| no_active(&policy))?;
+        let mut config = active.config.clone();
+        for rule in config.get_mut("rules").and_then(Value::as_array_mut).into_iter().flatten() {
+            if rule.get("effect").and_then(Value::as_str) == Some(FORBID) {
+                rule["effect"] = REVOKE.into();
+            }
+        }
+        let action = Action::ApplyPolicy {
+            policy: policy.resource.id.clone(),
+            name: policy.name().to_owned(),
+            version: active.number.saturating_add(1).to_string(),
+            config,
+        };
+        Ok(step(&policy, action))
+    }
+}
+
+/// What a rule of an enforcement policy does: it answers no, or it takes back what was given as well.
+pub(super) const FORBID: &str = "forbid";
+const REVOKE: &str = "revoke";
 
 fn bad_and_good<'a>(
     policy: &HeldPolicy<'a>,

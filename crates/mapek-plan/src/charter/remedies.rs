@@ -4,7 +4,7 @@ use mapek_model::{Action, CauseKind, Duration};
 
 use super::{
     ApplyLastGood, COMMITTEE, CharterStrategies, ConfigKind, Reapply, RestoreConfiguration,
-    RollBack, TuneConfiguration,
+    RollBack, Tighten, TuneConfiguration,
 };
 use crate::{
     Catalogue, Fixed, Rebalance, Remedy, Restart, RestartScope, ScaleDown, ScaleUp, Throttle,
@@ -162,6 +162,9 @@ impl CharterStrategies {
 
     fn attack(&self) -> Vec<Remedy> {
         vec![
+            Remedy::new("revoke", "who asks for what is forbidden loses what they hold")
+                .then(Tighten, Duration::ZERO)
+                .seen_within(self.paced(POLICY_SHOWS)),
             Remedy::new("throttle the node", "what a node may ask is limited to its fair part")
                 .then(self.throttle(true), Duration::ZERO)
                 .seen_within(self.paced(VALVE_SHOWS)),

@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 
-use mapek_model::{Component, Labels, Precondition, Resource, Sample, Series, Severity};
+use mapek_model::{Action, Component, Labels, Precondition, Resource, Sample, Series, Severity};
 use serde_json::{Value, json};
 
 use super::*;
@@ -102,6 +102,29 @@ fn overload() {
 #[test]
 fn node_down() {
     insta::assert_snapshot!(read(&plan(&scene("node-down"))));
+}
+
+#[test]
+fn an_attack_has_what_is_forbidden_revoked() {
+    let tightened = |scene: &Scene| {
+        let planning = plan(scene);
+        let steps = planning.plans.iter().flat_map(|plan| &plan.steps).cloned();
+        steps.filter(|step| matches!(step.action, Action::ApplyPolicy { .. })).collect::<Vec<_>>()
+    };
+    let mut scene = scene("attack");
+    let [step] = &tightened(&scene)[..] else { panic!("{:?}", plan(&scene).rejected) };
+    let Action::ApplyPolicy { policy: id, version, config, .. } = &step.action else { panic!() };
+    assert_eq!((id.as_str(), version.as_str()), ("privacy-baseline", "3"));
+    assert_eq!(config["rules"][0]["effect"], "revoke");
+    assert_eq!(config["rules"][0]["cost"], 50, "all else stays");
+    assert!(!step.preconditions.is_empty(), "it is not changed behind somebody's back");
+    // Of two that forbid something, the one that is attacked.
+    let other = policy("forbidden-metrics", &[(7, "active", strict(1))]);
+    scene = scene.with(other);
+    assert!(tightened(&scene).is_empty(), "nobody says which");
+    scene.cause.cause.component = Some(Component::try_new("forbidden-metrics").unwrap());
+    let Action::ApplyPolicy { policy: id, .. } = &tightened(&scene)[0].action else { panic!() };
+    assert_eq!(id, "forbidden-metrics");
 }
 
 #[test]

@@ -43,6 +43,26 @@ async fn a_webhook_is_unconfirmed_until_feed_or_expression_confirm_it() {
 }
 
 #[tokio::test]
+async fn an_alert_whose_own_expression_is_false_is_not_confirmed_by_the_feed() {
+    let mut bench = Bench::new(config());
+    bench.feed(vec![alert("A", AlertStatus::Firing, 0)]);
+    bench.script.rules.lock().unwrap().insert("A".to_owned(), "a > 1".to_owned());
+    bench.script.say("a > 1", Say::Values(vec![]));
+    for second in [0, 30] {
+        let seen = bench.cycle(second).await;
+        assert!(seen.open.len() == 1 && !seen.open[0].is_confirmed(), "{:?}", seen.open);
+    }
+    bench.script.say("a > 1", Say::Values(vec![("", 2.0)]));
+    assert!(bench.cycle(60).await.open[0].is_confirmed());
+    // Nobody knows the rule of another, or it cannot be asked: that denies nothing.
+    bench.script.say("c > 1", Say::Fail);
+    bench.script.rules.lock().unwrap().insert("C".to_owned(), "c > 1".to_owned());
+    bench.feed(vec![alert("B", AlertStatus::Firing, 70), alert("C", AlertStatus::Firing, 70)]);
+    let seen = bench.cycle(90).await;
+    assert!(seen.open.len() == 2 && seen.open.iter().all(Violation::is_confirmed), "{seen:?}");
+}
+
+#[tokio::test]
 async fn resolved_alone_proves_nothing_while_there_is_somebody_to_ask() {
     let mut bench = Bench::new(config());
     bench.feed(vec![alert("A", AlertStatus::Firing, 0)]);
