@@ -194,6 +194,9 @@ fn of_many_processes_the_one_that_holds_ever_more_leaks() {
     first(&told, "leak");
     let place = told.causes[0].cause.component.as_ref();
     assert_eq!(place.map(|it| it.as_str()), Some("b"));
+    seen.trends.push(memory("d", 7.0));
+    let told = diagnose(&seen);
+    assert_eq!(told.causes[0].cause.component, None, "two do");
     seen.trends.retain(|it| it.deviation < 5.0);
     first(&diagnose(&seen), "validation-latency");
 }

@@ -220,7 +220,11 @@ impl<'a> Evidence<'a> {
             degree = if test.allows(trend.value) { degree } else { 0.0 };
             Some(Sight { degree, place: trend.component.clone().filter(|_| trends.len() > 1) })
         };
-        trends.iter().filter_map(sight).max_by(|a, b| a.degree.total_cmp(&b.degree))
+        let sights: Vec<Sight> = trends.iter().filter_map(sight).collect();
+        let many = sights.iter().filter(|it| it.degree >= 0.5).count() > 1;
+        let most = sights.into_iter().max_by(|a, b| a.degree.total_cmp(&b.degree))?;
+        // What several show is nowhere in particular.
+        Some(if many { Sight::of(most.degree) } else { most })
     }
 
     /// Whether any resource of the kind is so; the newest of those that are.
