@@ -150,6 +150,25 @@ name! {
     MetricName, "a metric name", plain
 }
 
+impl MetricName {
+    /// The name of the family that it belongs to: without what the
+    /// [exposition formats](https://prometheus.io/docs/instrumenting/exposition_formats/) append for the parts of a histogram or
+    /// a summary. Of a name that ends so by chance it takes the end off as well.
+    ///
+    /// ```
+    /// let name = mapek_model::MetricName::try_new("latency_seconds_bucket")?;
+    /// assert_eq!(name.family(), "latency_seconds");
+    /// # Ok::<(), mapek_model::InvalidName>(())
+    /// ```
+    #[must_use]
+    pub fn family(&self) -> &str {
+        let name = self.as_str();
+        let parts = ["_bucket", "_sum", "_count"];
+        let family = parts.iter().find_map(|part| name.strip_suffix(part));
+        family.filter(|family| !family.is_empty()).unwrap_or(name)
+    }
+}
+
 impl Default for TargetId {
     /// The target of a configuration for one managed system.
     fn default() -> Self {

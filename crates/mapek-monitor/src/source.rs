@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use mapek_model::{Answer, Query, SourceName, Span, Timestamp};
+use mapek_model::{Answer, MetricName, Query, SourceName, Span, Timestamp};
 
 use crate::Error;
 
@@ -14,6 +14,25 @@ pub struct Selector {
     pub query: Query,
     /// Whether the expression says nothing without them. The other side of an `or` may be missing.
     pub required: bool,
+}
+
+impl Selector {
+    /// The name of the metric that it selects, where it selects one by its name.
+    ///
+    /// ```
+    /// let query = mapek_model::Query::try_new(r#"errors_total{job="a"} > 1"#)?;
+    /// let found = mapek_monitor::selectors(&query).expect("it is PromQL");
+    /// assert_eq!(found[0].metric().expect("it has a name"), "errors_total");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn metric(&self) -> Option<MetricName> {
+        let query = self.query.as_str();
+        let name = query.split_once('{').map_or(query, |(name, _)| name);
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+        let name = name.trim();
+        name.chars().all(plain).then(|| MetricName::try_new(name).ok()).flatten()
+    }
 }
 
 /// Where metrics come from.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mapek_model::{Plan, Ratio, Risk, Violation, ViolationSource};
+use mapek_model::{MetricName, Plan, Ratio, Risk, Violation, ViolationSource};
 use serde::{Deserialize, Serialize};
 
 use super::{Context, Rail, Refusal};
@@ -89,7 +89,7 @@ fn independent_sources(episodes: &[&Violation]) -> usize {
     let own = witnesses().any(|witness| witness.source == ViolationSource::ManagedSystem);
     let families: BTreeSet<_> = witnesses()
         .filter(|witness| witness.source != ViolationSource::ManagedSystem)
-        .filter_map(|witness| witness.family.as_ref())
+        .filter_map(|witness| witness.family.as_ref().map(MetricName::family))
         .collect();
     (families.len() + usize::from(own)).max(usize::from(witnesses().next().is_some()))
 }

@@ -218,6 +218,8 @@ fn medium_risk_needs_two_independent_sources() {
         (vec![witness(Rule, Some("latency")), witness(Alert, None)], false),
         (vec![witness(Alert, None)], false),
         (vec![witness(ManagedSystem, None)], false),
+        (vec![witness(Rule, Some("latency_bucket")), witness(Alert, Some("latency_sum"))], false),
+        (vec![witness(Alert, Some("latency")), witness(Alert, Some("failures"))], true),
         (vec![witness(Rule, Some("latency")), witness(Rule, Some("failures"))], true),
         (vec![witness(Rule, Some("latency")), witness(ManagedSystem, None)], true),
     ] {

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, stream};
-use mapek_model::{Answer, Labels, Level, Query, Timestamp, Violation, ViolationSource};
+use mapek_model::{
+    Answer, Labels, Level, MetricName, Query, Timestamp, Violation, ViolationSource,
+};
 
 use super::{Monitor, Seen, heard::Heard};
 use crate::{
-    Breach, Error, FeedAlert, MetricSource, alerts,
+    Breach, Error, FeedAlert, MetricSource, Selector, alerts,
     episode::Sighting,
     read::{Age, Deadline, Readings, RollCall},
 };
@@ -22,9 +24,16 @@ pub(super) struct Confirmations {
     answers: BTreeMap<String, Option<Answer>>,
     /// Which parts are heard of in the series that an alert looks at. One without a rule looks at none.
     rolls: BTreeMap<String, RollCall>,
+    /// The metric family that an alert's expression reads, where it reads one only.
+    families: BTreeMap<String, MetricName>,
 }
 
 impl Confirmations {
+    /// The metric family that an alert reads; `None` if that is not known.
+    fn family(&self, name: &str) -> Option<&MetricName> {
+        self.families.get(name)
+    }
+
     /// Whether it is known that the source has no rule for this alert, or that there is no source to ask.
     pub(super) fn has_no_rule(&self, name: &str) -> bool {
         matches!(self.answers.get(name), Some(None))
@@ -58,6 +67,7 @@ struct Wanted {
 
 /// What was answered about one alert.
 struct Asked {
+    family: Option<MetricName>,
     answer: Result<Option<Answer>, Error>,
     roll: Result<RollCall, Error>,
 }
@@ -113,6 +123,7 @@ impl Monitor {
         let mut answers = stream::iter(asked).buffer_unordered(self.config.reads_max);
         while let Some(Some((name, wanted, asked))) = deadline.race(answers.next()).await {
             let Some(asked) = known(&name, asked) else { continue };
+            confirmations.families.extend(asked.family.map(|family| (name.clone(), family)));
             if let Some(answer) = known(&name, asked.answer).filter(|_| wanted.answer) {
                 confirmations.answers.insert(name.clone(), answer);
             }
@@ -131,7 +142,7 @@ impl Monitor {
         at: Timestamp,
     ) -> Result<Asked, Error> {
         let Some(expression) = metrics.rule_expression(name).await? else {
-            return Ok(Asked { answer: Ok(None), roll: Ok(RollCall::default()) });
+            return Ok(Asked { family: None, answer: Ok(None), roll: Ok(RollCall::default()) });
         };
         let answer = match wanted.answer {
             true => metrics.instant(&expression, at).await.map(Some),
@@ -141,7 +152,7 @@ impl Monitor {
             true => self.call_roll(metrics, name, &expression, at).await,
             false => Ok(RollCall::default()),
         };
-        Ok(Asked { answer, roll })
+        Ok(Asked { family: only_family(metrics, &expression), answer, roll })
     }
 
     async fn call_roll(
@@ -187,7 +198,7 @@ impl Monitor {
             .firing
             .iter()
             .filter(|alert| holds(alerts::witness_name(alert), &alert.labels));
-        let heard = heard.map(|alert| self.breach(at, alert, true));
+        let heard = heard.map(|alert| self.asked(at, alert, true, &seen.confirmations));
         let still = self.state.episodes.iter().flat_map(|violation| {
             let witnesses = violation.witnesses.iter().filter(|witness| {
                 witness.source == ViolationSource::Alert && holds(&witness.name, &violation.labels)
@@ -199,6 +210,21 @@ impl Monitor {
 
     fn breach(&self, at: Timestamp, alert: &FeedAlert, confirmed: bool) -> Breach {
         alerts::breach(alert, &self.config, &self.alerts_by, confirmed, at)
+    }
+
+    /// As [`breach`](Self::breach), with what is known from asking.
+    fn asked(
+        &self,
+        at: Timestamp,
+        alert: &FeedAlert,
+        confirmed: bool,
+        known: &Confirmations,
+    ) -> Breach {
+        let mut breach = self.breach(at, alert, confirmed);
+        if breach.witness.family.is_none() {
+            breach.witness.family = known.family(&breach.witness.name).cloned();
+        }
+        breach
     }
 
     /// The alerts that concern us and fire, as the feed has it.
@@ -213,10 +239,21 @@ impl Monitor {
     pub(super) fn told_by_feed(&self, at: Timestamp, seen: &Seen) -> Vec<Sighting> {
         let sighting = |alert: &FeedAlert| {
             let holds = seen.confirmations.holds(alerts::witness_name(alert), &alert.labels);
-            Sighting { breach: self.breach(at, alert, holds != Some(false)), current: true }
+            let breach = self.asked(at, alert, holds != Some(false), &seen.confirmations);
+            Sighting { breach, current: true }
         };
         self.firing(&seen.readings).map(sighting).collect()
     }
+}
+
+/// The metric family that an expression reads; `None` if that cannot be told, or there are several: what rests on several is no
+/// independent witness beside what rests on one of them.
+fn only_family(metrics: &dyn MetricSource, expression: &Query) -> Option<MetricName> {
+    let selectors = metrics.selectors(expression)?;
+    let names: Option<Vec<_>> = selectors.iter().map(Selector::metric).collect();
+    let mut names = names?.into_iter();
+    let first = names.next()?;
+    names.all(|name| name.family() == first.family()).then_some(first)
 }
 
 /// What a witness would say again of an episode.

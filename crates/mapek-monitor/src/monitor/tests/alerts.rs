@@ -63,6 +63,22 @@ async fn an_alert_whose_own_expression_is_false_is_not_confirmed_by_the_feed() {
 }
 
 #[tokio::test]
+async fn an_alert_reads_the_metric_family_that_its_expression_reads() {
+    let mut bench = Bench::new(config());
+    for (name, expression) in [("A", "latency_bucket{le=\"1\"} > 1"), ("B", "{job=\"x\"} > 1")] {
+        bench.script.rules.lock().unwrap().insert(name.to_owned(), expression.to_owned());
+        bench.script.say(expression, Say::Values(vec![("", 2.0)]));
+    }
+    bench.feed(["A", "B", "C"].map(|name| alert(name, AlertStatus::Firing, 0)).to_vec());
+    let seen = bench.cycle(10).await;
+    let witnesses = seen.open.iter().flat_map(|it| &it.witnesses);
+    let families: BTreeMap<_, _> =
+        witnesses.map(|it| (it.name.as_str(), it.family.as_ref().map(MetricName::as_str))).collect();
+    let expected = [("A", Some("latency_bucket")), ("B", None), ("C", None)];
+    assert_eq!(families, BTreeMap::from(expected));
+}
+
+#[tokio::test]
 async fn resolved_alone_proves_nothing_while_there_is_somebody_to_ask() {
     let mut bench = Bench::new(config());
     bench.feed(vec![alert("A", AlertStatus::Firing, 0)]);
