@@ -59,7 +59,7 @@ pub use inbox::SqliteInbox;
 pub use inbox::{AlertBatch, AlertInbox, InboxPosition, MemoryInbox, PendingAlert, Stored};
 pub use monitor::{Monitor, MonitorBuilder, MonitorState};
 pub use read::{ExpectedReset, Ours};
-pub use source::{MetricSource, Selector};
+pub use source::{AlertRule, MetricSource, Selector};
 
 #[cfg(feature = "prometheus")]
 pub use prometheus::{PrometheusConfig, PrometheusSource};

@@ -33,6 +33,24 @@ impl Selector {
         let name = name.trim();
         name.chars().all(plain).then(|| MetricName::try_new(name).ok()).flatten()
     }
+
+    /// The one metric family that all of them select; `None` if that cannot be told, or there are several: what rests on several
+    /// is no independent witness beside what rests on one of them.
+    pub(crate) fn only_family<'a>(them: impl IntoIterator<Item = &'a Self>) -> Option<MetricName> {
+        let mut names = them.into_iter().map(Self::metric);
+        let first = names.next()??;
+        names.all(|name| name.is_some_and(|it| it.family() == first.family())).then_some(first)
+    }
+}
+
+/// What makes an alert fire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlertRule {
+    /// What is true while it does; of several rules of one name, any of them.
+    pub expression: Query,
+    /// How long that must have been so before the alert fires: the breach began so much earlier than the alert. Of several
+    /// rules of one name, the shortest.
+    pub hold: Duration,
 }
 
 /// Where metrics come from.
@@ -67,13 +85,13 @@ pub trait MetricSource: fmt::Debug + Send + Sync {
     /// As [`instant`](Self::instant); and if `step` is zero or too small for the span.
     async fn range(&self, query: &Query, span: Span, step: Duration) -> Result<Answer, Error>;
 
-    /// The expression of the alerting rule of that name, where the source evaluates rules and has such a one. It is how an
-    /// alert that came by webhook alone is confirmed.
+    /// The alerting rule of that name, where the source evaluates rules and has such a one. It is how an alert that came by
+    /// webhook alone is confirmed, and what it rests on is found.
     ///
     /// # Errors
     ///
     /// As [`instant`](Self::instant).
-    async fn rule_expression(&self, _alert: &str) -> Result<Option<Query>, Error> {
+    async fn alert_rule(&self, _alert: &str) -> Result<Option<AlertRule>, Error> {
         Ok(None)
     }
 
@@ -101,8 +119,8 @@ impl<T: MetricSource + ?Sized> MetricSource for Arc<T> {
         (**self).range(query, span, step).await
     }
 
-    async fn rule_expression(&self, alert: &str) -> Result<Option<Query>, Error> {
-        (**self).rule_expression(alert).await
+    async fn alert_rule(&self, alert: &str) -> Result<Option<AlertRule>, Error> {
+        (**self).alert_rule(alert).await
     }
 
     fn selectors(&self, expression: &Query) -> Option<Vec<Selector>> {
@@ -126,7 +144,7 @@ mod tests {
         source.expect_name().times(1).returning(|| source_name("mock"));
         source.expect_instant().times(1).returning(|_, _| Ok(Answer::default()));
         source.expect_range().times(1).returning(|_, _, _| Ok(Answer::default()));
-        source.expect_rule_expression().times(1).returning(|_| Ok(None));
+        source.expect_alert_rule().times(1).returning(|_| Ok(None));
         source.expect_selectors().times(1).returning(|_| None);
         let shared = Arc::new(source);
         let shared: &dyn MetricSource = &shared;
@@ -135,7 +153,7 @@ mod tests {
         assert!(shared.instant(&query, at).await.is_ok());
         let span = Span::ending_at(at, Duration::from_secs(1));
         assert!(shared.range(&query, span, Duration::from_secs(1)).await.is_ok());
-        assert!(shared.rule_expression("A").await.unwrap().is_none());
+        assert!(shared.alert_rule("A").await.unwrap().is_none());
         assert_eq!(shared.selectors(&query), None);
     }
 }

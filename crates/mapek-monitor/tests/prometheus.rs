@@ -269,18 +269,19 @@ async fn a_range_without_end_or_step_is_not_asked_for() {
 }
 
 #[tokio::test]
-async fn the_expression_of_a_rule_is_found_by_its_alert() {
+async fn a_rule_is_found_by_its_alert() {
     let body = r#"{"status":"success","data":{"groups":[
         {"name":"g","rules":[
-            {"type":"alerting","name":"Slow","query":"b > 2","novelty":1},
+            {"type":"alerting","name":"Slow","query":"b > 2","duration":300,"novelty":1},
             {"type":"recording","name":"Slow","query":"c"},
             {"type":"alerting","name":"Other","query":"d > 1"}]},
-        {"name":"h","rules":[{"type":"alerting","name":"Slow","query":"a > 1"}]}]}}"#;
+        {"name":"h","rules":[{"type":"alerting","name":"Slow","query":"a > 1","duration":60}]}]}}"#;
     let server = always(json(200, body)).await;
     let source = source(&server.uri());
-    let found = source.rule_expression("Slow").await.unwrap();
-    assert_eq!(found.unwrap().as_str(), "(a > 1) or (b > 2)");
-    assert_eq!(source.rule_expression("Unknown").await.unwrap(), None);
+    let found = source.alert_rule("Slow").await.unwrap().unwrap();
+    assert_eq!(found.expression.as_str(), "(a > 1) or (b > 2)");
+    assert_eq!(found.hold, Duration::from_secs(60));
+    assert_eq!(source.alert_rule("Unknown").await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -41,8 +41,8 @@ async fn what_prometheus_measures_is_observed() {
         .unwrap();
     let source = PrometheusSource::try_new(client, PrometheusConfig::at(prometheus.url())).unwrap();
     source.ready().await.unwrap();
-    let found = source.rule_expression("TooLong").await.unwrap().unwrap();
-    assert_eq!(found.as_str(), "(queue_length > 5)");
+    let found = source.alert_rule("TooLong").await.unwrap().unwrap();
+    assert_eq!(found.expression.as_str(), "(queue_length > 5)");
 
     prometheus
         .wait_for("count_over_time(queue_length[1m]) > 2", Duration::from_secs(30))

@@ -279,5 +279,5 @@ async fn ranges_and_work_are_bounded() {
     rig.store.append(&[("__name__", "up")].into_iter().collect(), at(0), 1.0).unwrap();
     assert!(matrix.is_err());
     assert!(rig.source.instant(&query("\"text\""), at(0)).await.is_err());
-    assert_eq!(rig.source.rule_expression("Any").await.unwrap(), None);
+    assert_eq!(rig.source.alert_rule("Any").await.unwrap(), None);
 }

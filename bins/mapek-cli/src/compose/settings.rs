@@ -20,14 +20,11 @@ use crate::config::{
     RailsProfile, ThresholdDirection,
 };
 
-/// The rules that are there when the file names none.
-const KNOWN_RULES: [&str; 3] = ["high_validation_latency", "high_failure_rate", "low_throughput"];
-
 /// What Monitor watches.
 pub(crate) fn monitor_config(config: &Config) -> Result<MonitorConfig, BuildError> {
     let section = &config.monitor;
     let mut rules = if section.queries.is_empty() {
-        KNOWN_RULES.iter().filter_map(|name| RuleConfig::known(name)).collect()
+        RuleConfig::KNOWN.iter().filter_map(|name| RuleConfig::known(name)).collect()
     } else {
         section.queries.iter().map(rule).collect::<Result<Vec<_>, _>>()?
     };
@@ -84,7 +81,7 @@ fn rule(entry: &QueryEntry) -> Result<RuleConfig, BuildError> {
         }
         (None, Some(known)) => known,
         (None, None) => {
-            let known = KNOWN_RULES.join(", ");
+            let known = RuleConfig::KNOWN.join(", ");
             return Err(what("it has no promql".into())
                 .with_help(format!("give it one; only {known} are known by name")));
         }

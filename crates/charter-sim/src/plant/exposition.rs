@@ -38,6 +38,10 @@ fn processes(plant: &Plant, text: &mut Text) {
         let memory = plant.disturbance.memory_bytes(process.number, process.booted_at, now);
         text.sample(&[("node_or_service", &Fleet::name(process.number))], memory.round());
     }
+    text.family("cpu_seconds_total", Type::Counter, "Time that it has worked; a node has one worker.");
+    for process in plant.fleet.processes() {
+        text.sample(&[("node_or_service", &Fleet::name(process.number))], process.worked);
+    }
     text.family("start_time_seconds", Type::Gauge, "When it was started, in unix seconds.");
     for process in plant.fleet.processes() {
         let started_at = started_at + process.booted_at;

@@ -173,6 +173,7 @@ impl Fleet {
                 Condition::Warming { until } | Condition::Booting { until } if now >= until => {
                     replica.condition = Condition::Up;
                     replica.booted_at = now;
+                    replica.worked = 0.0;
                 }
                 Condition::Draining { until, leaves } if replica.is_idle(now) || now >= until => {
                     replica.lose_queue(now, out);

@@ -79,6 +79,8 @@ pub(crate) struct Replica {
     offered: u32,
     queue: VecDeque<Op>,
     free_at: f64,
+    /// Seconds that its process has worked.
+    pub(crate) worked: f64,
 }
 
 impl Replica {
@@ -92,6 +94,7 @@ impl Replica {
             offered: 0,
             queue: VecDeque::new(),
             free_at: 0.0,
+            worked: 0.0,
         }
     }
 
@@ -120,7 +123,9 @@ impl Replica {
             if start >= end {
                 break;
             }
-            self.free_at = start + f64::from(op.work) / self.speed;
+            let takes = f64::from(op.work) / self.speed;
+            self.worked += takes;
+            self.free_at = start + takes;
             out.push(Departure {
                 op: *op,
                 at: self.free_at,
@@ -186,6 +191,7 @@ mod tests {
         replica.serve_until(10.0, &mut out);
         let finished: Vec<f64> = out.iter().map(|d| d.at).collect();
         assert_eq!(finished, [0.5, 1.0, 5.5]);
+        assert!((replica.worked - 1.5).abs() < 1e-9);
     }
 
     #[test]

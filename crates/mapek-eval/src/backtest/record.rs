@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use mapek_model::{Answer, Duration, Query, SourceName, Span, Timestamp, earlier, later};
-use mapek_monitor::{Error, MetricSource};
+use mapek_monitor::{AlertRule, Error, MetricSource};
 
 /// Passes every question on, rounds what is answered, and remembers if nothing was.
 ///
@@ -58,7 +58,7 @@ impl MetricSource for Recorded {
     }
 
     /// None: the rules of today say nothing of those of then.
-    async fn rule_expression(&self, _: &str) -> Result<Option<Query>, Error> {
+    async fn alert_rule(&self, _: &str) -> Result<Option<AlertRule>, Error> {
         Ok(None)
     }
 }

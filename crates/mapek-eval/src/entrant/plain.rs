@@ -27,10 +27,9 @@ pub(super) struct Eyes {
 
 impl Eyes {
     pub(super) fn new(seat: &Seat) -> Result<Self, Error> {
-        let known = ["high_validation_latency", "high_failure_rate", "low_throughput"];
         let config = MonitorConfig {
             scrape_interval: seat.scrape_interval,
-            rules: known.iter().filter_map(|name| RuleConfig::known(name)).collect(),
+            rules: RuleConfig::KNOWN.iter().filter_map(|name| RuleConfig::known(name)).collect(),
             watches: WatchConfig::known(),
             ..MonitorConfig::default()
         };

@@ -9,7 +9,7 @@ use std::{
 use async_trait::async_trait;
 use charter_sim::InProcess;
 use mapek_model::{Answer, DoubtKind, Duration, Query, SourceName, Span, Timestamp, since};
-use mapek_monitor::{MetricSource, Selector};
+use mapek_monitor::{AlertRule, MetricSource, Selector};
 use mapek_scrape::Exposition;
 
 use crate::{
@@ -192,10 +192,10 @@ impl MetricSource for Glasses {
         Ok(self.seen(self.source.range(query, span, step).await?))
     }
 
-    async fn rule_expression(&self, alert: &str) -> Result<Option<Query>, mapek_monitor::Error> {
+    async fn alert_rule(&self, alert: &str) -> Result<Option<AlertRule>, mapek_monitor::Error> {
         // The alert rules are evaluated beside the source, not in it.
         let rule = charter_rules().into_iter().find(|rule| rule.alert == alert);
-        Ok(rule.map(|rule| rule.query))
+        Ok(rule.map(|rule| AlertRule { expression: rule.query, hold: rule.lasts }))
     }
 
     fn selectors(&self, expression: &Query) -> Option<Vec<Selector>> {

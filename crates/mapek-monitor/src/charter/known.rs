@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use mapek_model::{Expectation, MetricName, Query, Severity};
 
@@ -10,6 +10,10 @@ pub(crate) fn known_rule(name: &str) -> Option<RuleConfig> {
     const LATENCY: &str = r#"westworld_charter_validation_latency_seconds{quantile="0.99"}"#;
     const FAILURES: &str = "westworld_charter_failure_rate";
     const THROUGHPUT: &str = "westworld_charter_throughput_ops_per_sec";
+    const FORBIDDEN: &str =
+        "sum(rate(westworld_charter_forbidden_metric_attempts_total[2m])) or vector(0)";
+    const IDLE: &str =
+        r#"avg(rate(process_cpu_seconds_total{node_or_service!=""}[5m])) or vector(1)"#;
     let rule = |expression: &str, description: &str| {
         let rule = RuleConfig::new(name, expression).expect("the expression is short");
         let family = expression.split('{').next().unwrap_or(expression);
@@ -19,6 +23,11 @@ pub(crate) fn known_rule(name: &str) -> Option<RuleConfig> {
             description: description.to_owned(),
             ..rule
         }
+    };
+    // What has counted nothing yet, or is not shown at all, breaches nothing.
+    let worked_out = |expression: &str, description: &str| RuleConfig {
+        description: description.to_owned(),
+        ..RuleConfig::new(name, expression).expect("the expression is short")
     };
     match name {
         "high_validation_latency" => {
@@ -31,6 +40,14 @@ pub(crate) fn known_rule(name: &str) -> Option<RuleConfig> {
         "low_throughput" => {
             Some(rule(THROUGHPUT, "fewer than 100 operations a second").below(100.0))
         }
+        "forbidden_metric_spike" => {
+            Some(worked_out(FORBIDDEN, "what is forbidden is read ten times a second").above(10.0))
+        }
+        "low_utilisation" => Some(RuleConfig {
+            severity: Severity::Info,
+            hold: Duration::from_secs(600),
+            ..worked_out(IDLE, "less than two fifths of the capacity are used").below(0.4)
+        }),
         _ => None,
     }
 }
@@ -66,6 +83,9 @@ const SKEW: &str = concat!(
 const MEMORY: &str =
     r#"max by (node_or_service) (process_resident_memory_bytes{node_or_service!=""})"#;
 
+/// Time that the processes of nodes work, of the time there is: one worker to a process.
+const UTILISATION: &str = r#"avg(rate(process_cpu_seconds_total{node_or_service!=""}[2m]))"#;
+
 /// The watched values of `docs/causes.md`, on the metrics of Charter.
 pub(crate) fn known_watches() -> Vec<WatchConfig> {
     const RATES: &[(&str, &str)] = &[
@@ -85,6 +105,7 @@ pub(crate) fn known_watches() -> Vec<WatchConfig> {
         ),
         ("load_skew", SKEW),
         ("memory", MEMORY),
+        ("utilisation", UTILISATION),
         ("process_age", r#"time() - min(process_start_time_seconds{node_or_service!=""})"#),
         ("policy_age", "time() - max(westworld_charter_policy_last_load_timestamp)"),
     ];
@@ -93,7 +114,7 @@ pub(crate) fn known_watches() -> Vec<WatchConfig> {
         .map(|(name, promql)| WatchConfig {
             // Counters that nothing has counted yet have no rate: that is no reason for doubt.
             // Nor need every Charter show its processes.
-            expected: !promql.contains("rate(westworld_") && !promql.contains("process_"),
+            expected: !promql.contains("rate(") && !promql.contains("process_"),
             ..WatchConfig::new(*name, *promql).expect("the expressions are short")
         })
         .collect()

@@ -130,8 +130,17 @@ impl RuleConfig {
         })
     }
 
-    /// The three rules that users of the loop already know, by name: `high_validation_latency`, `high_failure_rate` and
-    /// `low_throughput`, on the metrics of Charter. `None` for another name.
+    /// The names of the rules on Charter's metrics that need nothing else.
+    #[cfg(feature = "charter")]
+    pub const KNOWN: [&str; 5] = [
+        "high_validation_latency",
+        "high_failure_rate",
+        "low_throughput",
+        "forbidden_metric_spike",
+        "low_utilisation",
+    ];
+
+    /// One of the [known](Self::KNOWN) rules. `None` for another name.
     #[cfg(feature = "charter")]
     #[must_use]
     pub fn known(name: &str) -> Option<Self> {

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, stream};
 use mapek_model::{
-    Answer, Labels, Level, MetricName, Query, Timestamp, Violation, ViolationSource,
+    Answer, Duration, Labels, Level, MetricName, Query, Timestamp, Violation, ViolationSource, earlier,
 };
 
 use super::{Monitor, Seen, heard::Heard};
 use crate::{
-    Breach, Error, FeedAlert, MetricSource, Selector, alerts,
+    AlertRule, Breach, Error, FeedAlert, MetricSource, Selector, alerts,
     episode::Sighting,
     read::{Age, Deadline, Readings, RollCall},
 };
@@ -24,14 +24,14 @@ pub(super) struct Confirmations {
     answers: BTreeMap<String, Option<Answer>>,
     /// Which parts are heard of in the series that an alert looks at. One without a rule looks at none.
     rolls: BTreeMap<String, RollCall>,
-    /// The metric family that an alert's expression reads, where it reads one only.
-    families: BTreeMap<String, MetricName>,
+    /// What alerts rest on.
+    grounds: BTreeMap<String, Ground>,
 }
 
 impl Confirmations {
-    /// The metric family that an alert reads; `None` if that is not known.
-    fn family(&self, name: &str) -> Option<&MetricName> {
-        self.families.get(name)
+    /// What an alert rests on, as far as it is known.
+    fn ground(&self, name: &str) -> Ground {
+        self.grounds.get(name).cloned().unwrap_or_default()
     }
 
     /// Whether it is known that the source has no rule for this alert, or that there is no source to ask.
@@ -56,6 +56,15 @@ impl Confirmations {
     }
 }
 
+/// What an alert rests on.
+#[derive(Debug, Clone, Default)]
+struct Ground {
+    /// The metric family that its expression reads, where it reads one only.
+    family: Option<MetricName>,
+    /// How long its expression was true before it began to fire.
+    hold: Duration,
+}
+
 /// What is asked after one alert.
 #[derive(Debug, Clone, Copy, Default)]
 struct Wanted {
@@ -67,7 +76,7 @@ struct Wanted {
 
 /// What was answered about one alert.
 struct Asked {
-    family: Option<MetricName>,
+    ground: Ground,
     answer: Result<Option<Answer>, Error>,
     roll: Result<RollCall, Error>,
 }
@@ -123,7 +132,7 @@ impl Monitor {
         let mut answers = stream::iter(asked).buffer_unordered(self.config.reads_max);
         while let Some(Some((name, wanted, asked))) = deadline.race(answers.next()).await {
             let Some(asked) = known(&name, asked) else { continue };
-            confirmations.families.extend(asked.family.map(|family| (name.clone(), family)));
+            confirmations.grounds.insert(name.clone(), asked.ground);
             if let Some(answer) = known(&name, asked.answer).filter(|_| wanted.answer) {
                 confirmations.answers.insert(name.clone(), answer);
             }
@@ -141,8 +150,9 @@ impl Monitor {
         wanted: Wanted,
         at: Timestamp,
     ) -> Result<Asked, Error> {
-        let Some(expression) = metrics.rule_expression(name).await? else {
-            return Ok(Asked { family: None, answer: Ok(None), roll: Ok(RollCall::default()) });
+        let Some(AlertRule { expression, hold }) = metrics.alert_rule(name).await? else {
+            let (ground, roll) = (Ground::default(), Ok(RollCall::default()));
+            return Ok(Asked { ground, answer: Ok(None), roll });
         };
         let answer = match wanted.answer {
             true => metrics.instant(&expression, at).await.map(Some),
@@ -152,7 +162,9 @@ impl Monitor {
             true => self.call_roll(metrics, name, &expression, at).await,
             false => Ok(RollCall::default()),
         };
-        Ok(Asked { family: only_family(metrics, &expression), answer, roll })
+        let selectors = metrics.selectors(&expression).unwrap_or_default();
+        let ground = Ground { family: Selector::only_family(&selectors), hold };
+        Ok(Asked { ground, answer, roll })
     }
 
     async fn call_roll(
@@ -221,9 +233,9 @@ impl Monitor {
         known: &Confirmations,
     ) -> Breach {
         let mut breach = self.breach(at, alert, confirmed);
-        if breach.witness.family.is_none() {
-            breach.witness.family = known.family(&breach.witness.name).cloned();
-        }
+        let ground = known.ground(&breach.witness.name);
+        breach.witness.family = breach.witness.family.or(ground.family);
+        breach.onset = earlier(breach.onset, ground.hold);
         breach
     }
 
@@ -244,16 +256,6 @@ impl Monitor {
         };
         self.firing(&seen.readings).map(sighting).collect()
     }
-}
-
-/// The metric family that an expression reads; `None` if that cannot be told, or there are several: what rests on several is no
-/// independent witness beside what rests on one of them.
-fn only_family(metrics: &dyn MetricSource, expression: &Query) -> Option<MetricName> {
-    let selectors = metrics.selectors(expression)?;
-    let names: Option<Vec<_>> = selectors.iter().map(Selector::metric).collect();
-    let mut names = names?.into_iter();
-    let first = names.next()?;
-    names.all(|name| name.family() == first.family()).then_some(first)
 }
 
 /// What a witness would say again of an episode.

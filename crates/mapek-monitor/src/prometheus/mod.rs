@@ -23,7 +23,7 @@ use self::{
     fault::Asked,
     wire::{Data, Envelope, Rules, Status},
 };
-use crate::{Error, MetricSource, Selector, promql::selectors};
+use crate::{AlertRule, Error, MetricSource, Selector, promql::selectors};
 
 pub use config::PrometheusConfig;
 
@@ -190,27 +190,29 @@ impl MetricSource for PrometheusSource {
         Ok(Answer { series, quality })
     }
 
-    async fn rule_expression(&self, alert: &str) -> Result<Option<Query>, Error> {
+    async fn alert_rule(&self, alert: &str) -> Result<Option<AlertRule>, Error> {
         let asked = self.asked(format!("rule `{}`", wire::cut(alert)));
         // Servers before 2.46 do not filter by name, so it is done here again.
         let request = self.client.rules().kind(RuleKind::Alerting).name(alert);
         let response = request.get_raw().await.map_err(|error| asked.client(&error))?;
         let (rules, _) = self.open::<Rules>(response, &asked).await?;
-        let mut expressions: Vec<String> = rules
+        let rules: Vec<_> = rules
             .groups
             .into_iter()
             .flat_map(|group| group.rules)
             .filter(|rule| rule.kind == "alerting" && rule.name == alert)
-            .map(|rule| format!("({})", rule.query))
             .collect();
+        let mut expressions: Vec<_> = rules.iter().map(|it| format!("({})", it.query)).collect();
         expressions.sort();
         expressions.dedup();
-        if expressions.is_empty() {
+        let Some(hold) = rules.iter().map(|rule| rule.duration).reduce(f64::min) else {
             return Ok(None);
-        }
-        Query::try_new(expressions.join(" or "))
-            .map(Some)
-            .map_err(|error| asked.protocol(error.to_string()))
+        };
+        let expression = Query::try_new(expressions.join(" or "))
+            .map_err(|error| asked.protocol(error.to_string()))?;
+        let hold = Duration::try_from_secs_f64(hold)
+            .map_err(|error| asked.protocol(format!("its duration: {error}")))?;
+        Ok(Some(AlertRule { expression, hold }))
     }
 
     fn selectors(&self, expression: &Query) -> Option<Vec<Selector>> {

@@ -73,6 +73,9 @@ pub(super) struct Rule {
     pub(super) kind: String,
     pub(super) name: String,
     pub(super) query: String,
+    /// Seconds; recording rules have none.
+    #[serde(default)]
+    pub(super) duration: f64,
 }
 
 impl Point {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use mapek_model::{
-    DoubtKind, Fingerprint, Labels, Quality, Sample, Series, SourceName, Timestamp,
+    DoubtKind, Fingerprint, Labels, MetricName, Quality, Sample, Series, SourceName, Timestamp,
     ViolationSource, Witness, since,
 };
 
@@ -13,7 +13,7 @@ use super::{
     roll::{self, RollCall},
 };
 use crate::{
-    Bound, Breach, MonitorConfig, RuleConfig,
+    Bound, Breach, MonitorConfig, RuleConfig, Selector,
     learned::{Baselines, Learned},
 };
 
@@ -44,7 +44,7 @@ pub(crate) fn evaluate(
     baselines: &mut Baselines,
     learning_paused: &BTreeSet<Fingerprint>,
 ) -> RuleReport {
-    let Look { config, by, at, readings } = look;
+    let Look { config, at, readings, .. } = look;
     let (mut quality, mut roll) = side_doubts(look, rule, probe);
     let answer = match readings.instant(&probe.breach) {
         Ok(answer) => answer,
@@ -66,6 +66,8 @@ pub(crate) fn evaluate(
     if answer.series.is_empty() && rule.anomaly.is_some() {
         quality = quality.with(DoubtKind::MissingSeries, &rule.name, "there is no series");
     }
+    let family = rule.metric.clone();
+    let family = family.or_else(|| Selector::only_family(probe.ages.iter().map(|it| &it.selector)));
     let mut found: BTreeMap<Fingerprint, Breach> = BTreeMap::new();
     for series in answer.series.iter().take(config.series_max) {
         let Some(Sample { value, .. }) = series.last() else { continue };
@@ -73,7 +75,7 @@ pub(crate) fn evaluate(
             let detail = format!("{} is {value}", series.labels);
             quality = quality.with(DoubtKind::NonFinite, &rule.name, detail);
         }
-        let breach = breach(rule, config, by, at, series, value);
+        let breach = breach(look, rule, family.as_ref(), series, value);
         let fingerprint = breach.fingerprint();
         let breaches = rule.anomaly.is_none() || {
             let learning = !learning_paused.contains(&fingerprint);
@@ -151,13 +153,13 @@ pub(super) fn freshness(
 }
 
 fn breach(
+    look: Look<'_>,
     rule: &RuleConfig,
-    config: &MonitorConfig,
-    by: &SourceName,
-    at: Timestamp,
+    family: Option<&MetricName>,
     series: &Series,
     value: f64,
 ) -> Breach {
+    let Look { config, by, at, .. } = look;
     let anomaly = rule.anomaly.is_some();
     let source = if anomaly { ViolationSource::Anomaly } else { ViolationSource::Rule };
     let mut labels = series.labels.clone();
@@ -172,7 +174,7 @@ fn breach(
             source,
             by: by.clone(),
             name: rule.name.clone(),
-            family: rule.metric.clone(),
+            family: family.cloned(),
             confirmed: true,
         },
         metric: rule.metric.clone(),

@@ -43,7 +43,8 @@ pub(crate) fn watch(
         let detail = format!("{} series, {} are kept", answer.series.len(), config.series_max);
         quality = quality.with(DoubtKind::Truncated, &watch.name, detail);
     }
-    let series: Vec<Series> = answer.series.iter().take(config.series_max).cloned().collect();
+    let series = lasting(config, watch, at, &answer.series);
+    let series: Vec<Series> = series.into_iter().take(config.series_max).cloned().collect();
     for one in &series {
         quality = doubts(quality, config, watch, at, one);
     }
@@ -51,6 +52,24 @@ pub(crate) fn watch(
     let trend = |one| trend(config, watch, at, one, alone, baselines, learning);
     let trends = series.iter().filter_map(trend).collect();
     WatchReport { series, trends, quality }
+}
+
+/// The series that go on; all of them if none does. What ended while others beside it go on belonged to a part that is gone, and
+/// there is nothing left to watch of it: whether it should be there is for sensors and rules to say.
+fn lasting<'a>(
+    config: &MonitorConfig,
+    watch: &WatchConfig,
+    at: Timestamp,
+    series: &'a [Series],
+) -> Vec<&'a Series> {
+    let goes_on = |it: &&Series| it.last().is_some_and(|newest| !is_over(config, watch, at, newest.at));
+    let lasting: Vec<_> = series.iter().filter(goes_on).collect();
+    if lasting.is_empty() { series.iter().collect() } else { lasting }
+}
+
+/// Whether a series whose newest sample is of that time has ended.
+fn is_over(config: &MonitorConfig, watch: &WatchConfig, at: Timestamp, newest: Timestamp) -> bool {
+    since(at, newest) > config.scrape_interval * 2 + watch.step
 }
 
 fn doubts(
@@ -61,9 +80,9 @@ fn doubts(
     series: &Series,
 ) -> Quality {
     let Some(Sample { at: newest, value }) = series.last() else { return quality };
-    let age = since(at, newest);
-    if age > config.scrape_interval * 2 + watch.step {
-        let detail = format!("{} ended {:.0} s ago", series.labels, age.as_secs_f64());
+    if is_over(config, watch, at, newest) {
+        let age = since(at, newest).as_secs_f64();
+        let detail = format!("{} ended {age:.0} s ago", series.labels);
         quality.with(DoubtKind::StaleSample, &watch.name, detail)
     } else if !value.is_finite() {
         let detail = format!("{} is {value}", series.labels);
@@ -165,5 +184,10 @@ mod tests {
         let mut ended = answer((0..40).map(f64::from));
         ended.series[0].samples.truncate(30);
         assert_eq!(kinds(&ended), [DoubtKind::StaleSample]);
+        let mut both = answer((0..40).map(f64::from));
+        both.series.append(&mut ended.series);
+        assert_eq!(kinds(&both), [], "a part that is gone is no doubt about the others");
+        let report = look(&both);
+        assert_eq!((report.series.len(), report.trends.len()), (1, 1));
     }
 }

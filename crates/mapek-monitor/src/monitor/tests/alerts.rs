@@ -63,6 +63,18 @@ async fn an_alert_whose_own_expression_is_false_is_not_confirmed_by_the_feed() {
 }
 
 #[tokio::test]
+async fn a_breach_began_before_its_alert_had_lasted() {
+    let mut bench = Bench::new(config());
+    bench.script.rules.lock().unwrap().insert("A".to_owned(), "a > 1".to_owned());
+    bench.script.say("a > 1", Say::Values(vec![("", 2.0)]));
+    bench.script.hold.store(300, Ordering::SeqCst);
+    bench.webhook(vec![alert("A", AlertStatus::Firing, 400)], 0).await;
+    assert_eq!(bench.cycle(410).await.open[0].onset, at(100));
+    bench.feed(vec![alert("A", AlertStatus::Firing, 400)]);
+    assert_eq!(bench.cycle(440).await.open[0].onset, at(100));
+}
+
+#[tokio::test]
 async fn an_alert_reads_the_metric_family_that_its_expression_reads() {
     let mut bench = Bench::new(config());
     for (name, expression) in [("A", "latency_bucket{le=\"1\"} > 1"), ("B", "{job=\"x\"} > 1")] {

@@ -3,7 +3,7 @@ use std::{
     future::pending,
     sync::{
         Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -16,7 +16,7 @@ use mapek_model::{
 
 use super::*;
 use crate::{
-    AlertFeed, AlertStatus, AnomalyConfig, Breach, ElementReading, ExpectedReset, FeedAlert,
+    AlertFeed, AlertRule, AlertStatus, AnomalyConfig, Breach, ElementReading, ExpectedReset, FeedAlert,
     FeedAnswer, ManagedElement, MemoryInbox, MetricSource, RuleConfig, Selector, WatchConfig,
 };
 
@@ -46,6 +46,8 @@ enum Say {
 struct Script {
     says: Mutex<BTreeMap<String, Say>>,
     rules: Mutex<BTreeMap<String, String>>,
+    /// Seconds for which the expression of every rule must be true.
+    hold: AtomicU64,
     running: AtomicUsize,
     running_max: AtomicUsize,
 }
@@ -111,8 +113,12 @@ impl MetricSource for Script {
         self.answer(query, span.to()).await
     }
 
-    async fn rule_expression(&self, alert: &str) -> Result<Option<Query>, Error> {
-        Ok(self.rules.lock().unwrap().get(alert).map(|it| Query::try_new(it.clone()).unwrap()))
+    async fn alert_rule(&self, alert: &str) -> Result<Option<AlertRule>, Error> {
+        let rule = |it: &String| AlertRule {
+            expression: Query::try_new(it.clone()).unwrap(),
+            hold: Duration::from_secs(self.hold.load(Ordering::SeqCst)),
+        };
+        Ok(self.rules.lock().unwrap().get(alert).map(rule))
     }
 
     /// As in PromQL, as far as these tests go: what is compared.
