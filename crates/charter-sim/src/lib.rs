@@ -52,6 +52,7 @@
 //! | configuration-drift | a configuration applied or rolled back | capacity |
 //! | attack | a throttle, an enforcement policy with a rule that revokes | |
 //! | stale-policy | an enforcement policy applied or rolled back | |
+//! | idle-capacity | fewer replicas | |
 //!
 //! # What the metrics say
 //!

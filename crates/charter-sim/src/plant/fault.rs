@@ -145,14 +145,17 @@ pub enum FaultKind {
     Attack,
     /// Policies were not loaded for more than a day, and are not reloaded; applying one loads them.
     StalePolicy,
+    /// Fewer requests than planned for: a quarter of them at full strength.
+    IdleCapacity,
 }
 
 impl FaultKind {
     /// All kinds, in order of name.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Attack,
         Self::ConfigurationDrift,
         Self::HotSpot,
+        Self::IdleCapacity,
         Self::Leak,
         Self::NodeDown,
         Self::Overload,
@@ -176,6 +179,7 @@ impl FaultKind {
             Self::ConfigurationDrift => "configuration-drift",
             Self::Attack => "attack",
             Self::StalePolicy => "stale-policy",
+            Self::IdleCapacity => "idle-capacity",
         }
     }
 }
@@ -239,6 +243,8 @@ fn ramped(elapsed: f64, ramp: f64) -> f64 {
 pub(crate) struct Disturbance {
     /// What arrives besides the ordinary load, relative to it.
     pub(crate) extra_load: f64,
+    /// The share of the load that stays away.
+    pub(crate) missing_load: f64,
     /// Strength of a retry cascade.
     pub(crate) storm: f64,
     /// Strength of an attack.
@@ -306,6 +312,7 @@ impl Disturbance {
                 self.extra_load += 0.2 * strength;
             }
             FaultKind::StalePolicy => self.stale = true,
+            FaultKind::IdleCapacity => self.missing_load = self.missing_load.max(0.75 * strength),
             // These happen once, when they begin.
             FaultKind::NodeDown | FaultKind::PolicyMisconfiguration => {}
         }

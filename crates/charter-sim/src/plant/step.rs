@@ -259,7 +259,8 @@ impl Plant {
     fn receive(&mut self, now: f64, end: f64) {
         let dt = end - now;
         let noise = self.noise.next(self.config.arrivals.noise(), dt, &mut self.dice.arrivals);
-        let factor = noise * (1.0 + self.disturbance.extra_load);
+        let load = (1.0 + self.disturbance.extra_load) * (1.0 - self.disturbance.missing_load);
+        let factor = noise * load;
         let rate = (self.ordinary_rate(now) * factor).clamp(0.0, RATE_MAX);
         let due = self.retries.take_due();
         let count: u32 = due.iter().sum();

@@ -13,7 +13,7 @@ pub(crate) fn known_rule(name: &str) -> Option<RuleConfig> {
     const FORBIDDEN: &str =
         "sum(rate(westworld_charter_forbidden_metric_attempts_total[2m])) or vector(0)";
     const IDLE: &str =
-        r#"avg(rate(process_cpu_seconds_total{node_or_service!=""}[5m])) or vector(1)"#;
+        r#"avg(rate(process_cpu_seconds_total{node_or_service!=""}[2m])) or vector(1)"#;
     let rule = |expression: &str, description: &str| {
         let rule = RuleConfig::new(name, expression).expect("the expression is short");
         let family = expression.split('{').next().unwrap_or(expression);

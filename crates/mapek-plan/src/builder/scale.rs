@@ -42,7 +42,8 @@ impl StepBuilder for ScaleUp {
     }
 }
 
-/// Fewer replicas: a quarter less, at least one less. Slower than scaling up, since too few hurts more than too many.
+/// Fewer replicas: as many as would be used to [`USED`], but never less than half; a quarter less where nobody knows how much they are
+/// used. At least one less.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScaleDown {
     /// The resource kind of the pool.
@@ -62,8 +63,27 @@ impl ScaleDown {
             let why = format!("there are only {replicas} replicas, {floor} are the fewest");
             return Err(Unavailable::unsuitable(why));
         }
-        Ok(replicas.saturating_sub((replicas / 4).max(1)).max(floor))
+        let fewer = match pool.mean_load() {
+            Some(load) => needed(replicas, load).max(replicas.div_ceil(2)),
+            None => replicas - replicas / 4,
+        };
+        if fewer >= replicas && pool.mean_load().is_some() {
+            let why = format!("{replicas} replicas are used to more than {:.0} %", USED * 100.0);
+            return Err(Unavailable::unsuitable(why));
+        }
+        Ok(fewer.min(replicas - 1).max(floor))
     }
+}
+
+/// How much of each replica is to be used after scaling down. Queues grow fast beyond; what is left is for peaks and for a replica
+/// that fails.
+const USED: f64 = 0.6;
+
+/// How many replicas would be used to [`USED`], if so many are used to `load`.
+fn needed(replicas: u32, load: f64) -> u32 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+    let needed = (f64::from(replicas) * load / USED).ceil() as u32;
+    needed
 }
 
 impl StepBuilder for ScaleDown {
@@ -129,6 +149,21 @@ mod tests {
         let builder = ScaleDown { pool: "committee".to_owned(), replicas_min: 2 };
         let step = builder.build(&scene.cause, &scene.context()).unwrap();
         assert_eq!(step.action, Action::ScaleDown { replicas: to });
+    }
+
+    #[rstest]
+    #[case(18, 0.25, Ok(9))]
+    #[case(10, 0.4, Ok(7))]
+    #[case(4, 0.58, Err(()))]
+    #[case(9, 0.0, Ok(5))]
+    fn as_few_as_are_used(#[case] from: u32, #[case] load: f64, #[case] to: Result<u32, ()>) {
+        let nodes: Vec<_> = (0..from).map(|n| json!({"node": n.to_string(), "load": load})).collect();
+        let pool = committee(json!({ "replicas": from, "nodes": nodes }));
+        let scene = Scene::new("idle-capacity").with(pool);
+        let builder = ScaleDown { pool: "committee".to_owned(), replicas_min: 2 };
+        let step = builder.build(&scene.cause, &scene.context());
+        let expected = to.map(|replicas| Action::ScaleDown { replicas });
+        assert_eq!(step.map(|it| it.action).map_err(drop), expected);
     }
 
     #[test]

@@ -19,6 +19,8 @@ const AFTER_SCALE: Duration = Duration::from_secs(30);
 const VALVE_SHOWS: Duration = Duration::from_secs(60);
 const POLICY_SHOWS: Duration = Duration::from_secs(90);
 const REPLICAS_SHOW: Duration = Duration::from_secs(90);
+/// Use of capacity is averaged over minutes.
+const USE_SHOWS: Duration = Duration::from_secs(240);
 const RESTART_SHOWS: Duration = Duration::from_secs(120);
 
 impl CharterStrategies {
@@ -184,7 +186,7 @@ impl CharterStrategies {
         vec![
             Remedy::new("scale down", "fewer workers do the same")
                 .then(ScaleDown { pool, replicas_min: self.replicas_min }, Duration::ZERO)
-                .seen_within(self.paced(REPLICAS_SHOW)),
+                .seen_within(self.paced(USE_SHOWS)),
         ]
     }
 
