@@ -11,7 +11,7 @@ use mapek_model::{
 
 use crate::{
     AnalyzeConfig, AnalyzerState, Baselines, Catalogue, Causal, Detector, Error, Expected,
-    Frequency, Spatial, Temporal, Window, WindowBuilder,
+    Frequency, Ours, Spatial, Temporal, Window, WindowBuilder,
     detect::{FINDINGS_MAX, most_confident},
     infer::{Candidate, Evidence, Posterior},
 };
@@ -109,25 +109,26 @@ impl Analyzer {
         observation: &Observation,
         id: DiagnosisId,
     ) -> Diagnosis {
-        self.diagnose_expecting(state, observation, &[], id)
+        self.diagnose_knowing(state, observation, &Ours::default(), id)
     }
 
-    /// The same, but what `expected` explains is neither a cause nor unexplained: our own live actions did it.
+    /// The same, with what our own live actions mean for it: what they cause is neither a cause nor unexplained, and what they
+    /// treat stands until their effect is judged.
     #[must_use]
-    pub fn diagnose_expecting(
+    pub fn diagnose_knowing(
         &self,
         state: &mut AnalyzerState,
         observation: &Observation,
-        expected: &[Expected],
+        ours: &Ours,
         id: DiagnosisId,
     ) -> Diagnosis {
-        let at = observation.at;
-        let ours = |it: &&Violation| !expected.iter().any(|e| e.explains(it));
-        state.remember(observation.closed.iter().filter(ours), at, &self.config);
+        let (at, expected) = (observation.at, &ours.expected);
+        let others = |it: &&Violation| !expected.iter().any(|e| e.explains(it));
+        state.remember(observation.closed.iter().filter(others), at, &self.config);
         let mut builder = WindowBuilder::new(&observation.target)
             .since(at, self.config.history)
-            .episodes(observation.open.iter().filter(ours))
-            .episodes(observation.closed.iter().filter(ours))
+            .episodes(observation.open.iter().filter(others))
+            .episodes(observation.closed.iter().filter(others))
             .series(&observation.series);
         state.recall(&mut builder);
         let window = builder.build();
@@ -141,6 +142,13 @@ impl Analyzer {
         let standing = state.persist(told, at, self.config.min_cycle);
         for (cause, (since, cycles)) in diagnosis.causes.iter_mut().zip(standing) {
             (cause.since, cause.persisted_cycles) = (since, cycles);
+        }
+        let open = || observation.open.iter().filter(others);
+        let treated = ours.treated.as_ref();
+        if let Some(cause) = treated.and_then(|it| it.standing(open(), &self.catalogue)) {
+            diagnosis.recommendations = vec![told::wait_for(&cause)];
+            diagnosis.unexplained.clear();
+            diagnosis.causes = vec![cause];
         }
         diagnosis
     }

@@ -36,7 +36,7 @@ mod window;
 mod detect;
 
 mod catalogue;
-mod expected;
+mod ours;
 mod infer;
 
 mod calibration;
@@ -63,11 +63,11 @@ pub use detect::{
     FrequencyConfig, Spatial, SpatialConfig, Temporal, TemporalConfig, detector_fn,
 };
 pub use error::Error;
-pub use expected::Expected;
 pub use lines::{
     COMPONENT_LABELS, EXPECTATION_LABELS, LINE_LEN_MAX, LINES_MAX, ViolationLine, observe,
     read_violations,
 };
+pub use ours::{Expected, Ours, Treated};
 pub use state::AnalyzerState;
 pub use threshold::{MIN_VIOLATIONS, enough_to_plan};
 pub use window::{Breach, Onset, Window, WindowBuilder};

@@ -5,12 +5,12 @@ mod learn;
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use mapek_analyze::{Analyzer, AnalyzerState, Expected, Pattern};
+use mapek_analyze::{Analyzer, AnalyzerState, Expected, Ours as OwnWork, Pattern, Treated};
 use mapek_execute::{Advance, Control, CycleInputs, Executor};
 use mapek_knowledge::Knowledge;
 use mapek_model::{
     ContentHash, CycleNumber, Diagnosis, DiagnosisId, Execution, Experience, Fingerprint,
-    Observation, Outcome, Span, StepStatus, TargetId, Timestamp, Violation, later, since,
+    Observation, Outcome, Plan, Span, StepStatus, TargetId, Timestamp, Violation, later, since,
 };
 use mapek_monitor::{ExpectedReset, Monitor, Ours};
 use mapek_plan::{Planner, Planning};
@@ -236,11 +236,14 @@ impl Cycle {
     fn diagnose(&mut self, observation: &Observation, timings: &mut Timings) -> Diagnosis {
         let begun = self.parts.clock.stopwatch();
         let id = DiagnosisId::from_uuid(self.parts.ids.next_id(observation.at));
-        let expected = self.expected(observation.at);
-        let diagnosis = self.parts.analyzer.diagnose_expecting(
+        let ours = OwnWork {
+            expected: self.expected(observation.at),
+            treated: self.treated(),
+        };
+        let diagnosis = self.parts.analyzer.diagnose_knowing(
             &mut self.analyzer_state,
             observation,
-            &expected,
+            &ours,
             id,
         );
         timings.analyze = self.parts.clock.stopwatch().saturating_sub(begun);
@@ -259,6 +262,15 @@ impl Cycle {
         let changes = effects.changed.into_iter();
         let changes = changes.map(|ours| because().resource(ours.resource).since(ours.since));
         breaches.chain(changes).collect()
+    }
+
+    /// What an execution treats whose steps have begun to take effect, and whose effect is not judged yet.
+    fn treated(&self) -> Option<Treated> {
+        let execution = self.parts.control.live(self.target())?;
+        let since = execution.first_applied?;
+        let unjudged = execution.judgement.is_none();
+        let Plan { cause, confidence, explains, .. } = &execution.plan;
+        unjudged.then(|| Treated::new(cause.clone(), *confidence, since, explains))
     }
 
     /// Writes down what this cycle decides from, unless there is nothing to decide.

@@ -313,8 +313,8 @@ fn a_policy_that_changed_before_violations_is_misconfigured_and_is_placed() {
 
     // The same, but the change was ours: a throttle of ours is no misconfiguration.
     let ours = [Expected::because("we applied it").resource("privacy-baseline")];
-    let mut state = AnalyzerState::default();
-    let ours = analyzer().diagnose_expecting(&mut state, &scene.observation(), &ours, id());
+    let (ours, mut state) = (Ours::expecting(ours), AnalyzerState::default());
+    let ours = analyzer().diagnose_knowing(&mut state, &scene.observation(), &ours, id());
     assert!(ours.causes.iter().all(|it| it.cause.component.is_none()), "{ours:#?}");
     let confidence = |diagnosis: &Diagnosis| {
         let found = diagnosis.causes.iter().find(|it| it.cause.kind == "policy-misconfiguration");
@@ -429,6 +429,47 @@ fn doubtful_evidence_is_less_sure() {
 }
 
 #[test]
+fn what_is_treated_stands_until_something_else_opens() {
+    let rolled_back = Scene::healthy().slow().observation();
+    assert_eq!(diagnose(&rolled_back).causes[0].cause.kind, "validation-latency");
+    let kind = mapek_model::CauseKind::try_new("policy-misconfiguration").unwrap();
+    let cause = mapek_model::Cause { kind, component: None, metric: None };
+    let sure = mapek_model::Confidence::saturating(0.9);
+    let explains = rolled_back.open.iter().map(Violation::key).collect::<Vec<_>>();
+    let treated = Treated::new(cause, sure, rolled_back.at, &explains);
+    let ours = Ours { expected: Vec::new(), treated: Some(treated) };
+    let told = |seen: &Observation| {
+        analyzer().diagnose_knowing(&mut AnalyzerState::default(), seen, &ours, id())
+    };
+    let diagnosis = told(&rolled_back);
+    let [standing] = &diagnosis.causes[..] else { panic!("{diagnosis:#?}") };
+    assert_eq!((standing.confidence, standing.explains.len()), (sure, explains.len()));
+    assert_eq!(standing.cause.kind, "policy-misconfiguration");
+    // A late symptom of the same cause changes nothing, a symptom of another one does.
+    let mut more = rolled_back.clone();
+    more.open.push(violation("critical-violations", None, Severity::Critical, NOW - 5));
+    assert_eq!(told(&more).causes[0].cause.kind, "policy-misconfiguration");
+    more.open.push(violation("node-down", None, Severity::Critical, NOW - 5));
+    assert!(told(&more).causes.iter().any(|it| it.cause.kind == "node-down"));
+    let healthy = Scene::healthy().observation();
+    assert!(told(&healthy).is_healthy());
+}
+
+#[test]
+fn what_nobody_bears_out_may_not_be_so_at_all() {
+    let sure = Scene::healthy().slow().observation();
+    let mut unsure = sure.clone();
+    for violation in &mut unsure.open {
+        let witnesses = std::mem::take(&mut violation.witnesses).into_iter();
+        violation.witnesses =
+            witnesses.map(|it| mapek_model::Witness { confirmed: false, ..it }).collect();
+    }
+    let confidence =
+        |seen| diagnose(seen).causes.first().map_or(0.0, |it: &RankedCause| it.confidence.get());
+    assert!(confidence(&sure) > 0.8 && confidence(&unsure) < 0.4, "{}", confidence(&unsure));
+}
+
+#[test]
 fn what_our_own_actions_cause_is_no_new_cause() {
     let seen = Scene::healthy()
         .episode("emergency-override-staying-active", Severity::Critical, 60)
@@ -437,7 +478,8 @@ fn what_our_own_actions_cause_is_no_new_cause() {
     let ours = [Expected::because("the override of execution 7 is active")
         .episodes([Pattern::new("emergency-override-*")])];
     let mut state = AnalyzerState::default();
-    let diagnosis = analyzer().diagnose_expecting(&mut state, &seen, &ours, id());
+    let live = Ours::expecting(ours.clone());
+    let diagnosis = analyzer().diagnose_knowing(&mut state, &seen, &live, id());
     assert!(diagnosis.is_healthy(), "{diagnosis:#?}");
     assert!(diagnosis.recommendations[0].contains("execution 7"));
 
@@ -449,7 +491,7 @@ fn what_our_own_actions_cause_is_no_new_cause() {
     let onset = there.open[0].onset;
     let is_ours = |seen: &Observation, expected: Expected| {
         let state = &mut AnalyzerState::default();
-        analyzer().diagnose_expecting(state, seen, &[expected], id()).is_healthy()
+        analyzer().diagnose_knowing(state, seen, &Ours::expecting([expected]), id()).is_healthy()
     };
     assert!(is_ours(&there, on("node-1")) && is_ours(&seen, on("node-1")));
     assert!(!is_ours(&there, on("node-2")));

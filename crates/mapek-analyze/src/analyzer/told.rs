@@ -26,6 +26,12 @@ pub(super) fn risk(worst: Severity, window: &Window<'_>, findings: &[Finding]) -
     }
 }
 
+/// What to do about a cause that is being treated.
+pub(super) fn wait_for(cause: &RankedCause) -> String {
+    let RankedCause { cause, confidence, .. } = cause;
+    format!("{cause} ({:.2}): wait for what its treatment does", confidence.get())
+}
+
 /// Most causes that recommendations are made for; nobody treats more at once.
 const CAUSES_MAX: usize = 3;
 

@@ -1,6 +1,6 @@
 //! What can be seen, prepared once, and to what degree a condition is so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mapek_model::{
     Component, Direction, Finding, FindingKind, Level, Observation, Resource, Series, Severity,
@@ -36,6 +36,8 @@ pub(crate) struct Breached<'a> {
     pub(crate) severity: Severity,
     /// When the oldest open episode of it began.
     pub(crate) began: Timestamp,
+    /// Whether anybody bears out that it is so.
+    pub(crate) confirmed: bool,
 }
 
 /// Which expectations a cause can explain, in the order of [`Evidence::expectations`].
@@ -66,6 +68,8 @@ impl<'a> Evidence<'a> {
         expected: &'a [Expected],
         premature: bool,
     ) -> Self {
+        let confirmed = observation.open.iter().filter(|it| it.is_confirmed());
+        let confirmed: BTreeSet<_> = confirmed.map(|it| it.expectation.as_str()).collect();
         let mut index = BTreeMap::<&str, usize>::new();
         let mut expectations: Vec<Breached<'_>> = Vec::new();
         let mut open: Vec<(usize, Option<usize>, usize)> = Vec::new();
@@ -74,7 +78,8 @@ impl<'a> Evidence<'a> {
             let name = breach.expectation.as_str();
             let severity = same.iter().map(|it| it.severity).max().unwrap_or(Severity::Info);
             let i = *index.entry(name).or_insert_with(|| {
-                expectations.push(Breached { name, severity, began: same[0].at });
+                let (began, confirmed) = (same[0].at, confirmed.contains(name));
+                expectations.push(Breached { name, severity, began, confirmed });
                 expectations.len() - 1
             });
             expectations[i].severity = expectations[i].severity.max(severity);

@@ -51,10 +51,12 @@ impl<'c> Posterior<'c> {
     pub(crate) fn of(catalogue: &'c Catalogue, evidence: &Evidence<'_>) -> Self {
         let mut candidates: Vec<_> =
             catalogue.causes().iter().filter_map(|it| weigh(it, evidence)).collect();
-        let unknown = doubt(evidence.quality());
-        let explained = (0..evidence.expectations().len())
-            .map(|i| share(&mut candidates, i, unknown))
-            .collect();
+        let doubt = doubt(evidence.quality());
+        let explained = evidence.expectations().iter().enumerate().map(|(i, breached)| {
+            let rumour = if breached.confirmed { 0.0 } else { UNCONFIRMED };
+            share(&mut candidates, i, doubt + rumour)
+        });
+        let explained = explained.collect();
         Self { candidates, explained }
     }
 }
@@ -68,6 +70,10 @@ fn doubt(level: Level) -> f64 {
         Level::Unknown => 2.5,
     }
 }
+
+/// Log-odds that *unknown* gains for a breach that nobody bears out: an alert whose expression is false, or cannot be asked, is over
+/// or nobody's more often than not.
+const UNCONFIRMED: f64 = 4.0;
 
 /// A clue that says less than this is no reason.
 const REASON_MIN: f64 = 0.05;

@@ -12,6 +12,11 @@ pub(crate) fn known_rule(name: &str) -> Option<RuleConfig> {
     const THROUGHPUT: &str = "westworld_charter_throughput_ops_per_sec";
     const FORBIDDEN: &str =
         "sum(rate(westworld_charter_forbidden_metric_attempts_total[2m])) or vector(0)";
+    const SIZE: &str = "westworld_charter_committee_size";
+    const MISSING: &str = concat!(
+        "max(westworld_charter_committee_size)",
+        r#" - count(process_start_time_seconds{node_or_service!=""})"#,
+    );
     const IDLE: &str =
         r#"avg(rate(process_cpu_seconds_total{node_or_service!=""}[2m])) or vector(1)"#;
     let rule = |expression: &str, description: &str| {
@@ -43,6 +48,13 @@ pub(crate) fn known_rule(name: &str) -> Option<RuleConfig> {
         "forbidden_metric_spike" => {
             Some(worked_out(FORBIDDEN, "what is forbidden is read ten times a second").above(10.0))
         }
+        "missing_nodes" => Some(RuleConfig {
+            expectation: Some(Expectation::normalise("low-healthy-nodes")),
+            metric: MetricName::try_new("process_start_time_seconds").ok(),
+            selector: Query::try_new(SIZE).ok(),
+            hold: Duration::from_secs(30),
+            ..worked_out(MISSING, "fewer processes run than the committee has members").above(0.0)
+        }),
         "low_utilisation" => Some(RuleConfig {
             severity: Severity::Info,
             hold: Duration::from_secs(600),

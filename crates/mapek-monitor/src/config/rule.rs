@@ -132,11 +132,12 @@ impl RuleConfig {
 
     /// The names of the rules on Charter's metrics that need nothing else.
     #[cfg(feature = "charter")]
-    pub const KNOWN: [&str; 5] = [
+    pub const KNOWN: [&str; 6] = [
         "high_validation_latency",
         "high_failure_rate",
         "low_throughput",
         "forbidden_metric_spike",
+        "missing_nodes",
         "low_utilisation",
     ];
 

@@ -124,7 +124,9 @@ fn course(points: &[(f64, f64)], watch: &WatchConfig) -> (f64, Direction) {
     let values: Vec<f64> = points.iter().map(|(_, value)| *value).collect();
     let size = median(&values).unwrap_or(0.0).abs();
     let change = line.slope * watch.window.as_secs_f64();
-    let direction = if line.z.abs() < Z_TREND || change.abs() < size * CHANGE_MIN {
+    // Of a series that has just begun nobody knows where it goes.
+    let begun = points.first().is_none_or(|(at, _)| -at < watch.window.as_secs_f64() / 2.0);
+    let direction = if begun || line.z.abs() < Z_TREND || change.abs() < size * CHANGE_MIN {
         Direction::Steady
     } else if change > 0.0 {
         Direction::Rising
