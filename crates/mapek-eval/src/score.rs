@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mapek_model::{Duration, Way};
+use mapek_model::{ActionKind, CauseKind, Duration, Way};
 use serde::Serialize;
 
 use crate::{
@@ -80,7 +80,7 @@ pub fn score(scenario: &Scenario, trace: &Trace) -> Score {
     let after = |look: &&Look| look.at_s >= first_fault;
     let guess = faulty.then(|| first_guess(trace, first_fault));
     let right =
-        |count: usize| guess.map(|guess| guess.is_some_and(|look| is_right(scenario, look, count)));
+        |count: usize| guess.map(|guess| guess.is_some_and(|look| is_right(scenario, trace, look, count)));
     let missed = trace.moments.iter().find(|it| it.at_s >= first_fault && !it.met);
     let escalations = trace.looks.iter().filter(after).filter(|it| !it.escalations.is_empty());
     let escalations = count(escalations.count());
@@ -100,7 +100,7 @@ pub fn score(scenario: &Scenario, trace: &Trace) -> Score {
         }),
         loss_s: lost(&trace.moments),
         actions: count(actions.len()),
-        needless: count(actions.iter().filter(|it| is_needless(scenario, it)).count()),
+        needless: count(actions.iter().filter(|it| is_needless(scenario, trace, it)).count()),
         undone: count(actions.iter().filter(|it| trace.is_undone(it)).count()),
         harmful: None,
         escalated: escalations > 0,
@@ -141,6 +141,13 @@ impl Trace {
         let effective = self.calls.iter().filter(|call| call.result.took_effect());
         action.step.is_some() && effective.filter(|it| back(it)).any(|it| it.belongs_to(action))
     }
+
+    /// Whether capacity has been idle until then.
+    fn is_idle(&self, at_s: f64) -> bool {
+        let lately = self.moments.iter().filter(|it| (at_s - IDLE_FOR_S..=at_s).contains(&it.at_s));
+        let (sum, count) = lately.fold((0.0, 0.0), |(sum, n), it| (sum + it.load, n + 1.0));
+        count > 0.0 && sum / count < IDLE_BELOW
+    }
 }
 
 impl CallRecord {
@@ -174,11 +181,20 @@ fn first_guess(trace: &Trace, from: f64) -> Option<&Look> {
 }
 
 /// Whether one of the first `count` causes is true.
-fn is_right(scenario: &Scenario, look: &Look, count: usize) -> bool {
+fn is_right(scenario: &Scenario, trace: &Trace, look: &Look, count: usize) -> bool {
     let at = Duration::try_from_secs_f64(look.at_s).unwrap_or_default();
     let truth = scenario.causes_at(at, GRACE);
-    look.causes.iter().take(count).any(|(cause, _)| truth.contains(&cause.kind))
+    let idle = || trace.is_idle(look.at_s);
+    let is_true = |kind: &CauseKind| truth.contains(kind) || (*kind == IDLE && idle());
+    look.causes.iter().take(count).any(|(cause, _)| is_true(&cause.kind))
 }
+
+/// The one cause that is a state rather than a fault: whoever scales up for a crowd that leaves again makes it true.
+const IDLE: &str = "idle-capacity";
+/// Capacity is idle if less of it than this has been used on average
+const IDLE_BELOW: f64 = 0.4;
+/// for so long.
+const IDLE_FOR_S: f64 = 600.0;
 
 /// When the objective is met and stays so for as long as it must, at `from` or later.
 fn restored(scenario: &Scenario, moments: &[Moment], from: f64) -> Option<f64> {
@@ -204,8 +220,9 @@ fn is_mitigated(scenario: &Scenario, trace: &Trace) -> bool {
     missed.is_none_or(|missed| restored(scenario, &trace.moments, missed.at_s).is_some())
 }
 
-fn is_needless(scenario: &Scenario, action: &CallRecord) -> bool {
-    scenario.kind == ScenarioKind::Control || !scenario.accepts(&action.kind)
+fn is_needless(scenario: &Scenario, trace: &Trace, action: &CallRecord) -> bool {
+    let gives_back = action.kind == ActionKind::ScaleDown && trace.is_idle(action.at_s);
+    scenario.kind == ScenarioKind::Control || !(scenario.accepts(&action.kind) || gives_back)
 }
 
 fn stated(scenario: &Scenario, trace: &Trace) -> Vec<Stated> {
@@ -214,7 +231,7 @@ fn stated(scenario: &Scenario, trace: &Trace) -> Vec<Stated> {
     let weight = 1.0 / told.len().max(1) as f64;
     let stated = |look: &&Look| Stated {
         confidence: look.causes[0].1.get(),
-        right: is_right(scenario, look, 1),
+        right: is_right(scenario, trace, look, 1),
         weight,
     };
     told.iter().map(stated).collect()
@@ -308,6 +325,7 @@ mod tests {
             failure_rate: 0.0,
             throughput: 0.0,
             arrivals: 0.0,
+            load: 0.8,
             replicas: 6,
         };
         let moments: Vec<_> = (0..200)

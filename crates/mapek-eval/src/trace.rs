@@ -39,6 +39,8 @@ pub struct Moment {
     pub throughput: f64,
     /// Requests that arrive per second, retries included.
     pub arrivals: f64,
+    /// Requests over what the nodes can serve: 1 is all that they can do.
+    pub load: f64,
     /// Replicas wanted.
     pub replicas: u32,
 }

@@ -181,11 +181,8 @@ impl Cycle {
         }
         decisions.escalations.extend(self.stuck());
         let Draft { observation, diagnosis, progress, outcomes, faults, mut timings, .. } = draft;
-        let (next_due, due_for) = self.next_due(
-            now,
-            !outcomes.is_empty(),
-            self.parts.analyzer.is_premature(&observation),
-        );
+        let unclear = decisions.decided.is_empty() && self.is_news(&observation);
+        let (next_due, due_for) = self.next_due(now, !outcomes.is_empty(), unclear);
         self.due_for = due_for;
         let report = Arc::new(CycleReport {
             number: self.number,
@@ -393,11 +390,18 @@ impl Cycle {
             .collect()
     }
 
-    /// When there is something to do next, and what that is. Who saw a breach before it could be measured looks again in half the time.
-    fn next_due(&self, now: Timestamp, learned: bool, premature: bool) -> (Timestamp, WakeReason) {
+    /// Whether something broke so lately that what is measured of it still changes from look to look, and nobody treats it yet.
+    fn is_news(&self, observation: &Observation) -> bool {
+        let lately = self.parts.config.interval * 2;
+        observation.open.iter().any(|it| since(observation.at, it.onset) < lately)
+            && self.parts.control.live(&observation.target).is_none()
+    }
+
+    /// When there is something to do next, and what that is. Who saw news, and could decide nothing, looks again in half the time.
+    fn next_due(&self, now: Timestamp, learned: bool, unclear: bool) -> (Timestamp, WakeReason) {
         let config = &self.parts.config;
         let interval = config.poll_interval.unwrap_or(config.interval).min(config.interval);
-        let interval = if premature { interval / 2 } else { interval };
+        let interval = if unclear { interval / 2 } else { interval };
         let (interval, soonest) = (later(now, interval), later(now, config.min_gap));
         let due = if learned { Some(now) } else { self.parts.control.next_due(self.target()) };
         match due.map(|due| due.max(soonest)).filter(|due| *due < interval) {

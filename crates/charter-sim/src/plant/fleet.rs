@@ -234,7 +234,7 @@ impl Fleet {
             share = (draw - hot) / (1.0 - hot);
         }
         if strategy == RebalanceStrategy::LeastLoaded {
-            return self.shortest_queue(t, out);
+            return self.shortest_queue(share, t, out);
         }
         let at = self.routes.partition_point(|(_, cumulative)| *cumulative <= share * total);
         Some(self.routes[at.min(self.routes.len() - 1)].0)
@@ -277,6 +277,14 @@ impl Fleet {
     pub(crate) fn is_recovering(&self) -> bool {
         self.is_restarting()
             || self.replicas.iter().any(|r| matches!(r.condition, Condition::Warming { .. }))
+    }
+
+    /// Requests sent to nodes that are up, over what they can serve.
+    pub(crate) fn load(&self) -> f64 {
+        let up = self.replicas.iter().filter(|it| it.is_up());
+        let (sent, speed) =
+            up.fold((0.0, 0.0), |(sent, speed), it| (sent + it.offered_rate, speed + it.speed));
+        if speed > 0.0 { sent / speed } else { 0.0 }
     }
 
     pub(crate) fn nodes(&self) -> impl Iterator<Item = NodeReport> {
@@ -375,11 +383,19 @@ impl Fleet {
     }
 
     /// The replica that holds the fewest, those in work included: one that is idle comes before one that is busy.
-    fn shortest_queue(&mut self, t: f64, out: &mut Vec<Departure>) -> Option<usize> {
+    /// Of several that are as short, the first from `share` on: if it were always the same, it would get all that is refused.
+    fn shortest_queue(
+        &mut self,
+        share: f64,
+        t: f64,
+        out: &mut Vec<Departure>,
+    ) -> Option<usize> {
         for (index, _) in &self.routes {
             self.replicas[*index].serve_until(t, out);
         }
-        let routes = self.routes.iter().map(|(index, _)| *index);
+        let begin = ((share * self.routes.len() as f64) as usize).min(self.routes.len());
+        let (before, from) = self.routes.split_at(begin);
+        let routes = from.iter().chain(before).map(|(index, _)| *index);
         routes.min_by_key(|index| self.replicas[*index].held(t))
     }
 }

@@ -119,6 +119,8 @@ pub struct PlantState {
     pub throughput: f64,
     /// Requests that arrive per second, retries included.
     pub arrival_rate: f64,
+    /// Requests sent to healthy nodes over what they can serve: 1 is all that they can do.
+    pub load: f64,
     /// Violations of policies per second.
     pub violation_rate: f64,
     /// Where the requests are.
@@ -239,6 +241,7 @@ impl Plant {
             failure_rate: self.counters.failure_rate(),
             throughput: self.counters.throughput(),
             arrival_rate: self.counters.arrival_rate(),
+            load: self.fleet.load(),
             violation_rate: self.committee.violation_rate(),
             totals: self.totals(),
             causes: live.map(|f| f.fault.kind.cause()).collect(),

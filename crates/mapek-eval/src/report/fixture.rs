@@ -216,6 +216,7 @@ mod drawn {
                 failure_rate,
                 throughput: 120.0 - 40.0 * level,
                 arrivals: 120.0 + 60.0 * level,
+                load: 0.6 + 0.3 * level,
                 replicas: 5,
             }
         });

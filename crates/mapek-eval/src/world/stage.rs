@@ -126,6 +126,7 @@ impl Stage {
             failure_rate: state.failure_rate,
             throughput: state.throughput,
             arrivals: state.arrival_rate,
+            load: state.load,
             replicas: state.target_replicas,
         });
         Ok(())

@@ -36,8 +36,8 @@ pub(crate) enum ThresholdDirection {
 #[derive(Debug, Clone, Serialize, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct QueryEntry {
-    /// Its name. Three are known and need nothing else: `high_validation_latency`, `high_failure_rate`,
-    /// `low_throughput`.
+    /// Its name. Some are known and need nothing else: `high_validation_latency`, `high_failure_rate`,
+    /// `low_throughput`, `forbidden_metric_spike`, `missing_nodes`, `low_utilisation`.
     #[garde(length(min = 1, max = 63))]
     pub(crate) name: String,
     /// The expression. Without a threshold, every series that it answers is a violation.
@@ -102,7 +102,7 @@ pub(crate) struct MonitorSection {
     pub(crate) read_deadline: Duration,
     #[garde(dive)]
     pub(crate) metrics: Vec<MetricEntry>,
-    /// The rules; the three known ones if there are none.
+    /// The rules; the known ones if there are none.
     #[garde(dive)]
     pub(crate) queries: Vec<QueryEntry>,
     /// What each alert is about, where its name does not say it: alert name to expectation.
