@@ -42,7 +42,7 @@ pub struct AnalyzeConfig {
     pub lag: Duration,
     /// Causes below this confidence are not told.
     pub min_reported: Confidence,
-    /// From computed to stated confidence.
+    /// From computed to stated confidence; that of the shipped catalogue unless set.
     pub calibration: Calibration,
     /// The causes to choose from; the shipped ones if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -60,7 +60,7 @@ impl Default for AnalyzeConfig {
             // The usual scrape interval.
             lag: Duration::from_secs(15),
             min_reported: Confidence::saturating(0.05),
-            calibration: Calibration::default(),
+            calibration: Calibration::shipped(),
             catalogue: None,
         }
     }
