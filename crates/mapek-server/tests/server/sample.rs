@@ -249,6 +249,8 @@ pub(crate) fn state() -> LoopState {
         plan: throttle,
         requester: "loop".to_owned(),
         approval: Approval::pending(1),
+        given: BTreeMap::new(),
+        approved: None,
         since: at(0),
         updated: at(0),
     });
