@@ -93,7 +93,9 @@ impl Proposals {
             .filter(|proposal| proposal.is_open() && now < proposal.expires(config))
             .map(|proposal| {
                 let mut approvers = proposal.approvers();
-                proposal.lapsed(config, now).for_each(|by| drop(approvers.remove(by)));
+                for by in proposal.lapsed(config, now) {
+                    approvers.remove(by);
+                }
                 approvers
             })
             .unwrap_or_default()
