@@ -1,5 +1,6 @@
 //! From a configuration to running parts. This is the only place that knows which implementation stands behind a seam.
 
+mod access;
 mod charter;
 mod past;
 mod seat;
@@ -25,6 +26,7 @@ use mapek::{
     store::{SqliteStore, Store},
 };
 
+pub(crate) use access::{access, tls, webhook_access};
 pub use charter::{Charter, charter};
 pub(crate) use past::{present, recorded, replaying};
 pub(crate) use seat::seated;
@@ -114,13 +116,16 @@ impl System {
 
 /// A client that keeps its connections, follows no redirect, and brings `timeout`.
 pub(crate) fn http_client(timeout: std::time::Duration) -> Result<reqwest::Client, BuildError> {
+    http_client_builder(timeout).build().map_err(BuildError::of("the HTTP client"))
+}
+
+/// The same, for somebody who knows more about the other side.
+pub(crate) fn http_client_builder(timeout: std::time::Duration) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .timeout(timeout)
         .connect_timeout(std::time::Duration::from_secs(5))
         .redirect(reqwest::redirect::Policy::none())
         .user_agent(concat!("mapek/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(BuildError::of("the HTTP client"))
 }
 
 /// The metric source that the configuration asks for, and what has to be scraped for it.
