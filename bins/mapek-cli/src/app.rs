@@ -47,7 +47,6 @@ pub struct App {
 struct Webhook {
     server: Server,
     service: WebhookService<WakingIntake<InboxIntake>>,
-    path: String,
     access: Access,
 }
 
@@ -158,9 +157,9 @@ impl App {
             tasks.spawn(served("metrics", server.serve(routes, stop.clone().cancelled_owned())));
         }
         if let Some(webhook) = webhook {
-            let Webhook { server, service, path, access } = webhook;
+            let Webhook { server, service, access } = webhook;
             info!(address = %server.local_addr(), "webhook");
-            let routes = webhook_router(&path, service, access);
+            let routes = webhook_router(service, access);
             tasks.spawn(served("webhook", server.serve(routes, stop.clone().cancelled_owned())));
         }
         if let Some(scraper) = self.scraper {
@@ -195,7 +194,8 @@ async fn webhook(
     let server = Server::bind(address)
         .await
         .map_err(|error| taken("the webhook", "alertmanager.webhook_port", error))?;
-    let limits = WebhookConfig::default();
+    let limits =
+        WebhookConfig { path: Some(section.webhook_path.clone()), ..WebhookConfig::default() };
     let server = server.with_config(ServerConfig {
         body_bytes_max: limits.limits.body_bytes_max,
         // The service itself gives up on a body before, and says so in a way that Alertmanager understands.
@@ -203,7 +203,7 @@ async fn webhook(
         ..ServerConfig::default()
     });
     let service = WebhookService::with_config(intake, limits);
-    Ok(Webhook { server, service, path: section.webhook_path.clone(), access })
+    Ok(Webhook { server, service, access })
 }
 
 async fn listen(host: &str, port: u16, tls: Option<&Tls>) -> Result<Server, BuildError> {

@@ -9,7 +9,7 @@ mod http;
 mod ids;
 mod input;
 mod monitor;
-mod output;
+pub(crate) mod output;
 mod people;
 mod plan;
 mod reload;

@@ -41,6 +41,46 @@ pub(crate) enum Caller {
     Unproven(String),
 }
 
+/// Why a request does not pass.
+#[derive(Debug)]
+struct Refusal {
+    problem: Problem,
+    then: Then,
+}
+
+/// What may be done about it.
+#[derive(Debug)]
+enum Then {
+    Nothing,
+    /// Ask again in so many seconds.
+    Wait(u64),
+    /// Say who you are, in this way.
+    Challenge(&'static str),
+}
+
+impl Refusal {
+    fn new(code: StatusCode, detail: impl Into<String>) -> Self {
+        Self { problem: Problem::new(code, detail), then: Then::Nothing }
+    }
+
+    fn then(self, then: Then) -> Self {
+        Self { then, ..self }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let mut response = self.problem.into_response();
+        let header = match self.then {
+            Then::Nothing => return response,
+            Then::Wait(seconds) => (header::RETRY_AFTER, HeaderValue::from(seconds)),
+            Then::Challenge(how) => (header::WWW_AUTHENTICATE, HeaderValue::from_static(how)),
+        };
+        response.headers_mut().insert(header.0, header.1);
+        response
+    }
+}
+
 impl Guard {
     pub(crate) fn new(access: Access) -> Self {
         Self::that_answers(access, StatusCode::TOO_MANY_REQUESTS)
@@ -53,22 +93,22 @@ impl Guard {
     }
 
     /// Who sends it, if it may pass.
-    fn check(&self, request: &Request) -> Result<Caller, Response> {
+    fn check(&self, request: &Request) -> Result<Caller, Refusal> {
         let connected = request.extensions().get::<Connected>();
         let local = connected.map(|it| it.local);
         let authority = origin::authority(request.uri(), request.headers())
-            .map_err(|why| Problem::new(StatusCode::BAD_REQUEST, why).into_response())?;
+            .map_err(|why| Refusal::new(StatusCode::BAD_REQUEST, why))?;
         if !origin::is_ours(&authority, local, &self.access.hosts) {
             let host = crate::api::repeated(authority.host());
             let detail =
                 format!("{host} is no name of this host; list it in api.allowed_hosts if it is");
-            return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, detail).into_response());
+            return Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, detail));
         }
         let origins = &self.access.origins;
         if !origin::may_come_from(request.method(), request.headers(), &authority, origins) {
             let detail = "pages of other origins may not ask; list theirs in api.allowed_origins if \
                           they may";
-            return Err(Problem::new(StatusCode::FORBIDDEN, detail).into_response());
+            return Err(Refusal::new(StatusCode::FORBIDDEN, detail));
         }
         if !PROBES.contains(&request.uri().path()) {
             self.pay(Payer::address(address(request)))?;
@@ -80,14 +120,12 @@ impl Guard {
         Ok(caller)
     }
 
-    fn pay(&self, payer: Payer) -> Result<(), Response> {
+    fn pay(&self, payer: Payer) -> Result<(), Refusal> {
         self.limiter.pay(payer).map_err(|wait| {
             // Whole seconds, rounded up: zero would mean at once.
             let seconds = wait.saturating_add(Duration::from_nanos(999_999_999)).as_secs().max(1);
             let detail = format!("too many requests; ask again in {seconds} s");
-            let mut response = Problem::new(self.too_many, detail).into_response();
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-            response
+            Refusal::new(self.too_many, detail).then(Then::Wait(seconds))
         })
     }
 
@@ -114,7 +152,7 @@ impl Guard {
         needs: Needs,
         acts: bool,
         caller: &Caller,
-    ) -> Result<Option<Identity>, Response> {
+    ) -> Result<Option<Identity>, Refusal> {
         let Needs::Role(least) = needs else { return Ok(None) };
         if self.access.identities.is_empty() {
             if !acts {
@@ -123,13 +161,13 @@ impl Guard {
             let detail = "nobody is configured who may act: make a token with `mapek token new`, put \
                           its hash into api.auth.tokens, and start again; a file PAUSE in \
                           execute.state_dir stops all actions without";
-            return Err(Problem::new(StatusCode::FORBIDDEN, detail).into_response());
+            return Err(Refusal::new(StatusCode::FORBIDDEN, detail));
         }
         match caller {
             Caller::Known(identity) if identity.role >= least => Ok(Some(identity.clone())),
             Caller::Known(Identity { person, role }) => {
                 let detail = format!("{person} is {role}; this needs {least}");
-                Err(Problem::new(StatusCode::FORBIDDEN, detail).into_response())
+                Err(Refusal::new(StatusCode::FORBIDDEN, detail))
             }
             Caller::Nobody => Err(unauthorised(
                 "say who you are: send a token as `Authorization: Bearer …`, or a client \
@@ -143,11 +181,8 @@ impl Guard {
     }
 }
 
-fn unauthorised(detail: &str, challenge: &'static str) -> Response {
-    let mut response = Problem::new(StatusCode::UNAUTHORIZED, detail).into_response();
-    let challenge = HeaderValue::from_static(challenge);
-    response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
-    response
+fn unauthorised(detail: &str, challenge: &'static str) -> Refusal {
+    Refusal::new(StatusCode::UNAUTHORIZED, detail).then(Then::Challenge(challenge))
 }
 
 /// The token that a request shows, if any.
@@ -185,9 +220,9 @@ pub(crate) async fn admit(
             next.run(request).await
         }
         Err(refusal) => {
-            let (status, peer) = (refusal.status().as_u16(), address(&request));
+            let (status, peer) = (refusal.problem.status(), address(&request));
             tracing::debug!(status, peer = ?peer, "a request was turned away");
-            refusal
+            refusal.into_response()
         }
     }
 }
@@ -208,10 +243,10 @@ pub(crate) async fn authorise(
             next.run(request).await
         }
         Err(refusal) => {
-            let (status, peer) = (refusal.status().as_u16(), address(&request));
+            let (status, peer) = (refusal.problem.status(), address(&request));
             let path = crate::api::repeated(request.uri().path());
             tracing::warn!(status, peer = ?peer, ?caller, ?path, "a request was refused");
-            refusal
+            refusal.into_response()
         }
     }
 }

@@ -222,11 +222,11 @@ pub fn metrics_router(metrics: Metrics, access: Access) -> Router {
     finish(probes::metrics_route(metrics), Arc::new(Guard::new(access)))
 }
 
-/// Alertmanager's webhook for a listener of its own: `service` at `path`, which takes `POST` and answers for itself. Where there is no room for
-/// a request the answer is 503, which Alertmanager tries again, and not 429, which it gives up.
+/// Alertmanager's webhook for a listener of its own: `service` is asked whatever the path and the method are, and answers for itself. Where there
+/// is no room for a request the answer is 503, which Alertmanager tries again, and not 429, which it gives up.
 ///
-/// With identities in `access`, a viewer's token or certificate is needed.
-pub fn webhook_router<S>(path: &str, service: S, access: Access) -> Router
+/// With identities in `access`, a viewer's token or certificate is needed; without, everybody who reaches it may tell of alerts.
+pub fn webhook_router<S>(service: S, access: Access) -> Router
 where
     S: Service<Request, Error = Infallible, Response: axum::response::IntoResponse>
         + Clone
@@ -236,12 +236,10 @@ where
     S::Future: Send + 'static,
 {
     let guard = Arc::new(Guard::that_answers(access, StatusCode::SERVICE_UNAVAILABLE));
-    // Its own `acts` is false: without identities everybody on this listener may tell of alerts, as ever.
     let rule = (Arc::clone(&guard), Needs::Role(Role::Viewer), false);
-    let routed = Router::new()
-        .route_service(path, service)
-        .route_layer(middleware::from_fn_with_state(rule, authorise));
-    routed
+    Router::new()
+        .fallback_service(service)
+        .layer(middleware::from_fn_with_state(rule, authorise))
         .layer(middleware::from_fn_with_state(guard, admit))
         .layer(middleware::map_response(headers::add))
 }

@@ -31,6 +31,10 @@ impl Problem {
         Self { r#type: "about:blank", title, status: code.as_u16(), detail: detail.into(), code }
     }
 
+    pub(crate) const fn status(&self) -> u16 {
+        self.status
+    }
+
     /// Something that can be named is not there.
     pub(crate) fn missing(what: &str, name: impl ToString, list: &str) -> Self {
         let name = repeated(&name.to_string());
