@@ -305,7 +305,7 @@ mod tests {
         let serving = tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.unwrap();
             let mut request = [0; 1024];
-            stream.read(&mut request).await.unwrap();
+            assert!(stream.read(&mut request).await.unwrap() > 0);
             let answer = format!(
                 "HTTP/1.1 307 Temporary Redirect\r\nlocation: http://{address}/secret\r\n\
                  content-length: 0\r\nconnection: close\r\n\r\n"
