@@ -5,11 +5,14 @@ use std::{net::SocketAddr, sync::Arc};
 use charter_sim::InProcess;
 use mapek::{
     Clock, Loop, LoopHandle,
-    alertmanager::WebhookServer,
+    alertmanager::{WebhookConfig, WebhookService},
     model::{Duration, later},
     monitor::{AlertInbox, InboxIntake},
     scrape::Scraper,
-    server::{Metrics, MetricsRecorder, Options, Server, metrics_router, router},
+    server::{
+        Access, Metrics, MetricsRecorder, Options, Server, ServerConfig, Tls, metrics_router,
+        router, webhook_router,
+    },
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info, warn};
@@ -32,10 +35,19 @@ pub struct App {
     metrics_server: Option<Server>,
     metrics: Metrics,
     recorder: MetricsRecorder,
-    webhook: Option<WebhookServer<WakingIntake<InboxIntake>>>,
+    webhook: Option<Webhook>,
+    access: Access,
     scraper: Option<Scraper>,
     scrape_interval: Duration,
     plant: Option<InProcess>,
+}
+
+/// Alertmanager's way in.
+#[derive(Debug)]
+struct Webhook {
+    server: Server,
+    service: WebhookService<WakingIntake<InboxIntake>>,
+    access: Access,
 }
 
 impl App {
@@ -70,18 +82,23 @@ impl App {
             warn!(%execution, "needs an operator");
         }
         let looped = builder.build().map_err(BuildError::of("the loop"))?;
+        let (access, tls) = (compose::access(config, Arc::clone(&clock))?, compose::tls(config)?);
         let webhook = match inbox {
-            Some(inbox) => Some(webhook(config, inbox, &looped.handle(), &metrics).await?),
+            Some(inbox) => {
+                let access = compose::webhook_access(config, Arc::clone(&clock))?;
+                Some(webhook(config, inbox, &looped.handle(), &metrics, access).await?)
+            }
             None => None,
         };
         let host = &config.api.host;
         let metrics_server = match config.api.metrics_port {
-            Some(port) => Some(listen(host, port).await?),
+            Some(port) => Some(listen(host, port, tls.as_ref()).await?),
             None => None,
         };
         Ok(Self {
             clock,
-            api: listen(host, config.api.port).await?,
+            api: listen(host, config.api.port, tls.as_ref()).await?,
+            access,
             metrics_server,
             recorder: metrics.recorder(),
             metrics,
@@ -111,12 +128,13 @@ impl App {
     /// Where the webhook listens, if there is one.
     #[must_use]
     pub fn webhook_address(&self) -> Option<SocketAddr> {
-        self.webhook.as_ref().map(WebhookServer::local_addr)
+        self.webhook.as_ref().map(|webhook| webhook.server.local_addr())
     }
 
     /// Runs until `shutdown` is cancelled; then lets the running cycle and the requests in progress finish.
     pub async fn run(self, shutdown: CancellationToken) {
-        let Self { looped, clock, api, metrics_server, metrics, recorder, webhook, .. } = self;
+        let Self { looped, clock, api, metrics_server, metrics, recorder, webhook, access, .. } =
+            self;
         let tasks = TaskTracker::new();
         // Servers outlive the loop: what it ends with can still be seen, and webhooks are still taken.
         let stop = CancellationToken::new();
@@ -124,17 +142,25 @@ impl App {
         // It would follow for as long as anybody holds a handle.
         tasks.spawn(stop.clone().run_until_cancelled_owned(recorder.follow(states.clone())));
         let own = metrics_server.is_none().then(|| metrics.clone());
-        let routes = router(states, Options { metrics: own, ..Options::default() });
+        let options = Options {
+            metrics: own,
+            handle: Some(looped.handle()),
+            access: access.clone(),
+            ..Options::default()
+        };
+        let routes = router(states, options);
         info!(address = %api.local_addr(), "API");
         tasks.spawn(served("API", api.serve(routes, stop.clone().cancelled_owned())));
         if let Some(server) = metrics_server {
             info!(address = %server.local_addr(), "metrics");
-            let routes = metrics_router(metrics);
+            let routes = metrics_router(metrics, access);
             tasks.spawn(served("metrics", server.serve(routes, stop.clone().cancelled_owned())));
         }
         if let Some(webhook) = webhook {
-            info!(address = %webhook.local_addr(), "webhook");
-            tasks.spawn(served("webhook", webhook.serve(stop.clone().cancelled_owned())));
+            let Webhook { server, service, access } = webhook;
+            info!(address = %server.local_addr(), "webhook");
+            let routes = webhook_router(service, access);
+            tasks.spawn(served("webhook", server.serve(routes, stop.clone().cancelled_owned())));
         }
         if let Some(scraper) = self.scraper {
             let every = self.scrape_interval;
@@ -156,7 +182,8 @@ async fn webhook(
     inbox: Arc<dyn AlertInbox>,
     handle: &LoopHandle,
     metrics: &Metrics,
-) -> Result<WebhookServer<WakingIntake<InboxIntake>>, BuildError> {
+    access: Access,
+) -> Result<Webhook, BuildError> {
     let section = &config.alertmanager;
     let intake = WakingIntake {
         inner: InboxIntake::new(inbox),
@@ -164,14 +191,29 @@ async fn webhook(
         received: metrics.alerts_received(),
     };
     let address = resolve(&section.webhook_host, section.webhook_port).await?;
-    WebhookServer::bind(address, section.webhook_path.clone(), intake)
+    let server = Server::bind(address)
         .await
-        .map_err(|error| taken("the webhook", "alertmanager.webhook_port", error))
+        .map_err(|error| taken("the webhook", "alertmanager.webhook_port", error))?;
+    let limits =
+        WebhookConfig { path: Some(section.webhook_path.clone()), ..WebhookConfig::default() };
+    let server = server.with_config(ServerConfig {
+        body_bytes_max: limits.limits.body_bytes_max,
+        // The service itself gives up on a body before, and says so in a way that Alertmanager understands.
+        request_timeout: limits.read_timeout * 2,
+        ..ServerConfig::default()
+    });
+    let service = WebhookService::with_config(intake, limits);
+    Ok(Webhook { server, service, access })
 }
 
-async fn listen(host: &str, port: u16) -> Result<Server, BuildError> {
+async fn listen(host: &str, port: u16, tls: Option<&Tls>) -> Result<Server, BuildError> {
     let address = resolve(host, port).await?;
-    Server::bind(address).await.map_err(|error| taken("the API", "api.port", error))
+    let server =
+        Server::bind(address).await.map_err(|error| taken("the API", "api.port", error))?;
+    Ok(match tls {
+        Some(tls) => server.with_tls(tls.clone()),
+        None => server,
+    })
 }
 
 fn taken(

@@ -7,11 +7,13 @@ use std::{fs::File, io::Read as _, path::Path};
 pub(crate) const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Why a file is not read.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum ReadError {
     /// It cannot be read.
+    #[error("{0}")]
     Unreadable(std::io::Error),
     /// It has more bytes than are read.
+    #[error("it has more bytes than are read")]
     TooLarge,
 }
 

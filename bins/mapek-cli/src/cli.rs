@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use mapek::model::Duration;
+use mapek::{
+    model::{ActionKind, Duration},
+    server::{Person, Role},
+};
 
 use crate::command::Moment;
 
@@ -26,7 +29,24 @@ pub(crate) enum Command {
     /// Check the configuration, and with --live what it points to.
     Check(CheckArgs),
     /// Show what a running loop is at.
-    Status(StatusArgs),
+    Status(ApiArgs),
+    /// Plans of a running loop: look, approve, reject.
+    #[command(subcommand)]
+    Plans(PlansCommand),
+    /// Executions of a running loop: look, roll back, resolve.
+    #[command(subcommand)]
+    Executions(ExecutionsCommand),
+    /// Stop all that a running loop would do by itself; by the file PAUSE if its API does not answer.
+    Pause(PauseArgs),
+    /// Let a paused loop act again.
+    Resume(ReasonArgs),
+    /// Trust a kind of action again that the breaker has disabled.
+    Rearm(RearmArgs),
+    /// Ask a running loop for a cycle now.
+    Cycle(ApiArgs),
+    /// Tokens for people who use the API.
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// Observe once, and print the observation as JSON.
     Monitor(ConfigArgs),
     /// Diagnose: an observation on standard input, or violations in FILE, one JSON object a line.
@@ -61,13 +81,129 @@ pub(crate) struct CheckArgs {
     pub(crate) live: bool,
 }
 
+/// Which loop, and who asks. The token comes from the environment variable `MAPEK_TOKEN` or from a file.
 #[derive(Debug, Args)]
-pub(crate) struct StatusArgs {
+pub(crate) struct ApiArgs {
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
     /// The API to ask, if not the configured one.
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<String>,
+    /// The file that holds the token, in place of MAPEK_TOKEN.
+    #[arg(long, value_name = "FILE", env = "MAPEK_TOKEN_FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// The certificates, as PEM, one of which must have signed that of the API; those of the system if absent.
+    #[arg(long, value_name = "FILE", env = "MAPEK_CA_FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// A client certificate with its key, as PEM in one file.
+    #[arg(long, value_name = "FILE", env = "MAPEK_IDENTITY_FILE")]
+    pub(crate) identity_file: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// The same, with the reason that the journal keeps.
+#[derive(Debug, Args)]
+pub(crate) struct ReasonArgs {
+    /// Why, in one line; it is kept in the journal with your name.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) api: ApiArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PlansCommand {
+    /// Those that wait for people first, and what was not proposed.
+    List(ApiArgs),
+    /// One plan, and the least that would have to be otherwise for it to run.
+    Show {
+        /// Its id or its hash, or what one of them begins with.
+        id: String,
+        #[command(flatten)]
+        api: ApiArgs,
+    },
+    /// Approve what a plan would do.
+    Approve(DecideArgs),
+    /// Reject what a plan would do; it is not proposed again for an hour.
+    Reject(DecideArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DecideArgs {
+    /// The plan's id or its hash, or what one of them begins with.
+    pub(crate) id: String,
+    /// The hash of the plan that you have seen; without it the plan is shown and you are asked.
+    #[arg(long, value_name = "HASH")]
+    pub(crate) hash: Option<String>,
+    /// Why, in one line; it is kept in the journal with your name.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    #[command(flatten)]
+    pub(crate) api: ApiArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ExecutionsCommand {
+    /// Newest first.
+    List {
+        /// Only those that need an operator, with how long they have waited.
+        #[arg(long)]
+        needs_operator: bool,
+        #[command(flatten)]
+        api: ApiArgs,
+    },
+    /// Undo all of an execution that may have run, even while the loop is paused.
+    Rollback {
+        /// Its id.
+        id: String,
+        #[command(flatten)]
+        reason: ReasonArgs,
+    },
+    /// Close an execution that needs an operator, and thaw its target.
+    Resolve {
+        /// Its id.
+        id: String,
+        #[command(flatten)]
+        reason: ReasonArgs,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PauseArgs {
+    #[command(flatten)]
+    pub(crate) how: ReasonArgs,
+    /// Write the file PAUSE into execute.state_dir without asking the API.
+    #[arg(long, conflicts_with = "url")]
+    pub(crate) file: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RearmArgs {
+    /// The kind, as `scale_up`.
+    pub(crate) kind: ActionKind,
+    #[command(flatten)]
+    pub(crate) how: ReasonArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Make a token: it is printed once, with the line for the configuration that knows it by its hash.
+    New(TokenNewArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TokenNewArgs {
+    /// Who gets it.
+    #[arg(long)]
+    pub(crate) name: Person,
+    /// What they may do: viewer, operator, approver, admin.
+    #[arg(long)]
+    pub(crate) role: Role,
+    /// After how long it is worth nothing, as `90d` or `12h`; never if absent.
+    #[arg(long, value_name = "DURATION", value_parser = days)]
+    pub(crate) expires: Option<Duration>,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
@@ -190,6 +326,18 @@ pub(crate) struct BacktestArgs {
 const MOMENTS: &str = "A MOMENT is a time as in RFC 3339 (2026-01-31T03:00:00Z), in Unix seconds, back from now (2h \
                        ago, 1 day 6h ago), or now.";
 
+/// A duration that may have days and weeks, each as long as 24 hours and seven of them.
+fn days(text: &str) -> Result<Duration, String> {
+    let explain = |why: String| format!("expected a duration such as 90d or 12h: {why}");
+    let span: jiff::Span = text.parse().map_err(|error: jiff::Error| explain(error.to_string()))?;
+    let time = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours());
+    let time = time.map_err(|error| explain(error.to_string()))?;
+    match Duration::try_from(time) {
+        Ok(time) if time >= Duration::from_secs(1) => Ok(time),
+        _ => Err(explain("it must be at least a second".to_owned())),
+    }
+}
+
 fn at_least_a_second(text: &str) -> Result<Duration, String> {
     let step = mapek::model::duration::parse(text)?;
     if step < Duration::from_secs(1) {
@@ -223,6 +371,15 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn a_token_lasts_for_days() {
+        assert_eq!(days("90d").unwrap(), Duration::from_secs(90 * 86_400));
+        assert_eq!(days("2w 1h").unwrap(), Duration::from_secs(14 * 86_400 + 3600));
+        for bad in ["", "0s", "-1d", "1mo", "soon", "90"] {
+            assert!(days(bad).unwrap_err().starts_with("expected a duration"), "{bad}");
+        }
     }
 
     #[test]

@@ -3,9 +3,19 @@
 use std::{fmt, io::IsTerminal as _, path::Path, sync::Arc};
 
 use logroller::{LogRollerBuilder, Rotation, RotationSize};
+use tracing::field::Field;
 use tracing_appender::non_blocking::WorkerGuard;
-use tracing_subscriber::{EnvFilter, fmt::MakeWriter, reload};
+use tracing_subscriber::{
+    EnvFilter,
+    field::MakeExt as _,
+    fmt::{
+        FormatFields, MakeWriter,
+        format::{Writer, debug_fn},
+    },
+    reload,
+};
 
+use crate::command::output::plain;
 use crate::config::{Config, LogFormat, LogLevel};
 
 /// Keeps the log writer alive; dropping it writes what is still queued.
@@ -102,7 +112,7 @@ where
             (LevelSwitch::of(builder.reload_handle()), builder.try_init())
         }
         LogFormat::Text => {
-            let builder = builder.with_filter_reloading();
+            let builder = builder.fmt_fields(in_one_line()).with_filter_reloading();
             (LevelSwitch::of(builder.reload_handle()), builder.try_init())
         }
     };
@@ -110,6 +120,19 @@ where
         tracing::debug!(%error, "the log was started before");
     }
     switch
+}
+
+/// Fields as text that stays in its line, whatever is in it: names and reasons come from elsewhere, and a line break in one must not make
+/// another line of the log. JSON does so by itself.
+fn in_one_line() -> impl for<'a> FormatFields<'a> + Send + Sync + 'static {
+    let field = |writer: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug| {
+        let text = plain(&format!("{value:?}"));
+        match field.name() {
+            "message" => writer.write_str(&text),
+            name => write!(writer, "{name}={text}"),
+        }
+    };
+    debug_fn(field).delimited(" ")
 }
 
 fn roller(path: &Path, max_bytes: u64, backups: u32) -> Result<logroller::LogRoller, LogError> {
@@ -150,6 +173,54 @@ mod tests {
             .unwrap();
         assert!(sizes().len() >= 2, "{:?}", sizes());
         assert!(sizes().iter().all(|size| *size <= 1024), "{:?}", sizes());
+    }
+
+    /// What is written, to be read.
+    #[derive(Clone, Default)]
+    struct Kept(Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn nothing_that_is_logged_makes_another_line() {
+        let hostile = "x\n2026-01-01T00:00:00Z  INFO all is well\r\u{1b}[2J\u{9b}2J\u{0}";
+        let log = |json: bool| {
+            let kept = Kept::default();
+            let writer = kept.clone();
+            let builder = tracing_subscriber::fmt().with_writer(move || writer.clone());
+            let builder = builder.with_ansi(false);
+            let tell = || {
+                let span = tracing::info_span!("cycle", label = %hostile);
+                let _in_it = span.enter();
+                tracing::warn!(why = %hostile, said = hostile, debug = ?hostile, "{hostile}");
+            };
+            if json {
+                let subscriber = builder.json().flatten_event(true).finish();
+                tracing::subscriber::with_default(subscriber, tell);
+            } else {
+                let subscriber = builder.fmt_fields(in_one_line()).finish();
+                tracing::subscriber::with_default(subscriber, tell);
+            }
+            let bytes = kept.0.lock().unwrap().clone();
+            String::from_utf8(bytes).unwrap()
+        };
+        for (text, json) in [(log(false), false), (log(true), true)] {
+            assert_eq!(text.lines().count(), 1, "{text:?}");
+            let inner = text.trim_end_matches('\n');
+            assert!(inner.contains("all is well"), "{text:?}");
+            // JSON escapes those of ASCII, which are what begins a line or a sequence for a terminal.
+            let bad = |c: char| if json { c.is_ascii_control() } else { c.is_control() };
+            assert!(!inner.chars().any(bad), "{text:?}");
+        }
     }
 
     #[test]

@@ -62,9 +62,12 @@ pub struct Config {
     /// before.
     #[serde(with = "mapek_model::duration")]
     pub settle: Duration,
-    /// How long an approval stands before it is used.
+    /// How long one person's approval counts towards the number that is needed.
     #[serde(with = "mapek_model::duration")]
     pub approval_ttl: Duration,
+    /// How long after enough people have approved it a plan must have begun; then it has to be approved anew.
+    #[serde(with = "mapek_model::duration")]
+    pub begin_within: Duration,
     /// How long after a rejection the same plan is not proposed again.
     #[serde(with = "mapek_model::duration")]
     pub rejection_ttl: Duration,
@@ -126,7 +129,10 @@ impl Default for Config {
             park_max: Duration::from_secs(3600),
             // As long as a call may take: a server that had the request then has answered it or dropped it.
             settle: Duration::from_secs(30),
+            // Who approved an hour ago approved of another situation.
             approval_ttl: Duration::from_secs(3600),
+            // Time for a cooldown to pass, not for the incident to become another one.
+            begin_within: Duration::from_secs(1800),
             rejection_ttl: Duration::from_secs(3600),
             side_effects: side_effects(),
             // The usual scrape interval.

@@ -71,6 +71,8 @@ pub use executor::{Advance, Executor, Order, Recovery};
 pub use journal::{BadRecord, Body, CycleInputs, Entry, Journal, Proposed, Record, scan};
 pub use judge::{Verification, Watch, judge};
 pub use ledger::Damaged;
+/// Where a proposal stands: pending, approved, rejected, expired or withdrawn.
+pub use mapek_model::{Approval, ApprovalEvent};
 pub use proposals::Proposal;
 pub use rails::{
     Autonomy, AutonomyConfig, BreakerConfig, BudgetConfig, Context, Decision, DoubtConfig,

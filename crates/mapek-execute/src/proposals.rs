@@ -23,6 +23,10 @@ pub struct Proposal {
     pub requester: String,
     /// Where it stands.
     pub approval: Approval,
+    /// When each person whose approval counts gave it.
+    pub given: BTreeMap<String, Timestamp>,
+    /// When it had enough approvals; absent while it has not.
+    pub approved: Option<Timestamp>,
     /// When it was proposed first.
     pub since: Timestamp,
     /// When something last happened to it.
@@ -30,12 +34,18 @@ pub struct Proposal {
 }
 
 impl Proposal {
-    /// When it has waited too long: the plan's own end while it is pending, the end of the approvals once it is approved.
+    /// When it has waited too long: the plan's own end while it is pending; once it is approved, when it must have begun.
     fn expires(&self, config: &Config) -> Timestamp {
-        match self.approval {
-            Approval::Approved { .. } => later(self.updated, config.approval_ttl),
-            _ => self.plan.expires,
+        match self.approved {
+            Some(at) => later(at, config.begin_within),
+            None => self.plan.expires,
         }
+    }
+
+    /// Whose approvals no longer count while others are waited for.
+    fn lapsed(&self, config: &Config, now: Timestamp) -> impl Iterator<Item = &String> {
+        let given = self.given.iter().filter(|_| self.approved.is_none());
+        given.filter(move |(_, at)| now >= later(**at, config.approval_ttl)).map(|(by, _)| by)
     }
 
     const fn is_open(&self) -> bool {
@@ -81,7 +91,13 @@ impl Proposals {
     ) -> BTreeSet<String> {
         self.get(hash)
             .filter(|proposal| proposal.is_open() && now < proposal.expires(config))
-            .map(Proposal::approvers)
+            .map(|proposal| {
+                let mut approvers = proposal.approvers();
+                for by in proposal.lapsed(config, now) {
+                    approvers.remove(by);
+                }
+                approvers
+            })
             .unwrap_or_default()
     }
 
@@ -104,6 +120,7 @@ impl Proposals {
         let hash = proposed.plan.hash();
         let before = self.by_hash.get(&hash).filter(|known| known.is_open());
         let kept = before.map(Proposal::approvers).unwrap_or_default();
+        let given = before.map(|known| known.given.clone()).unwrap_or_default();
         let approval = kept.into_iter().fold(Approval::pending(proposed.needed), |status, by| {
             let approved = ApprovalEvent::Approved { by, reason: None };
             status.after(&approved).unwrap_or(status)
@@ -113,7 +130,11 @@ impl Proposals {
             hash,
             plan: proposed.plan.clone(),
             requester: proposed.requester.clone(),
+            approved: approval
+                .is_approved()
+                .then(|| before.and_then(|it| it.approved).unwrap_or(at)),
             approval,
+            given,
             since,
             updated: at,
         };
@@ -133,6 +154,19 @@ impl Proposals {
         if let Some(proposal) = self.by_hash.get_mut(hash)
             && let Ok(approval) = proposal.approval.after(event)
         {
+            match event {
+                // Who approves again says that they still mean it.
+                ApprovalEvent::Approved { by, .. } => {
+                    proposal.given.insert(by.clone(), at);
+                }
+                ApprovalEvent::Lapsed { by } => {
+                    proposal.given.remove(by);
+                }
+                _ => {}
+            }
+            if approval.is_approved() && proposal.approved.is_none() {
+                proposal.approved = Some(at);
+            }
             (proposal.approval, proposal.updated) = (approval, at);
         }
     }
@@ -141,6 +175,20 @@ impl Proposals {
     pub(crate) fn spend(&mut self, hash: &PlanHash) -> BTreeSet<String> {
         let spent = self.by_hash.remove(hash).filter(Proposal::is_open);
         spent.as_ref().map(Proposal::approvers).unwrap_or_default()
+    }
+
+    /// Approvals that no longer count, of proposals that still wait for others.
+    pub(crate) fn lapsed(
+        &self,
+        config: &Config,
+        now: Timestamp,
+    ) -> Vec<(PlanHash, TargetId, String)> {
+        let lapsed = |it: &Proposal| {
+            let (hash, target) = (it.hash, it.plan.target.clone());
+            let by = it.lapsed(config, now).map(move |by| (hash, target.clone(), by.clone()));
+            by.collect::<Vec<_>>()
+        };
+        self.open().flat_map(lapsed).collect()
     }
 
     /// Those that have waited too long.

@@ -68,7 +68,7 @@ pub use clock::MockClock;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::LoopConfig;
 pub use cycle::Cycle;
-pub use error::Error;
+pub use error::{Error, Obstacle};
 pub use handle::LoopHandle;
 pub use idle::IdleWatch;
 #[cfg(feature = "mock")]

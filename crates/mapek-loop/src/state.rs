@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use mapek_execute::{Control, Decision, Proposal};
+use mapek_execute::{Control, Damaged, Decision, Proposal};
 use mapek_knowledge::Insight;
 use mapek_model::{
     Component, Duration, Execution, ExecutionId, Expectation, Outcome, TargetId, Timestamp,
@@ -49,6 +49,8 @@ pub struct LoopState {
     pub proposals: Vec<Proposal>,
     /// Executions: the live ones, those that need an operator, and those that ended lately; by id, which is by time.
     pub executions: BTreeMap<ExecutionId, Execution>,
+    /// Executions whose log cannot be followed: each freezes its target until a person resolves it.
+    pub damaged: Vec<Damaged>,
     /// The newest outcomes, newest last; at most [`OUTCOMES_MAX`](Self::OUTCOMES_MAX).
     pub outcomes: VecDeque<Outcome>,
     /// What was learned, in words.
@@ -111,6 +113,7 @@ impl LoopState {
             timings: Timings::default(),
             proposals: Vec::new(),
             executions: BTreeMap::new(),
+            damaged: Vec::new(),
             outcomes: VecDeque::new(),
             insights: Vec::new(),
             statistics: Statistics::default(),
@@ -129,7 +132,16 @@ impl LoopState {
     /// How many executions wait for a person.
     #[must_use]
     pub fn needing_operator(&self) -> usize {
-        self.executions.values().filter(|execution| execution.status.needs_operator()).count()
+        let stuck = self.executions.values().filter(|it| it.status.needs_operator()).count();
+        stuck + self.damaged.len()
+    }
+
+    /// Since when an execution has waited for a person; the oldest, if several do. Absent if none does, or if nobody can tell
+    /// because its log cannot be followed.
+    #[must_use]
+    pub fn needing_operator_since(&self) -> Option<Timestamp> {
+        let stuck = self.executions.values().filter(|it| it.status.needs_operator());
+        stuck.map(|execution| execution.updated).min()
     }
 
     /// Why the loop is not ready to do its work; absent if it is. It looks at the loop's clock: if no cycle has completed for
@@ -162,6 +174,7 @@ impl LoopState {
     pub(crate) fn refresh(&mut self, control: &Control) {
         self.paused = control.paused().map(|paused| paused.to_string());
         self.proposals = control.proposals();
+        self.damaged = control.damaged();
         let executions = control.executions().into_iter();
         self.executions = executions.map(|execution| (execution.id, execution)).collect();
     }

@@ -23,6 +23,11 @@ pub enum ApprovalEvent {
         /// Why, in their words.
         reason: Option<String>,
     },
+    /// What a person approved so long ago that it no longer counts; they may approve it again.
+    Lapsed {
+        /// Whose approval.
+        by: String,
+    },
     /// It waited for too long.
     Expired,
     /// Its cause is gone, or the rails would no longer let it pass.
@@ -125,11 +130,11 @@ impl Approval {
     }
 
     /// The status after `event`. Approving twice changes nothing; an approved proposal can still expire, be withdrawn or
-    /// be rejected before it runs; what has ended stays so.
+    /// be rejected before it runs, and no single approval of it lapses any more; what has ended stays so.
     ///
     /// # Errors
     ///
-    /// [`IllegalTransition`] if the proposal has ended.
+    /// [`IllegalTransition`] if the proposal has ended, or an approval lapses when there are enough of them.
     pub fn after(&self, event: &ApprovalEvent) -> Result<Self, IllegalTransition> {
         match (self, event) {
             (Self::Pending { needed, by: so_far }, ApprovalEvent::Approved { by, .. }) => {
@@ -146,12 +151,22 @@ impl Approval {
                 by_now.insert(by.clone());
                 Ok(Self::Approved { by: by_now })
             }
+            (Self::Pending { needed, by: so_far }, ApprovalEvent::Lapsed { by }) => {
+                let mut by_now = so_far.clone();
+                by_now.remove(by);
+                Ok(Self::Pending { needed: *needed, by: by_now })
+            }
+            (Self::Approved { .. }, ApprovalEvent::Lapsed { .. }) => {
+                Err(IllegalTransition::new(self.as_str(), event.as_str()))
+            }
             (Self::Pending { .. } | Self::Approved { .. }, ending) => Ok(match ending {
                 ApprovalEvent::Rejected { by, reason } => {
                     Self::Rejected { by: by.clone(), reason: reason.clone() }
                 }
                 ApprovalEvent::Withdrawn { reason } => Self::Withdrawn { reason: reason.clone() },
-                ApprovalEvent::Expired | ApprovalEvent::Approved { .. } => Self::Expired,
+                ApprovalEvent::Expired
+                | ApprovalEvent::Approved { .. }
+                | ApprovalEvent::Lapsed { .. } => Self::Expired,
             }),
             (ended, event) => Err(IllegalTransition::new(ended.as_str(), event.as_str())),
         }
@@ -165,6 +180,7 @@ impl ApprovalEvent {
         match self {
             Self::Approved { .. } => "approved",
             Self::Rejected { .. } => "rejected",
+            Self::Lapsed { .. } => "lapsed",
             Self::Expired => "expired",
             Self::Withdrawn { .. } => "withdrawn",
         }
@@ -184,6 +200,19 @@ mod tests {
             .after(&ApprovalEvent::Approved { by: "bob".to_owned(), reason: None })
             .unwrap_err();
         assert_eq!(error.to_string(), "approved cannot follow rejected");
+    }
+
+    #[test]
+    fn one_approval_lapses_and_leaves_those_of_others() {
+        let approved = |by: &str| ApprovalEvent::Approved { by: by.to_owned(), reason: None };
+        let lapsed = ApprovalEvent::Lapsed { by: "ada".to_owned() };
+        let two = Approval::pending(3).after(&approved("ada")).unwrap();
+        let two = two.after(&approved("grace")).unwrap();
+        let left = Approval::Pending { needed: 3, by: ["grace".to_owned()].into() };
+        assert_eq!(two.after(&lapsed).unwrap(), left);
+        let enough = Approval::pending(1).after(&approved("ada")).unwrap();
+        let error = enough.after(&lapsed).unwrap_err();
+        assert_eq!(error.to_string(), "lapsed cannot follow approved");
     }
 
     #[test]

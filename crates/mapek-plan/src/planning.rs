@@ -65,3 +65,21 @@ pub enum WaitReason {
         needed: u32,
     },
 }
+
+impl WaitReason {
+    /// The least that would have to be otherwise for it to be acted on, for people: any one of these.
+    #[must_use]
+    pub fn changes(&self) -> Vec<String> {
+        let critical = "one of the violations that it explains is critical".to_owned();
+        match self {
+            Self::Dwell { persisted, needed } => {
+                let left = needed.saturating_sub(*persisted);
+                vec![format!("its cause stays for {left} more cycles"), critical]
+            }
+            Self::Violations { violations, needed } => {
+                let left = needed.saturating_sub(*violations);
+                vec![format!("there are {left} more violations, or it stays for as long"), critical]
+            }
+        }
+    }
+}

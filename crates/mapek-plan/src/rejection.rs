@@ -110,6 +110,57 @@ pub enum Reason {
     },
 }
 
+impl Reason {
+    /// The least that would have to be otherwise for it to be proposed, for people: any one of these. Nothing where nobody
+    /// can tell.
+    ///
+    /// ```
+    /// use mapek_model::Confidence;
+    /// use mapek_plan::Reason;
+    ///
+    /// let [confidence, needed] = [0.5, 0.6].map(Confidence::saturating);
+    /// let unsure = Reason::Unsure { confidence, needed };
+    /// assert_eq!(unsure.changes(), ["confidence is at least 0.60 (it is 0.50)"]);
+    /// ```
+    #[must_use]
+    pub fn changes(&self) -> Vec<String> {
+        match self {
+            Self::NoStrategy => vec!["a strategy is known against this cause".to_owned()],
+            Self::Unavailable { why: Unavailable::Missing { what }, .. } => {
+                vec![format!("{what} is known")]
+            }
+            Self::Unavailable { .. } | Self::Duplicate => Vec::new(),
+            Self::Unsure { confidence, needed } => {
+                let (is, needed) = (confidence.get(), up(needed.get(), 100.0));
+                vec![format!("confidence is at least {needed:.2} (it is {is:.2})")]
+            }
+            Self::DoesNotPay { benefit, cost, needed, needed_utility, .. } => {
+                let shown = |number: f64| up(number, 1000.0);
+                let confidence =
+                    needed.map(|it| format!("confidence is above {:.3}", shown(it.get())));
+                let utility = needed_utility.map(|it| {
+                    format!("its utility over doing nothing is above {:.3}", shown(it.get()))
+                });
+                // Down, so that what is shown suffices.
+                let less = -up(-benefit.get(), 1000.0);
+                let cost = (less > 0.0)
+                    .then(|| format!("it costs less than {less:.3} (it costs {:.3})", cost.get()));
+                confidence.into_iter().chain(utility).chain(cost).collect()
+            }
+            Self::Outranked { rank, limit, needed } => vec![
+                format!("its score is above {:.2}, that of rank {limit}", needed.get()),
+                format!("plan.max_policies_per_analysis is at least {rank}"),
+            ],
+        }
+    }
+}
+
+/// To the next hundredth, or whatever part of one, so that what is shown suffices.
+fn up(number: f64, parts: f64) -> f64 {
+    // What is such a part but for a rounding error is that part.
+    (number * parts - 1e-9).ceil() / parts
+}
+
 /// A plan that is not proposed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RejectedPlan {

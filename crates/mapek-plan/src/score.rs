@@ -163,6 +163,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::Reason;
 
     fn overload() -> CauseKind {
         CauseKind::try_new("overload").unwrap()
@@ -242,6 +243,45 @@ mod tests {
         let needed = bad.utility_needed().unwrap().get();
         assert!(score(0.6, needed + 0.1 + 1e-9).score.get() > 0.0);
         assert_eq!(score(0.6, 0.1).confidence_needed(), None, "no gain, no confidence will do");
+    }
+
+    #[test]
+    fn what_is_said_to_flip_it_does() {
+        let config = Config::default();
+        let number = |texts: &[String], words: &str| -> f64 {
+            let text = texts.iter().find_map(|text| text.strip_prefix(words));
+            let text = text.unwrap_or_else(|| panic!("{words} is not in {texts:?}"));
+            text.split(' ').next().unwrap().parse().unwrap()
+        };
+        for (confidence, utility, cost) in
+            [(0.6, 0.7, 0.5), (0.61, 0.3333, 0.201), (0.9, 0.25, 0.24)]
+        {
+            let score = |confidence: f64, utility: f64, cost: f64| {
+                let success = Confidence::saturating(0.5);
+                let prospect = Prospect { utility: Utility::saturating(utility), success };
+                let nothing = Utility::saturating(0.0);
+                let (sure, cost) = (Confidence::saturating(confidence), Cost::saturating(cost));
+                Scored::new(&config, sure, prospect, nothing, cost)
+            };
+            let bad = score(confidence, utility, cost);
+            assert!(bad.score.get() <= 0.0);
+            let changes = Reason::DoesNotPay {
+                benefit: bad.benefit,
+                cost: bad.cost,
+                score: bad.score,
+                needed: bad.confidence_needed(),
+                needed_utility: bad.utility_needed(),
+            }
+            .changes();
+            if bad.confidence_needed().is_some() {
+                let needed = number(&changes, "confidence is above ");
+                assert!(score(needed + 1e-6, utility, cost).score.get() > 0.0, "{changes:?}");
+            }
+            let needed = number(&changes, "its utility over doing nothing is above ");
+            assert!(score(confidence, needed + 1e-6, cost).score.get() > 0.0, "{changes:?}");
+            let less = number(&changes, "it costs less than ");
+            assert!(score(confidence, utility, less - 1e-6).score.get() > 0.0, "{changes:?}");
+        }
     }
 
     fn plans() -> impl Strategy<Value = PlanSignature> {

@@ -1,7 +1,8 @@
 //! REST API and metrics endpoint of the loop, as a mountable router.
 //!
-//! [`router`] answers what a loop is at, from the snapshots that it publishes: no request ever waits for a cycle, and
-//! none changes anything. It is an axum `Router`, so any service can nest it; [`Server`] serves it, or any other router,
+//! [`router`] answers what a loop is at, from the snapshots that it publishes: no request ever waits for a cycle. With a
+//! [`LoopHandle`](mapek_loop::LoopHandle) it also does what people ask for, in their name, as far as their [`Role`] goes; [`Access`] says who
+//! they are. It is an axum `Router`, so any service can nest it; [`Server`] serves it, or any other router,
 //! with limits on everything that a stranger can send. [`Metrics`] is what the loop says about itself in numbers, fed
 //! cycle by cycle by a [`MetricsRecorder`].
 //!
@@ -35,14 +36,20 @@
 //!
 //! - What labels, descriptions and reasons say is only ever encoded, as JSON or as a label value: it cannot become
 //!   markup, a header or another metric.
+//! - Nothing is changed but by `POST`, by somebody who is known and has the role that [`ROUTES`] asks for.
 //! - A request is bounded in size, time and number before a handler sees it.
 mod error;
 
+mod access;
 mod api;
 mod metrics;
 mod server;
 
-pub use api::{Options, ROUTES, metrics_router, router};
+pub use access::{
+    Access, Credential, Identities, Identity, InvalidIdentities, InvalidPerson, InvalidRole,
+    InvalidToken, Needs, Person, Proof, Rate, Role, Token, TokenHash,
+};
+pub use api::{Options, ROUTES, Route, metrics_router, router, webhook_router};
 pub use error::Error;
 pub use metrics::{ClientTimer, EventCounter, Metrics, MetricsRecorder};
-pub use server::{Server, ServerConfig};
+pub use server::{Server, ServerConfig, Tls};

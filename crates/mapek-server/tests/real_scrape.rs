@@ -4,7 +4,7 @@ use std::{process::Stdio, time::Duration};
 
 use mapek_loop::LoopState;
 use mapek_model::TargetId;
-use mapek_server::{Metrics, Server, metrics_router};
+use mapek_server::{Access, Metrics, Server, metrics_router};
 use mapek_testkit::Prometheus;
 use tokio::{io::AsyncWriteExt, process::Command};
 
@@ -28,7 +28,9 @@ async fn prometheus_takes_every_series_as_it_is() {
     let metrics = metrics();
     let server = Server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = server.local_addr();
-    tokio::spawn(server.serve(metrics_router(metrics.clone()), std::future::pending()));
+    tokio::spawn(
+        server.serve(metrics_router(metrics.clone(), Access::default()), std::future::pending()),
+    );
     let prometheus =
         Prometheus::builder().scrape("mapek", [address]).start().await.expect("prometheus");
     let found = prometheus.wait_for("mape_k_paused == 1", Duration::from_secs(30)).await.unwrap();

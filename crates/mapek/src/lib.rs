@@ -52,7 +52,7 @@ pub use mapek_store as store;
 pub use mapek_loop::{
     Builder, Checkpoint, CheckpointError, Clock, Cycle, CycleReport, Decided, Error,
     FileCheckpoint, IdSource, Loop, LoopConfig, LoopHandle, LoopState, ManualClock,
-    MemoryCheckpoint, NoPlanning, Progress, RandomIds, Seed, SeededIds, Seen, Statistics,
+    MemoryCheckpoint, NoPlanning, Obstacle, Progress, RandomIds, Seed, SeededIds, Seen, Statistics,
     SystemClock, Timings, WakeReason, Waker,
 };
 

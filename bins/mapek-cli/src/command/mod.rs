@@ -1,6 +1,7 @@
 //! What each command does.
 
 mod analyze;
+mod api;
 mod backtest;
 mod check;
 mod execute;
@@ -8,12 +9,14 @@ mod http;
 mod ids;
 mod input;
 mod monitor;
-mod output;
+pub(crate) mod output;
+mod people;
 mod plan;
 mod reload;
 mod run;
 mod simulate;
 mod status;
+mod token;
 
 use std::{fmt, process::ExitCode};
 
@@ -21,7 +24,7 @@ use clap::Parser as _;
 use miette::MietteHandlerOpts;
 
 use crate::{
-    cli::{Cli, Command, ConfigArgs},
+    cli::{Cli, Command, ConfigArgs, TokenCommand},
     config::{self, Loaded},
     demo,
 };
@@ -64,6 +67,13 @@ async fn dispatch(command: Command) -> Done {
         Command::Demo(args) => demo::demo(&args).await,
         Command::Simulate(args) => simulate::simulate(&args),
         Command::Backtest(args) => backtest::run(&args).await,
+        Command::Plans(command) => people::plans(&command).await,
+        Command::Executions(command) => people::executions(&command).await,
+        Command::Pause(args) => people::pause(&args).await,
+        Command::Resume(args) => people::resume(&args).await,
+        Command::Rearm(args) => people::rearm(&args).await,
+        Command::Cycle(args) => people::cycle(&args).await,
+        Command::Token(TokenCommand::New(args)) => token::new(&args),
     }
 }
 

@@ -1,35 +1,24 @@
 //! `mapek status`.
 
-use std::{process::ExitCode, time::Duration};
+use std::process::ExitCode;
 
 use miette::miette;
 use serde_json::Value;
 
 use super::{
-    Done, configuration, http,
+    Done,
+    api::{Api, Refusal},
     output::{Out, plain},
 };
-use crate::{cli::StatusArgs, compose};
-
-/// How long the API may take: it answers from memory.
-const PATIENCE: Duration = Duration::from_secs(10);
+use crate::cli::ApiArgs;
 
 /// Shows what a running loop is at. Exit code 0 only if it is ready.
-pub(super) async fn status(args: &StatusArgs) -> Done {
-    let base = match &args.url {
-        Some(url) => url.clone(),
-        None => {
-            let api = configuration(&args.config)?.config.api;
-            http::reached(&api.host, api.port)
-        }
-    };
-    let help = "is `mapek run` running there? Say where its API is with --url, or with --config";
-    let client = compose::http_client(PATIENCE)?;
-    let status = http::json(&client, &http::below(&base, "/api/v1/status"))
-        .await
-        .map_err(|error| miette!(help = help, "the loop at {base} cannot be asked: {error}"))?;
+pub(super) async fn status(args: &ApiArgs) -> Done {
+    let api = Api::of(args)?;
+    let status = api.get("/api/v1/status").await.map_err(|refusal| refusal.report(api.base()))?;
     let Some(ready) = status["ready"].as_bool() else {
-        return Err(miette!(help = help, "what answers at {base} is not the loop's API"));
+        let strange = "what answers there is not the loop's API".to_owned();
+        return Err(Refusal::Down(strange).report(api.base()));
     };
     let mut out = Out::stdout();
     if args.json {
@@ -46,9 +35,10 @@ pub(super) async fn status(args: &StatusArgs) -> Done {
 
 fn remedy(status: &Value) -> &'static str {
     if !status["paused"].is_null() {
-        "resume it once what it was paused for is over"
+        "`mapek resume` it once what it was paused for is over"
     } else if status["executions_needing_operator"].as_u64().unwrap_or(0) > 0 {
-        "look at /api/v1/executions, put right by hand what could not be undone, and resolve it"
+        "see `mapek executions list --needs-operator`, put right by hand what could not be undone, and `mapek \
+         executions resolve` it"
     } else if status["last_cycle"].is_null() {
         "wait for the first cycle, and ask again"
     } else {

@@ -1,5 +1,6 @@
 //! From a configuration to running parts. This is the only place that knows which implementation stands behind a seam.
 
+mod access;
 mod charter;
 mod past;
 mod seat;
@@ -25,6 +26,7 @@ use mapek::{
     store::{SqliteStore, Store},
 };
 
+pub(crate) use access::{access, tls, webhook_access};
 pub use charter::{Charter, charter};
 pub(crate) use past::{present, recorded, replaying};
 pub(crate) use seat::seated;
@@ -114,13 +116,16 @@ impl System {
 
 /// A client that keeps its connections, follows no redirect, and brings `timeout`.
 pub(crate) fn http_client(timeout: std::time::Duration) -> Result<reqwest::Client, BuildError> {
+    http_client_builder(timeout).build().map_err(BuildError::of("the HTTP client"))
+}
+
+/// The same, for somebody who knows more about the other side.
+pub(crate) fn http_client_builder(timeout: std::time::Duration) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .timeout(timeout)
         .connect_timeout(std::time::Duration::from_secs(5))
         .redirect(reqwest::redirect::Policy::none())
         .user_agent(concat!("mapek/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(BuildError::of("the HTTP client"))
 }
 
 /// The metric source that the configuration asks for, and what has to be scraped for it.
@@ -280,4 +285,37 @@ pub(crate) fn hash(config: &Config) -> Result<ContentHash, BuildError> {
 /// The system's clock.
 pub(crate) fn system_clock() -> Arc<dyn Clock> {
     Arc::new(SystemClock::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn nobody_sends_us_elsewhere() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 1024];
+            assert!(stream.read(&mut request).await.unwrap() > 0);
+            let answer = format!(
+                "HTTP/1.1 307 Temporary Redirect\r\nlocation: http://{address}/secret\r\n\
+                 content-length: 0\r\nconnection: close\r\n\r\n"
+            );
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            // A second request would wait here for ever.
+        });
+        let client = http_client_builder(Duration::from_secs(20)).no_proxy().build().unwrap();
+        let answer = client.get(format!("http://{address}/")).send().await.unwrap();
+        assert_eq!(answer.status(), 307);
+        serving.await.unwrap();
+    }
 }

@@ -196,6 +196,7 @@ pub(crate) fn execute_config(config: &Config, on_disk: bool) -> execute::Config 
         RailsProfile::Shipped => Profile::Shipped,
         RailsProfile::Auto => Profile::Auto,
     };
+    rails.autonomy.approvers = section.approvals.people;
     let timeout = u64::from(section.timeout_seconds);
     execute::Config {
         state_dir: on_disk.then(|| section.state_dir.clone()),
@@ -206,6 +207,8 @@ pub(crate) fn execute_config(config: &Config, on_disk: bool) -> execute::Config 
             ExecutionMode::BestEffort => execute::ExecutionMode::BestEffort,
         },
         rails,
+        approval_ttl: section.approvals.valid_for,
+        begin_within: section.approvals.begin_within,
         // What was sent is on its way for as long as the call may take.
         settle: execute::Config::default().settle.max(Duration::from_secs(timeout)),
         onset_tolerance: config.monitor.scrape_interval,
@@ -247,6 +250,19 @@ pub(crate) fn loop_config(config: &Config) -> LoopConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn approvals_are_as_the_file_says() {
+        let mut config = Config::default();
+        config.execute.approvals.people = 3;
+        config.execute.approvals.valid_for = Duration::from_secs(60);
+        config.execute.approvals.begin_within = Duration::from_secs(30);
+        let execute = execute_config(&config, false);
+        assert_eq!(execute.rails.autonomy.approvers, 3);
+        assert_eq!((execute.approval_ttl.as_secs(), execute.begin_within.as_secs()), (60, 30));
+        let default = execute_config(&Config::default(), false);
+        assert_eq!(default.begin_within, execute::Config::default().begin_within);
+    }
 
     #[test]
     fn what_was_sent_may_be_on_its_way_for_as_long_as_a_call_takes() {

@@ -1,6 +1,9 @@
 //! From a file and the environment to a checked configuration.
 
-use std::path::{Path, PathBuf};
+use std::{
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
 
 use garde::Validate;
 
@@ -77,6 +80,7 @@ pub fn load(
     read_key(&mut config)?;
     refuse_in_production(&config)?;
     notices.extend(without_effect(&config));
+    notices.extend(exposed(&config));
     Ok(Loaded { config, notices })
 }
 
@@ -123,6 +127,10 @@ fn refuse_in_production(config: &Config) -> Result<(), ConfigError> {
         ),
         (!config.execute.rollback_enabled, "execute.rollback_enabled: false"),
         (config.knowledge.database == Database::Memory, "knowledge.database: memory"),
+        (
+            reaches_out(&config.api.host) && !knows_anybody(config),
+            "api.host beyond loopback without api.auth.tokens or api.tls.identities",
+        ),
     ];
     let refused: Vec<_> =
         refused.into_iter().filter(|(set, _)| *set).map(|(_, text)| text).collect();
@@ -134,6 +142,57 @@ fn refuse_in_production(config: &Config) -> Result<(), ConfigError> {
             refused.join(", ")
         )))
     }
+}
+
+/// Whether others than this machine reach a listener on this host.
+fn reaches_out(host: &str) -> bool {
+    let address = host.parse::<IpAddr>().map(|address| address.to_canonical());
+    !address.map_or(host.eq_ignore_ascii_case("localhost"), |address| address.is_loopback())
+}
+
+fn knows_anybody(config: &Config) -> bool {
+    !config.api.auth.tokens.is_empty() || !config.api.tls.identities.is_empty()
+}
+
+/// What others than this machine could do, or see.
+fn exposed(config: &Config) -> Vec<String> {
+    let (api, alertmanager) = (&config.api, &config.alertmanager);
+    let out = reaches_out(&api.host);
+    let told = [
+        (
+            out && !knows_anybody(config),
+            format!(
+                "api.host {} is reached from elsewhere, and everybody who reaches it may read: set \
+                 api.auth.tokens, see `mapek token new`",
+                api.host
+            ),
+        ),
+        (
+            out && knows_anybody(config) && api.tls.certificate_file.is_none(),
+            format!(
+                "api.host {} is reached from elsewhere, and tokens are sent to it in clear text: set \
+                 api.tls, or let only a proxy that speaks TLS reach it",
+                api.host
+            ),
+        ),
+        (
+            alertmanager.enabled
+                && reaches_out(&alertmanager.webhook_host)
+                && alertmanager.webhook_token_sha256.is_none(),
+            format!(
+                "alertmanager.webhook_host {} is reached from elsewhere, and everybody who reaches it \
+                 may tell of alerts: set alertmanager.webhook_token_sha256",
+                alertmanager.webhook_host
+            ),
+        ),
+        (
+            api.allowed_hosts.iter().any(|host| host == "*"),
+            "api.allowed_hosts allows every name: a page in a browser can make any name mean this \
+             host"
+                .to_owned(),
+        ),
+    ];
+    told.into_iter().filter(|(it_is_so, _)| *it_is_so).map(|(_, text)| text).collect()
 }
 
 /// Keys that are accepted because users know them, and do nothing here.
@@ -153,7 +212,10 @@ fn without_effect(config: &Config) -> Vec<String> {
             performance.policy_cache_ttl != default.performance.policy_cache_ttl,
             "performance.policy_cache_ttl has no effect yet: the API answers from the newest cycle",
         ),
-        (config.api.cors_enabled, "api.cors_enabled has no effect yet: the API is read-only"),
+        (
+            config.api.cors_enabled,
+            "api.cors_enabled has no effect yet: api.allowed_origins says whose pages may ask",
+        ),
         (config.api.debug, "api.debug has no effect yet"),
         (
             staging.simulate_failures,
@@ -234,6 +296,48 @@ mod tests {
         );
         let message = loaded.unwrap_err().to_string();
         assert!(message.contains("execute.rollback_enabled: false"), "{message}");
+    }
+
+    #[test]
+    fn what_others_reach_is_told_and_in_production_refused() {
+        let told = |pairs: &[(&str, &str)]| {
+            let pairs = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            load(None, pairs).map(|loaded| loaded.notices.join("\n"))
+        };
+        let production = ("MAPEK__ORCHESTRATOR__MODE", "production");
+        let hash = "0".repeat(64);
+        let tokens = format!("[{{name: ada, role: admin, sha256: '{hash}'}}]");
+        let tokens = ("MAPEK__API__AUTH__TOKENS", &*tokens);
+        for host in ["0.0.0.0", "::", "192.0.2.1", "mapek.example", "::ffff:10.0.0.1"] {
+            let host = ("MAPEK__API__HOST", host);
+            assert!(told(&[host]).unwrap().contains("everybody who reaches it may read"));
+            let refused = told(&[host, production]).unwrap_err().to_string();
+            assert!(refused.contains("api.host beyond loopback without api.auth.tokens"));
+            let known = told(&[host, production, tokens]).unwrap();
+            assert!(known.contains("in clear text") && !known.contains("everybody"), "{known}");
+        }
+        for host in ["127.0.0.1", "::1", "localhost", "127.9.9.9", "::ffff:127.0.0.1"] {
+            let told = told(&[("MAPEK__API__HOST", host), production]).unwrap();
+            assert!(!told.contains("reached from elsewhere"), "{host}: {told}");
+        }
+        let webhook = told(&[("MAPEK__ALERTMANAGER__WEBHOOK_HOST", "0.0.0.0")]).unwrap();
+        assert!(webhook.contains("everybody who reaches it may tell of alerts"), "{webhook}");
+        let any = told(&[("MAPEK__API__ALLOWED_HOSTS", "['*']")]).unwrap();
+        assert!(any.contains("allows every name"), "{any}");
+    }
+
+    #[test]
+    fn a_token_in_place_of_its_hash_is_never_shown() {
+        let token = format!("mapek_{}", "ab".repeat(32));
+        let text =
+            format!("api: {{auth: {{tokens: [{{name: ada, role: admin, sha256: {token}}}]}}}}");
+        let config = parse(&text, "x").unwrap();
+        for shown in [format!("{config:?}"), super::super::effective_yaml(&config)] {
+            assert!(!shown.contains("abab"), "{shown}");
+        }
+        let error = crate::compose::access(&config, crate::compose::system_clock()).unwrap_err();
+        let why = std::error::Error::source(&error).unwrap().to_string();
+        assert!(why.contains("make another one"), "{why}");
     }
 
     #[test]

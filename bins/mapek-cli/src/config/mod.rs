@@ -10,9 +10,7 @@ mod sections;
 pub use load::{ConfigError, Loaded, load};
 pub(crate) use render::effective_yaml;
 pub use sections::Config;
-#[cfg(test)]
-pub(crate) use sections::Secret;
 pub(crate) use sections::{
     AlgorithmEntry, AlgorithmName, Database, ExecutionMode, LogFormat, LogLevel, MetricEntry,
-    QueryEntry, RailsProfile, ThresholdDirection,
+    QueryEntry, RailsProfile, Secret, ThresholdDirection,
 };

@@ -154,3 +154,46 @@ async fn check_live_says_what_is_not_there_and_what_to_do() {
         assert!(line.contains("start it"), "{line}");
     }
 }
+
+#[tokio::test]
+async fn who_may_use_the_api_is_checked_and_no_token_is_shown() {
+    let token = format!("mapek_{}", "ab".repeat(32));
+    let hash = "0".repeat(64);
+    for (api, words) in [
+        (
+            format!("auth: {{tokens: [{{name: ada, role: admin, sha256: {token}}}]}}"),
+            "ada: this is a token and not its SHA-256",
+        ),
+        (
+            format!(
+                "auth: {{tokens: [{{name: ada, role: admin, sha256: '{hash}'}}, \
+                 {{name: grace, role: admin, sha256: '{hash}'}}]}}"
+            ),
+            "belongs to ada and to grace",
+        ),
+        (
+            "tls: {identities: [{name: robot, role: viewer, uri: 'spiffe://x/y'}]}".to_owned(),
+            "nobody can show a certificate without api.tls.client_ca_file",
+        ),
+        ("tls: {certificate_file: mapek.yaml}".to_owned(), "are given together"),
+        (
+            "tls: {certificate_file: mapek.yaml, key_file: mapek.yaml}".to_owned(),
+            "there is no certificate in it",
+        ),
+        ("tls: {certificate_file: no.pem, key_file: no.pem}".to_owned(), "check the path"),
+    ] {
+        let told = check(&case(&format!("api: {{{api}}}\n")), &[]).await;
+        assert_eq!(told.code, Some(2), "{told:?}");
+        let line = told.out.lines().find(|line| line.starts_with("FAIL")).unwrap();
+        assert!(line.contains(words), "{line}");
+        assert!(!told.out.contains("abab") && !told.err.contains("abab"), "{told:?}");
+    }
+    let open = case("api: {host: 0.0.0.0}\n");
+    let told = check(&open, &[]).await;
+    assert_eq!(told.code, Some(0), "{told:?}");
+    let note = told.out.lines().find(|line| line.starts_with("note")).unwrap();
+    assert!(note.contains("everybody who reaches it may read"), "{note}");
+    let told = check(&open, &[("MAPEK__ORCHESTRATOR__MODE", "production")]).await;
+    assert_eq!(told.code, Some(2), "{told:?}");
+    assert!(told.err.contains("api.host beyond loopback without api.auth.tokens"), "{told:?}");
+}

@@ -7,10 +7,15 @@ use tokio::process::{Child, Command};
 
 use crate::support::{DEADLINE, Ran, free_port, mapek, ran};
 
-struct Running {
+pub(crate) struct Running {
     child: Child,
-    url: String,
-    directory: tempfile::TempDir,
+    pub(crate) url: String,
+    pub(crate) directory: tempfile::TempDir,
+}
+
+fn configuration_with(directory: &Path, port: u16, api: &str) -> String {
+    let plain = configuration(directory, port, "info", "");
+    plain.replace(&format!("api: {{port: {port}}}"), &format!("api: {{port: {port}, {api}}}"))
 }
 
 fn configuration(directory: &Path, port: u16, level: &str, more: &str) -> String {
@@ -32,11 +37,16 @@ fn configuration(directory: &Path, port: u16, level: &str, more: &str) -> String
 impl Running {
     /// Starts it on a port that is free; takes another one where somebody was faster.
     async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    /// Starts it with more in its section `api`.
+    pub(crate) async fn start_with(api: &str) -> Self {
         for _ in 0..5 {
             let directory = tempfile::tempdir().unwrap();
             let port = free_port();
             let path = directory.path().join("mapek.yaml");
-            std::fs::write(&path, configuration(directory.path(), port, "info", "")).unwrap();
+            std::fs::write(&path, configuration_with(directory.path(), port, api)).unwrap();
             let mut child = mapek(&["run", "--config", path.to_str().unwrap()]).spawn().unwrap();
             let url = format!("http://127.0.0.1:{port}");
             let started = wait_for(DEADLINE, "an answer or an end", async || {
@@ -73,7 +83,7 @@ impl Running {
         ran(mapek(&[&["status", "--url", &self.url], more].concat()), "").await
     }
 
-    async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         self.signal("TERM").await;
         let ended = tokio::time::timeout(DEADLINE, self.child.wait()).await;
         assert_eq!(ended.expect("it stops").unwrap().code(), Some(0));

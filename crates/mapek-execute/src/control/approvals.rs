@@ -90,13 +90,17 @@ impl Control {
         self.decide_on(hash, ApprovalEvent::Withdrawn { reason: reason.to_owned() }, now)
     }
 
-    /// Ends the proposals that have waited too long, and answers which.
+    /// Ends the proposals that have waited too long, and answers which. Takes back approvals that were given too long ago to count.
     ///
     /// # Errors
     ///
     /// [`Error::Journal`] if it cannot be made to last.
     pub fn expire_proposals(&self, now: Timestamp) -> Result<Vec<PlanHash>, Error> {
         let mut ledger = self.ledger();
+        for (plan, target, by) in ledger.view.proposals.lapsed(self.config(), now) {
+            let body = Body::Approval { plan, event: ApprovalEvent::Lapsed { by } };
+            ledger.commit(Some(&target), now, body)?;
+        }
         let due = ledger.view.proposals.due(self.config(), now);
         for (hash, target) in &due {
             let body = Body::Approval { plan: *hash, event: ApprovalEvent::Expired };

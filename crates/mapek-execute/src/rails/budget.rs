@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use mapek_model::{
     ActionKind, Duration, Execution, Judgement, Plan, StepStatus, Timestamp, Verdict, earlier,
-    since,
+    later, since,
 };
 use serde::{Deserialize, Serialize};
 
@@ -57,7 +57,10 @@ impl Budget {
         let limit = self.0.kinds.get(kind).copied().unwrap_or(self.0.actions_per_hour);
         if used >= limit as usize {
             let reason = format!("{kind} ran {used} times within an hour, {limit} are allowed");
-            return Err(Refusal::new("budget", reason));
+            return Err(Refusal::new("budget", reason).unless(room(
+                past.iter().map(|other| other.started).filter(|started| *started > from),
+                limit,
+            )));
         }
         let newest = past.iter().map(|other| other.updated).max();
         let rest = newest
@@ -65,7 +68,8 @@ impl Budget {
             .filter(|rest| !rest.is_zero());
         rest.map_or(Ok(()), |rest| {
             let reason = format!("{kind} ran lately, wait {}", mapek_model::duration::format(rest));
-            Err(Refusal::new("cooldown", reason))
+            let unless = format!("it is {} or later", later(context.now, rest));
+            Err(Refusal::new("cooldown", reason).unless(unless))
         })
     }
 }
@@ -80,9 +84,22 @@ impl Rail for Budget {
         let limit = self.0.plans_per_hour;
         if begun >= limit as usize {
             let reason = format!("{begun} plans began within an hour, {limit} are allowed");
-            return Err(Refusal::new("budget", reason));
+            let started = context.others.iter().map(|other| other.started);
+            let unless = room(started.filter(|started| *started > from), limit);
+            return Err(Refusal::new("budget", reason).unless(unless));
         }
         kinds(context.plan).iter().try_for_each(|kind| self.check_kind(context, kind))
+    }
+}
+
+/// When so few began within the hour before that one more may.
+fn room(started: impl Iterator<Item = Timestamp>, limit: u32) -> String {
+    let mut started: Vec<_> = started.collect();
+    started.sort_unstable();
+    // Of those that count, all but the newest few have to be an hour old.
+    match (started.len().checked_sub(limit as usize), limit) {
+        (Some(last), 1..) => format!("it is {} or later", later(started[last], HOUR)),
+        _ => "the budget allows any".to_owned(),
     }
 }
 
@@ -155,7 +172,8 @@ impl Rail for Breaker {
             .find(|kind| self.has_tripped(&self.harm(context, kind)));
         tripped.map_or(Ok(()), |kind| {
             let reason = format!("{kind} did harm too often; a person has to re-arm it");
-            Err(Refusal::new("breaker", reason))
+            let unless = format!("a person re-arms {kind}");
+            Err(Refusal::new("breaker", reason).unless(unless))
         })
     }
 }

@@ -35,18 +35,27 @@ impl SensorDoubt {
 
 impl Rail for SensorDoubt {
     fn check(&self, context: &Context<'_>) -> Result<(), Refusal> {
-        let refuse = |reason: String| Err(Refusal::new("sensor_doubt", reason));
+        let refuse = |reason: String, unless: String| {
+            Err(Refusal::new("sensor_doubt", reason).unless(unless))
+        };
         let observation = context.observation;
         if let Some(share) = observation.sensors.bad_share()
             && share > self.0.bad_sensors_max
         {
             let (bad, total) = (observation.sensors.bad, observation.sensors.total);
-            return refuse(format!("{bad} of {total} sensors are bad at once"));
+            let percent = 100.0 * self.0.bad_sensors_max.get();
+            return refuse(
+                format!("{bad} of {total} sensors are bad at once"),
+                format!("at most {percent:.0} % of the {total} sensors are bad"),
+            );
         }
         let quality = observation.overall_quality();
         if let Some(doubt) = quality.doubts().max_by_key(|doubt| doubt.kind.level()) {
             let level = quality.level();
-            return refuse(format!("evidence is {level}: {} ({})", doubt.detail, doubt.subject));
+            return refuse(
+                format!("evidence is {level}: {} ({})", doubt.detail, doubt.subject),
+                format!("{} is seen afresh", doubt.subject),
+            );
         }
         // Once its steps have begun to help, the evidence for a plan is gone: what it began on was checked then.
         if context.execution.is_some_and(|execution| execution.first_applied.is_some()) {
@@ -54,12 +63,19 @@ impl Rail for SensorDoubt {
         }
         let confirmed = confirmed(context.plan, &observation.open);
         if confirmed.is_empty() {
-            return refuse("nothing that the plan explains is open and confirmed".to_owned());
+            return refuse(
+                "nothing that the plan explains is open and confirmed".to_owned(),
+                "a rule, the alert list or the managed system confirms what it explains".to_owned(),
+            );
         }
         let risk = riskiest(context.plan);
         let sources = independent_sources(&confirmed);
         if risk >= self.0.two_sources_from && sources < 2 {
-            return refuse(format!("a risk that is {risk} needs two independent sources"));
+            return refuse(
+                format!("a risk that is {risk} needs two independent sources"),
+                "a second source confirms it: another metric family, or the managed system itself"
+                    .to_owned(),
+            );
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ use std::{
     fmt,
 };
 
-use mapek_model::{ActionKind, Execution, Observation, Plan, Timestamp};
+use mapek_model::{ActionKind, Approval, Execution, Observation, Plan, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::Damaged;
@@ -34,12 +34,22 @@ pub struct Refusal {
     pub rail: String,
     /// Why, for people.
     pub reason: String,
+    /// The least that would have to be otherwise, for people; absent where nobody can tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unless: Option<String>,
 }
 
 impl Refusal {
     /// The rail called `rail` refuses.
     pub fn new(rail: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { rail: rail.into(), reason: reason.into() }
+        Self { rail: rail.into(), reason: reason.into(), unless: None }
+    }
+
+    /// Says the least that would have to be otherwise.
+    #[must_use]
+    pub fn unless(mut self, change: impl Into<String>) -> Self {
+        self.unless = Some(change.into());
+        self
     }
 }
 
@@ -79,6 +89,51 @@ impl Decision {
             Self::ObserveOnly => "observe_only",
             Self::Refused { .. } => "refused",
         }
+    }
+
+    /// The least that would have to be otherwise for the plan to run, where `approval` says what people have said so far. All
+    /// of it is needed; nothing if it may run, or if nobody can tell.
+    ///
+    /// ```
+    /// use mapek_execute::{Approval, Decision};
+    ///
+    /// let two = Decision::AwaitApproval { needed: 2 };
+    /// assert_eq!(two.changes(None), ["2 people approve it"]);
+    /// let once = Approval::Pending { needed: 2, by: ["ada".to_owned()].into() };
+    /// assert_eq!(two.changes(Some(&once)), ["1 more person than ada approves it"]);
+    /// ```
+    #[must_use]
+    pub fn changes(&self, approval: Option<&Approval>) -> Vec<String> {
+        match self {
+            Self::Run => Vec::new(),
+            Self::AwaitApproval { needed } => people(*needed, approval).into_iter().collect(),
+            Self::ObserveOnly => {
+                vec!["execute.rails.profile lets its kinds be suggested or done".to_owned()]
+            }
+            Self::Refused { refusals } => {
+                refusals.iter().filter_map(|refusal| refusal.unless.clone()).collect()
+            }
+        }
+    }
+}
+
+/// How many have to approve it yet.
+fn people(needed: u8, approval: Option<&Approval>) -> Option<String> {
+    let by = match approval {
+        Some(Approval::Pending { by, .. } | Approval::Approved { by }) => by.clone(),
+        Some(Approval::Rejected { by, .. }) => {
+            return Some(format!("{by}, who rejected it, is asked again and {needed} approve it"));
+        }
+        _ => BTreeSet::new(),
+    };
+    let left = usize::from(needed).saturating_sub(by.len());
+    let names = by.into_iter().collect::<Vec<_>>().join(" and ");
+    match (left, names.as_str()) {
+        (0, _) => None,
+        (1, "") => Some("1 person approves it".to_owned()),
+        (left, "") => Some(format!("{left} people approve it")),
+        (1, names) => Some(format!("1 more person than {names} approves it")),
+        (left, names) => Some(format!("{left} more people than {names} approve it")),
     }
 }
 

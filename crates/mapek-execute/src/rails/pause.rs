@@ -98,6 +98,12 @@ pub(super) struct Pause;
 
 impl Rail for Pause {
     fn check(&self, context: &Context<'_>) -> Result<(), Refusal> {
-        context.paused.map_or(Ok(()), |paused| Err(Refusal::new("pause", paused.to_string())))
+        context.paused.map_or(Ok(()), |paused| {
+            let unless = match paused {
+                Paused::Latch { .. } => "a person resumes the loop".to_owned(),
+                Paused::File { path, .. } => format!("{} is removed", path.display()),
+            };
+            Err(Refusal::new("pause", paused.to_string()).unless(unless))
+        })
     }
 }

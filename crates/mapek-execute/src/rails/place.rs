@@ -28,7 +28,7 @@ impl Rail for Expiry {
     fn check(&self, context: &Context<'_>) -> Result<(), Refusal> {
         if context.plan.is_expired(context.now) {
             let reason = format!("the plan expired at {}", context.plan.expires);
-            return Err(Refusal::new("expiry", reason));
+            return Err(Refusal::new("expiry", reason).unless("a cycle proposes it anew"));
         }
         Ok(())
     }
@@ -44,7 +44,8 @@ impl Rail for Frozen {
         let damaged = context.damaged.iter().map(|damaged| damaged.execution);
         stuck.map(|other| other.id).chain(damaged).next().map_or(Ok(()), |id| {
             let reason = format!("execution {id} needs an operator");
-            Err(Refusal::new("frozen_target", reason))
+            let unless = format!("a person resolves execution {id}");
+            Err(Refusal::new("frozen_target", reason).unless(unless))
         })
     }
 }
@@ -64,7 +65,8 @@ impl Rail for FailureDomain {
             .find(|other| meets(&ours, other));
         taken.map_or(Ok(()), |other| {
             let reason = format!("execution {} is at work in the same place", other.id);
-            Err(Refusal::new("failure_domain", reason))
+            let unless = format!("execution {} ends", other.id);
+            Err(Refusal::new("failure_domain", reason).unless(unless))
         })
     }
 }

@@ -75,11 +75,15 @@ impl Ask<'_> {
     }
 
     fn decide(&self, plan: &Plan, observation: &Observation) -> Decision {
+        self.decide_at(plan, observation, now())
+    }
+
+    fn decide_at(&self, plan: &Plan, observation: &Observation, now: Timestamp) -> Decision {
         Rails::new(&self.config).decide(&Context {
             plan,
             execution: None,
             observation,
-            now: now(),
+            now,
             approvals: &self.approvals,
             others: &self.others,
             damaged: &[],
@@ -316,6 +320,47 @@ fn budgets_and_cooldown_hold_back() {
     let recent = end(execution(9, &[low_risk()], earlier(now(), seconds(119))), Verdict::Success);
     let ask = Ask { others: vec![&recent], ..Ask::new() };
     refused_by(&ask.decide(&plan, &observation), "cooldown");
+}
+
+/// The one change that is said to be needed.
+#[track_caller]
+fn change(decision: &Decision) -> String {
+    let changes = decision.changes(None);
+    let [change] = &changes[..] else { panic!("{changes:?}") };
+    change.clone()
+}
+
+#[test]
+fn what_is_said_to_be_needed_is_enough_and_no_less_is() {
+    let (mut plan, observation) = scene(&[low_risk()]);
+    plan.expires = later(now(), seconds(100_000));
+    let run = |n: u64, ago: u64| {
+        let at = earlier(now(), seconds(ago));
+        end(execution(u128::from(n), &[low_risk()], at), Verdict::Success)
+    };
+    let often: Vec<_> = (1..=5).map(|n| run(n, 600 * n)).collect();
+    let recent = run(9, 119);
+    for others in [often.iter().collect(), vec![&recent]] {
+        let ask = Ask { others, ..Ask::new() };
+        let change = change(&ask.decide(&plan, &observation));
+        let at = change.strip_prefix("it is ").and_then(|rest| rest.strip_suffix(" or later"));
+        let at: Timestamp = at.unwrap_or_else(|| panic!("{change}")).parse().unwrap();
+        let before = ask.decide_at(&plan, &observation, earlier(at, seconds(1)));
+        assert!(matches!(before, Decision::Refused { .. }), "{change}");
+        assert_eq!(ask.decide_at(&plan, &observation, at), Decision::Run, "{change}");
+    }
+
+    let mut doubtful = observation.clone();
+    doubtful.sensors = SensorCensus { total: 10, bad: 5 };
+    let said = change(&Ask::new().decide(&plan, &doubtful));
+    assert_eq!(said, "at most 40 % of the 10 sensors are bad");
+    doubtful.sensors.bad = 4;
+    assert_eq!(Ask::new().decide(&plan, &doubtful), Decision::Run);
+
+    let (restart, mut observation) = scene(&[node("a")]);
+    observation.open.truncate(1);
+    let said = change(&Ask::new().decide(&restart, &observation));
+    assert!(said.starts_with("a second source confirms it"), "{said}");
 }
 
 #[test]

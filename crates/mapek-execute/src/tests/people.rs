@@ -152,7 +152,7 @@ async fn who_asks_cannot_approve() {
 #[tokio::test]
 async fn approvals_expire_and_rejections_last_for_a_while() {
     let mut scene = Scene::new();
-    scene.config.approval_ttl = seconds(120);
+    scene.config.begin_within = seconds(120);
     scene.config.rejection_ttl = seconds(120);
     scene.crash();
     let control = scene.executor.control();
@@ -172,6 +172,35 @@ async fn approvals_expire_and_rejections_last_for_a_while() {
     let again = control.propose(&plan, 1, LOOP, at(320)).unwrap();
     assert!(matches!(again, Approval::Pending { .. }), "{again:?}");
     control.withdraw(&hash, "the cause is gone", at(321)).unwrap();
+}
+
+#[tokio::test]
+async fn an_approval_and_the_beginning_expire_apart() {
+    let mut scene = Scene::new();
+    scene.config.approval_ttl = seconds(300);
+    scene.config.begin_within = seconds(60);
+    scene.crash();
+    let control = scene.executor.control();
+    let mut plan = dangerous();
+    plan.expires = later(scene.now, seconds(100_000));
+    let (hash, now, observation) = (plan.hash(), scene.now, scene.observation());
+    let at = |s| later(now, seconds(s));
+    control.propose(&plan, 2, LOOP, at(0)).unwrap();
+    control.approve(&hash, "ada", None, at(0)).unwrap();
+    // The second person comes too late: what ada said five minutes ago no longer counts.
+    let late = control.approve(&hash, "grace", None, at(300)).unwrap();
+    assert_eq!(late, Approval::Pending { needed: 2, by: ["grace".to_owned()].into() });
+    assert_eq!(control.proposal(&hash).unwrap().given, [("grace".to_owned(), at(300))].into());
+    // She says it again; from now on only the beginning is waited for, however old the first approval gets.
+    assert!(control.approve(&hash, "ada", None, at(590)).unwrap().is_approved());
+    assert!(control.expire_proposals(at(649)).unwrap().is_empty());
+    assert_eq!(control.decide(&plan, &observation, at(649)), Decision::Run);
+    // A third approval does not put the end off.
+    control.approve(&hash, "joan", None, at(649)).unwrap();
+    assert_eq!(control.decide(&plan, &observation, at(650)), Decision::AwaitApproval { needed: 2 });
+    scene.crash();
+    let control = scene.executor.control();
+    assert_eq!(control.expire_proposals(at(650)).unwrap(), [hash], "also after a crash");
 }
 
 #[tokio::test]

@@ -231,6 +231,7 @@ fn dangerous() -> Plan {
 async fn approvals_stay_while_they_wait_and_while_they_are_used_and_no_longer() {
     let mut scene = sparing();
     scene.config.approval_ttl = seconds(60 * DAY);
+    scene.config.begin_within = seconds(60 * DAY);
     scene.crash();
     let (plan, control) = (dangerous(), scene.executor.control());
     control.propose(&plan, 2, LOOP, scene.now).unwrap();

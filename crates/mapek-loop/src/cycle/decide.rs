@@ -197,7 +197,9 @@ mod tests {
         let pending = Approval::pending(1);
         let approval = if approved { pending.after(&ada).unwrap() } else { pending };
         let (hash, requester) = (plan.hash(), LOOP.to_owned());
-        Proposal { hash, plan, requester, approval, since: at, updated: at }
+        let approved = approval.is_approved().then_some(at);
+        let given = approved.map(|at| ("ada".to_owned(), at)).into_iter().collect();
+        Proposal { hash, plan, requester, approval, given, approved, since: at, updated: at }
     }
 
     #[test]

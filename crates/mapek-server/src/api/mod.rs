@@ -1,45 +1,130 @@
 //! The routes.
 //!
-//! Each group of routes is a function that answers a `Router`; [`router`] joins them and adds what all share. Routes
-//! that change something will be a group of their own, with a [`LoopHandle`](mapek_loop::LoopHandle) for their state.
+//! [`ROUTES`] is the one place where a route gets its path, its method, its handler and the role that it needs; [`router`] mounts what
+//! is in it and nothing else, so there is no route without a rule.
 
+mod acts;
 mod busy;
 mod cycles;
+mod events;
 mod executions;
 mod findings;
 mod headers;
+mod operator;
 mod page;
 mod plans;
 mod probes;
 mod problem;
+mod said;
 mod status;
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
-use axum::{Router, middleware, routing::get};
-use mapek_loop::LoopState;
+use axum::{
+    Router,
+    extract::Request,
+    middleware,
+    routing::{MethodRouter, get, post},
+};
+use http::{Method, StatusCode};
+use mapek_loop::{LoopHandle, LoopState};
 use tokio::sync::watch;
+use tower::Service;
 
-pub(crate) use problem::Problem;
+pub(crate) use problem::{Problem, repeated};
 
-use crate::Metrics;
+use crate::{
+    Access, Metrics, Needs, Role,
+    access::{Guard, admit, authorise},
+};
 
-/// What can be asked, in the order in which a newcomer would.
-pub const ROUTES: [&str; 14] = [
-    "/health",
-    "/ready",
-    "/metrics",
-    "/api/v1/status",
-    "/api/v1/cycles",
-    "/api/v1/cycles/{number}",
-    "/api/v1/violations",
-    "/api/v1/diagnoses",
-    "/api/v1/plans",
-    "/api/v1/plans/{id}",
-    "/api/v1/executions",
-    "/api/v1/executions/{id}",
-    "/api/v1/outcomes",
-    "/api/v1/insights",
+/// A route: what can be asked, and who may ask it.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// The method; a route that can be read answers `HEAD` as well.
+    pub method: Method,
+    /// The path, with its variable parts in braces.
+    pub path: &'static str,
+    /// Who may ask it.
+    pub needs: Needs,
+    kind: Kind,
+    handler: fn() -> MethodRouter<App>,
+}
+
+/// How many of its answers there may be at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// As many as connections: it is answered when all else is busy.
+    Probe,
+    /// [`Options::requests_max`].
+    Answer,
+    /// [`Options::streams_max`].
+    Stream,
+}
+
+const METRICS: &str = "/metrics";
+
+impl Route {
+    const fn probe(path: &'static str, handler: fn() -> MethodRouter<App>) -> Self {
+        Self { method: Method::GET, path, needs: Needs::Nothing, kind: Kind::Probe, handler }
+    }
+
+    const fn read(path: &'static str, handler: fn() -> MethodRouter<App>) -> Self {
+        let needs = Needs::Role(Role::Viewer);
+        Self { method: Method::GET, path, needs, kind: Kind::Answer, handler }
+    }
+
+    const fn follow(path: &'static str, handler: fn() -> MethodRouter<App>) -> Self {
+        let needs = Needs::Role(Role::Viewer);
+        Self { method: Method::GET, path, needs, kind: Kind::Stream, handler }
+    }
+
+    const fn act(path: &'static str, least: Role, handler: fn() -> MethodRouter<App>) -> Self {
+        let needs = Needs::Role(least);
+        Self { method: Method::POST, path, needs, kind: Kind::Answer, handler }
+    }
+
+    /// Whether it changes something.
+    #[must_use]
+    pub fn acts(&self) -> bool {
+        self.method != Method::GET
+    }
+
+    /// Whether its answer goes on until somebody ends it.
+    #[must_use]
+    pub const fn is_endless(&self) -> bool {
+        matches!(self.kind, Kind::Stream)
+    }
+}
+
+/// What can be asked, in the order in which a newcomer would, and what can be done.
+pub static ROUTES: [Route; 26] = [
+    Route::probe("/health", || get(probes::health)),
+    Route::probe("/ready", || get(probes::ready)),
+    Route::probe(METRICS, || get(probes::metrics)),
+    Route::read("/api/v1/status", || get(status::status)),
+    Route::follow("/api/v1/events", || get(events::events)),
+    Route::read("/api/v1/cycles", || get(cycles::list)),
+    Route::read("/api/v1/cycles/{number}", || get(cycles::one)),
+    Route::read("/api/v1/violations", || get(findings::violations)),
+    Route::read("/api/v1/diagnoses", || get(findings::diagnoses)),
+    Route::read("/api/v1/plans", || get(plans::list)),
+    Route::read("/api/v1/plans/rejected", || get(plans::rejected)),
+    Route::read("/api/v1/plans/{id}", || get(plans::one)),
+    Route::read("/api/v1/executions", || get(executions::list)),
+    Route::read("/api/v1/executions/{id}", || get(executions::one)),
+    Route::read("/api/v1/needs-operator", || get(operator::list)),
+    Route::read("/api/v1/outcomes", || get(executions::outcomes)),
+    Route::read("/api/v1/insights", || get(executions::insights)),
+    Route::read("/api/v1/whoami", || get(acts::whoami)),
+    Route::act("/api/v1/pause", Role::Operator, || post(acts::pause)),
+    Route::act("/api/v1/resume", Role::Operator, || post(acts::resume)),
+    Route::act("/api/v1/cycles", Role::Operator, || post(acts::cycle)),
+    Route::act("/api/v1/plans/{id}/approve", Role::Approver, || post(acts::approve)),
+    Route::act("/api/v1/plans/{id}/reject", Role::Approver, || post(acts::reject)),
+    Route::act("/api/v1/executions/{id}/rollback", Role::Operator, || post(acts::rollback)),
+    Route::act("/api/v1/executions/{id}/resolve", Role::Operator, || post(acts::resolve)),
+    Route::act("/api/v1/rearm", Role::Admin, || post(acts::rearm)),
 ];
 
 /// How [`router`] answers.
@@ -49,15 +134,28 @@ pub struct Options {
     pub version: String,
     /// What `/metrics` shows; without it there is no `/metrics` here. Default none.
     pub metrics: Option<Metrics>,
+    /// What the routes that change something change; without it there are none. Default none.
+    pub handle: Option<LoopHandle>,
+    /// Who may do what. Default: everybody may read who calls this machine by a name of its own.
+    pub access: Access,
     /// Requests to `/api/v1` whose answers are in the making or on their way, at once; further ones get 503. An answer
     /// can be a whole cycle with thousands of violations, so their number bounds memory. Default 32. Probes and
     /// metrics are not limited: they must answer when all else is busy.
     pub requests_max: usize,
+    /// Answers of `/api/v1/events` at once; further ones get 503. Default 16: people who look at the same time.
+    pub streams_max: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { version: env!("CARGO_PKG_VERSION").to_owned(), metrics: None, requests_max: 32 }
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            metrics: None,
+            handle: None,
+            access: Access::default(),
+            requests_max: 32,
+            streams_max: 16,
+        }
     }
 }
 
@@ -66,6 +164,8 @@ impl Default for Options {
 struct App {
     state: watch::Receiver<Arc<LoopState>>,
     version: Arc<str>,
+    metrics: Option<Metrics>,
+    handle: Option<LoopHandle>,
 }
 
 impl App {
@@ -83,47 +183,72 @@ impl App {
     }
 }
 
-/// The read-only API of one loop, from the states that it publishes ([`LoopHandle::watch`]).
+/// The API of one loop, from the states that it publishes ([`LoopHandle::watch`]) and with the handle in `options`.
 ///
-/// It can be mounted anywhere; its answers hold no links. It has no authentication of its own: whoever may connect may
-/// read.
+/// It can be mounted anywhere; its answers hold no links. A service that mounts it in a server of its own tells it addresses of
+/// callers by axum's `ConnectInfo<SocketAddr>`; without, all are counted as one.
 ///
 /// [`LoopHandle::watch`]: mapek_loop::LoopHandle::watch
 pub fn router(state: watch::Receiver<Arc<LoopState>>, options: Options) -> Router {
-    let app = App { state, version: options.version.into() };
-    let api = Router::new()
-        .route("/status", get(status::status))
-        .route("/cycles", get(cycles::list))
-        .route("/cycles/{number}", get(cycles::one))
-        .route("/violations", get(findings::violations))
-        .route("/diagnoses", get(findings::diagnoses))
-        .route("/plans", get(plans::list))
-        .route("/plans/{id}", get(plans::one))
-        .route("/executions", get(executions::list))
-        .route("/executions/{id}", get(executions::one))
-        .route("/outcomes", get(executions::outcomes))
-        .route("/insights", get(executions::insights))
-        .layer(middleware::from_fn_with_state(busy::slots(options.requests_max), busy::limit));
-    let router = Router::new()
-        .route("/health", get(probes::health))
-        .route("/ready", get(probes::ready))
-        .nest("/api/v1", api)
-        .with_state(app);
-    finish(match options.metrics {
-        Some(metrics) => router.merge(probes::metrics_route(metrics)),
-        None => router,
-    })
+    let Options { version, metrics, handle, access, requests_max, streams_max } = options;
+    let guard = Arc::new(Guard::new(access));
+    let (answers, streams) = (busy::slots(requests_max), busy::slots(streams_max));
+    let app = App { state, version: version.into(), metrics, handle };
+    let mounted = ROUTES.iter().filter(|route| {
+        (route.path != METRICS || app.metrics.is_some()) && (!route.acts() || app.handle.is_some())
+    });
+    let mut router = Router::new();
+    for route in mounted {
+        let handler = (route.handler)();
+        let slots = match route.kind {
+            Kind::Probe => None,
+            Kind::Answer => Some(Arc::clone(&answers)),
+            Kind::Stream => Some(Arc::clone(&streams)),
+        };
+        let handler = match slots {
+            None => handler,
+            Some(slots) => handler.route_layer(middleware::from_fn_with_state(slots, busy::limit)),
+        };
+        // Outermost, so that who may not ask takes nobody's place.
+        let rule = (Arc::clone(&guard), route.needs, route.acts());
+        let handler = handler.route_layer(middleware::from_fn_with_state(rule, authorise));
+        router = router.route(route.path, handler);
+    }
+    finish(router.with_state(app), guard)
 }
 
 /// `/metrics` alone, for a listener of its own.
-pub fn metrics_router(metrics: Metrics) -> Router {
-    finish(probes::metrics_route(metrics))
+pub fn metrics_router(metrics: Metrics, access: Access) -> Router {
+    finish(probes::metrics_route(metrics), Arc::new(Guard::new(access)))
 }
 
-/// Adds what every route has: errors that say what to do, and headers that keep browsers in check.
-fn finish(router: Router) -> Router {
+/// Alertmanager's webhook for a listener of its own: `service` is asked whatever the path and the method are, and answers for itself. Where there
+/// is no room for a request the answer is 503, which Alertmanager tries again, and not 429, which it gives up.
+///
+/// With identities in `access`, a viewer's token or certificate is needed; without, everybody who reaches it may tell of alerts.
+pub fn webhook_router<S>(service: S, access: Access) -> Router
+where
+    S: Service<Request, Error = Infallible, Response: axum::response::IntoResponse>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    S::Future: Send + 'static,
+{
+    let guard = Arc::new(Guard::that_answers(access, StatusCode::SERVICE_UNAVAILABLE));
+    let rule = (Arc::clone(&guard), Needs::Role(Role::Viewer), false);
+    Router::new()
+        .fallback_service(service)
+        .layer(middleware::from_fn_with_state(rule, authorise))
+        .layer(middleware::from_fn_with_state(guard, admit))
+        .layer(middleware::map_response(headers::add))
+}
+
+/// Adds what every route has: who may pass, errors that say what to do, and headers that keep browsers in check.
+fn finish(router: Router, guard: Arc<Guard>) -> Router {
     router
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
+        .layer(middleware::from_fn_with_state(guard, admit))
         .layer(middleware::map_response(headers::add))
 }

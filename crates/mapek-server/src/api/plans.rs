@@ -9,7 +9,9 @@ use axum::{
 };
 use http::StatusCode;
 use mapek_loop::{CycleReport, Decided, LoopState};
-use mapek_model::{Approval, CycleNumber, InvalidName, Plan, PlanHash, PlanId, Timestamp};
+use mapek_model::{
+    Action, Approval, Cause, CycleNumber, InvalidName, Plan, PlanHash, PlanId, Timestamp,
+};
 use serde::Serialize;
 
 use super::{
@@ -28,10 +30,14 @@ struct Proposed<'a> {
     since: Option<Timestamp>,
     /// What they said.
     approval: Option<&'a Approval>,
+    /// Whose approvals count, and when they gave them.
+    given: Option<&'a BTreeMap<String, Timestamp>>,
     /// What that cycle decided; absent if it did not get so far.
     decided: Option<&'a Decided>,
     /// Why it is not to be acted on yet.
     waits: Option<String>,
+    /// The least that would have to be otherwise for it to run, as far as it can be told.
+    unless: Vec<String>,
     plan: &'a Plan,
 }
 
@@ -61,6 +67,44 @@ pub(super) async fn one(
     Ok(Json(found).into_response())
 }
 
+/// What the plan with this id would do.
+pub(super) fn hash_of(state: &LoopState, id: PlanId) -> Option<PlanHash> {
+    proposed(state).into_iter().find(|one| one.plan.id == id).map(|one| one.hash)
+}
+
+/// What the newest cycle that planned did not propose.
+#[derive(Debug, Serialize)]
+struct Rejected<'a> {
+    /// What it would have done; absent where it could not be made.
+    hash: Option<PlanHash>,
+    cycle: CycleNumber,
+    cause: &'a Cause,
+    /// Why not.
+    text: &'a str,
+    /// What would have to be otherwise for it to be proposed: any one of these.
+    unless: Vec<String>,
+    actions: &'a [Action],
+}
+
+/// Those of the newest cycle that planned at all; the likeliest causes first.
+pub(super) async fn rejected(State(app): State<App>, limit: Limit) -> Response {
+    let state = app.state();
+    let newest = state.reports.iter().rev().find(|report| report.no_planning.is_none());
+    let rejected: Vec<_> = newest
+        .into_iter()
+        .flat_map(|report| report.planning.rejected.iter().map(|it| (report.number, it)))
+        .map(|(cycle, it)| Rejected {
+            hash: it.hash,
+            cycle,
+            cause: &it.cause,
+            text: &it.text,
+            unless: it.reason.changes(),
+            actions: &it.actions,
+        })
+        .collect();
+    page::list(&state, rejected.into_iter(), limit)
+}
+
 impl<'a> Proposed<'a> {
     fn new(plan: &'a Plan) -> Self {
         Self {
@@ -68,8 +112,10 @@ impl<'a> Proposed<'a> {
             cycle: None,
             since: None,
             approval: None,
+            given: None,
             decided: None,
             waits: None,
+            unless: Vec::new(),
             plan,
         }
     }
@@ -83,13 +129,19 @@ fn proposed(state: &LoopState) -> Vec<Proposed<'_>> {
     for one in &in_cycles {
         newest.entry(one.hash).or_insert(one);
     }
-    let before_people = state.proposals.iter().map(|proposal| Proposed {
-        since: Some(proposal.since),
-        approval: Some(&proposal.approval),
-        plan: &proposal.plan,
-        ..newest
-            .get(&proposal.hash)
-            .map_or_else(|| Proposed::new(&proposal.plan), |one| (*one).clone())
+    let before_people = state.proposals.iter().map(|proposal| {
+        let newest = newest.get(&proposal.hash);
+        let newest = newest.map_or_else(|| Proposed::new(&proposal.plan), |one| (*one).clone());
+        let decision = newest.decided.map(|decided| &decided.decision);
+        Proposed {
+            since: Some(proposal.since),
+            approval: Some(&proposal.approval),
+            given: Some(&proposal.given),
+            // What people have said since counts.
+            unless: decision.map(|it| it.changes(Some(&proposal.approval))).unwrap_or_default(),
+            plan: &proposal.plan,
+            ..newest
+        }
     });
     let mut all: Vec<_> = before_people.collect();
     all.extend(in_cycles);
@@ -99,14 +151,15 @@ fn proposed(state: &LoopState) -> Vec<Proposed<'_>> {
 fn proposed_in(report: &CycleReport) -> impl Iterator<Item = Proposed<'_>> {
     let cycle = Some(report.number);
     let decided = |id: PlanId| report.decisions.iter().find(move |decided| decided.plan == id);
-    let planned = report.planning.plans.iter().map(move |plan| Proposed {
-        cycle,
-        decided: decided(plan.id),
-        ..Proposed::new(plan)
+    let planned = report.planning.plans.iter().map(move |plan| {
+        let decided = decided(plan.id);
+        let unless = decided.map(|decided| decided.decision.changes(None)).unwrap_or_default();
+        Proposed { cycle, decided, unless, ..Proposed::new(plan) }
     });
     let waiting = report.planning.waiting.iter().map(move |waiting| Proposed {
         cycle,
         waits: Some(waiting.reason.to_string()),
+        unless: waiting.reason.changes(),
         ..Proposed::new(&waiting.plan)
     });
     planned.chain(waiting)

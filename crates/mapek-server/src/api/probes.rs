@@ -9,7 +9,7 @@ use axum::{
 use http::{HeaderMap, StatusCode, header};
 use serde_json::json;
 
-use super::App;
+use super::{App, Problem};
 use crate::{Metrics, metrics::Format};
 
 /// Alive: the process answers. Says nothing about the loop, so that nobody restarts it for being paused.
@@ -29,10 +29,19 @@ pub(super) async fn ready(State(app): State<App>) -> Response {
 }
 
 pub(super) fn metrics_route(metrics: Metrics) -> Router {
-    Router::new().route("/metrics", get(scrape)).with_state(metrics)
+    let scrape =
+        async |State(metrics): State<Metrics>, headers: HeaderMap| scraped(&metrics, &headers);
+    Router::new().route(super::METRICS, get(scrape)).with_state(metrics)
 }
 
-async fn scrape(State(metrics): State<Metrics>, headers: HeaderMap) -> Response {
+pub(super) async fn metrics(State(app): State<App>, headers: HeaderMap) -> Response {
+    match &app.metrics {
+        Some(metrics) => scraped(metrics, &headers),
+        None => Problem::new(StatusCode::NOT_FOUND, "there are no metrics here").into_response(),
+    }
+}
+
+fn scraped(metrics: &Metrics, headers: &HeaderMap) -> Response {
     // A client may send the header more than once; that is one list (RFC 9110, section 5.3).
     let accept: Vec<_> =
         headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();

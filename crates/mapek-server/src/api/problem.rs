@@ -31,6 +31,10 @@ impl Problem {
         Self { r#type: "about:blank", title, status: code.as_u16(), detail: detail.into(), code }
     }
 
+    pub(crate) const fn status(&self) -> u16 {
+        self.status
+    }
+
     /// Something that can be named is not there.
     pub(crate) fn missing(what: &str, name: impl ToString, list: &str) -> Self {
         let name = repeated(&name.to_string());
@@ -50,18 +54,19 @@ impl IntoResponse for Problem {
 
 pub(super) async fn not_found(OriginalUri(uri): OriginalUri) -> Problem {
     let path = repeated(uri.path());
-    let detail = format!("there is nothing at {path}; ask for one of {}", ROUTES.join(", "));
+    let read: Vec<_> = ROUTES.iter().filter(|it| !it.acts()).map(|route| route.path).collect();
+    let detail = format!("there is nothing at {path}; ask for one of {}", read.join(", "));
     Problem::new(StatusCode::NOT_FOUND, detail)
 }
 
 pub(super) async fn method_not_allowed(method: Method, OriginalUri(uri): OriginalUri) -> Problem {
     let (method, path) = (repeated(method.as_str()), repeated(uri.path()));
-    let detail = format!("{path} can only be read: use GET or HEAD, not {method}");
+    let detail = format!("{path} does not take {method}; the header Allow says what it takes");
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
 }
 
 /// What a client sent, cut to a length that fits into a sentence.
-pub(super) fn repeated(text: &str) -> String {
+pub(crate) fn repeated(text: &str) -> String {
     let mut cut: String = text.chars().take(REPEATED_MAX).collect();
     if cut.len() < text.len() {
         cut.push('…');

@@ -71,6 +71,7 @@ struct Families {
     plans: Labelled<Counter, 2>,
     refusals: Labelled<Counter, 2>,
     needing_operator: Labelled<Gauge, 1>,
+    operator_age: Labelled<RealGauge, 1>,
     paused: Labelled<Gauge, 1>,
     quality: Labelled<Gauge, 2>,
     time_to_detect: Labelled<Histogram, 1>,
@@ -179,6 +180,7 @@ impl Families {
             plans: Labelled::new(["target", "decision"], Counter::default),
             refusals: Labelled::new(["target", "rail"], Counter::default),
             needing_operator: Labelled::new(["target"], Gauge::default),
+            operator_age: Labelled::new(["target"], RealGauge::default),
             paused: Labelled::new(["target"], Gauge::default),
             quality: Labelled::new(["target", "source"], Gauge::default),
             time_to_detect: Labelled::new(["target"], buckets::detection),
@@ -204,6 +206,8 @@ impl Families {
         register_seconds! {
             "loop_duration", "Time that a whole cycle took" => self.loop_duration.metric();
             "stage_duration", "Time that one stage of a cycle took" => self.stage_duration.metric();
+            "needs_operator_age", "How long the oldest execution has waited that only a person can close" =>
+                self.operator_age.metric();
             "time_to_detect", "Time from the onset of a violation to the cycle that saw it" =>
                 self.time_to_detect.metric();
             "time_to_remediate", "Time from the onset of the first violation that a successful plan explains to its end" =>

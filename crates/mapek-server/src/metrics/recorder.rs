@@ -82,6 +82,9 @@ impl MetricsRecorder {
         families.begin(target);
         families.paused.of([target]).set(i64::from(state.paused.is_some()));
         families.needing_operator.of([target]).set(count(state.needing_operator()));
+        let waited = state.needing_operator_since().zip(state.last());
+        let waited = waited.map_or(0.0, |(at, last)| since(last.at, at).as_secs_f64());
+        families.operator_age.of([target]).set(waited);
         for (rail, total) in &state.statistics.refusals {
             let before = self.refusals.insert(rail.clone(), *total).unwrap_or(0);
             families.refusals.of([target, rail]).inc_by(total.saturating_sub(before));

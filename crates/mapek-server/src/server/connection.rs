@@ -1,6 +1,7 @@
 //! One connection, from its first byte to its last.
 
 use std::{
+    net::SocketAddr,
     pin::pin,
     sync::{
         Arc,
@@ -10,7 +11,7 @@ use std::{
 };
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::{Request, State},
     middleware::{self, Next},
     response::Response,
@@ -21,12 +22,25 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
-    net::TcpStream,
+    io::{AsyncRead, AsyncWrite},
     time::{Instant, MissedTickBehavior, interval_at},
 };
 use tokio_util::sync::CancellationToken;
 
-use super::body::Watched;
+use super::{body::Watched, tls::CertificateNames};
+
+/// What is known of the connection that a request came by.
+#[derive(Debug, Clone)]
+pub(crate) struct Connected {
+    /// Who is at the other end.
+    pub(crate) peer: SocketAddr,
+    /// Where it came in.
+    pub(crate) local: SocketAddr,
+    /// What the client's certificate says, if there is one.
+    pub(crate) certificate: Option<Arc<CertificateNames>>,
+    /// Cancelled when the server stops: answers without an end end then.
+    pub(crate) stopping: CancellationToken,
+}
 
 /// Headers of a request: browsers send about twenty.
 const HEADERS_MAX: usize = 64;
@@ -37,16 +51,14 @@ const STREAMS_MAX: u32 = 32;
 
 /// Serves until the other side leaves, nothing moves any more, or `stop` asks to finish what is in progress.
 pub(super) async fn serve(
-    stream: TcpStream,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    connected: Connected,
     router: Router,
     idle_max: Duration,
-    stop: CancellationToken,
 ) {
-    // Answers are small and whole: waiting for more to send with them only delays them.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "a connection stays with delays");
-    }
+    let stop = connected.stopping.clone();
     let activity = Arc::new(Activity::default());
+    let router = router.layer(Extension(connected));
     let service = TowerToHyperService::new(watched(router, &activity));
     let builder = builder(idle_max);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));

@@ -4,11 +4,13 @@ mod body;
 mod config;
 mod connection;
 mod guard;
+mod tls;
 
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
     time::{sleep, timeout},
@@ -17,13 +19,16 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(crate) use body::Watched;
 pub use config::ServerConfig;
+pub(crate) use connection::Connected;
+pub(crate) use tls::CertificateNames;
+pub use tls::Tls;
 
 use crate::Error;
 
 /// Pause after a failed accept: out of file descriptors, say. Others free theirs meanwhile.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Listens and serves a router over HTTP/1 and HTTP/2 in clear text.
+/// Listens and serves a router over HTTP/1 and HTTP/2, in clear text unless it is [given](Self::with_tls) a certificate.
 ///
 /// A panic in a handler, a failed accept or a broken connection ends nothing but itself.
 ///
@@ -44,6 +49,7 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     config: ServerConfig,
+    tls: Option<Tls>,
 }
 
 impl Server {
@@ -57,13 +63,20 @@ impl Server {
         let failed = |source| Error::Bind { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let local = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, address: local, config: ServerConfig::default() })
+        Ok(Self { listener, address: local, config: ServerConfig::default(), tls: None })
     }
 
     /// Takes limits of your own.
     #[must_use]
     pub fn with_config(mut self, config: ServerConfig) -> Self {
         self.config = config;
+        self
+    }
+
+    /// Speaks TLS, and nothing else.
+    #[must_use]
+    pub fn with_tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
         self
     }
 
@@ -84,7 +97,7 @@ impl Server {
         router: Router,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), Error> {
-        let Self { listener, config, .. } = self;
+        let Self { listener, config, tls, .. } = self;
         let (stop, cut) = (CancellationToken::new(), CancellationToken::new());
         let _cut_when_dropped = cut.clone().drop_guard();
         let connections = Connections {
@@ -94,6 +107,7 @@ impl Server {
                 config.connections_max.clamp(1, Semaphore::MAX_PERMITS),
             )),
             tasks: TaskTracker::new(),
+            tls,
             stop,
             cut,
         };
@@ -108,12 +122,12 @@ impl Server {
 
 /// Where connections come from; in a test, also errors.
 trait Accept: Sync {
-    fn accept_one(&self) -> impl Future<Output = io::Result<TcpStream>> + Send;
+    fn accept_one(&self) -> impl Future<Output = io::Result<(TcpStream, SocketAddr)>> + Send;
 }
 
 impl Accept for TcpListener {
-    async fn accept_one(&self) -> io::Result<TcpStream> {
-        Ok(self.accept().await?.0)
+    async fn accept_one(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        self.accept().await
     }
 }
 
@@ -125,6 +139,7 @@ struct Connections {
     slots: Arc<Semaphore>,
     /// One for each connection that there is.
     tasks: TaskTracker,
+    tls: Option<Tls>,
     /// Asks connections to finish what is in progress.
     stop: CancellationToken,
     /// Ends them.
@@ -138,22 +153,27 @@ impl Connections {
             // Before the accept, so that those who are too many wait in the system's queue.
             let slot = Arc::clone(&self.slots).acquire_owned().await;
             let slot = slot.expect("the semaphore is never closed");
-            let stream = loop {
+            let (stream, peer) = loop {
                 match listener.accept_one().await {
-                    Ok(stream) => break stream,
+                    Ok(accepted) => break accepted,
                     Err(error) => {
                         tracing::warn!(%error, "accepting a connection failed");
                         sleep(ACCEPT_PAUSE).await;
                     }
                 }
             };
-            let (router, header_timeout) = (self.router.clone(), self.header_timeout);
-            let (stop, cut) = (self.stop.clone(), self.cut.clone());
+            let serving = Serving {
+                router: self.router.clone(),
+                idle_max: self.header_timeout,
+                tls: self.tls.clone(),
+                stop: self.stop.clone(),
+            };
+            let cut = self.cut.clone();
             self.tasks.spawn(async move {
                 let _slot = slot;
                 tokio::select! {
                     () = cut.cancelled() => {}
-                    () = connection::serve(stream, router, header_timeout, stop) => {}
+                    () = serving.serve(stream, peer) => {}
                 }
             });
         }
@@ -165,6 +185,49 @@ impl Connections {
         let drained = timeout(within, self.tasks.wait()).await;
         let connections = self.tasks.len();
         drained.map_err(|_| Error::CutOff { connections })
+    }
+}
+
+/// What a connection needs.
+struct Serving {
+    router: Router,
+    idle_max: Duration,
+    tls: Option<Tls>,
+    stop: CancellationToken,
+}
+
+impl Serving {
+    async fn serve(self, stream: TcpStream, peer: SocketAddr) {
+        // Answers are small and whole: waiting for more to send with them only delays them.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection stays with delays");
+        }
+        let Ok(local) = stream.local_addr() else { return };
+        let Some(tls) = &self.tls else { return self.speak(stream, peer, local, None).await };
+        let shaken = tokio::select! {
+            () = self.stop.cancelled() => return,
+            shaken = timeout(self.idle_max, tls.acceptor().accept(stream)) => shaken,
+        };
+        match shaken {
+            Ok(Ok(stream)) => {
+                let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+                let names = shown.map(|it| Arc::new(CertificateNames::of(it)));
+                self.speak(stream, peer, local, names).await;
+            }
+            Ok(Err(error)) => tracing::debug!(%error, %peer, "a TLS handshake failed"),
+            Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
+        }
+    }
+
+    async fn speak(
+        self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        peer: SocketAddr,
+        local: SocketAddr,
+        certificate: Option<Arc<CertificateNames>>,
+    ) {
+        let connected = Connected { peer, local, certificate, stopping: self.stop };
+        connection::serve(stream, connected, self.router, self.idle_max).await;
     }
 }
 
@@ -184,7 +247,7 @@ mod tests {
     }
 
     impl Accept for Failing {
-        async fn accept_one(&self) -> io::Result<TcpStream> {
+        async fn accept_one(&self) -> io::Result<(TcpStream, SocketAddr)> {
             if self.left.load(Relaxed) > 0 {
                 self.left.fetch_sub(1, Relaxed);
                 return Err(io::Error::other("too many open files"));
@@ -203,6 +266,7 @@ mod tests {
             header_timeout: Duration::from_secs(5),
             slots: Arc::new(Semaphore::new(1)),
             tasks: TaskTracker::new(),
+            tls: None,
             stop: CancellationToken::new(),
             cut: CancellationToken::new(),
         };

@@ -2,9 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 #![expect(clippy::float_cmp, reason = "what is counted and then printed is exact")]
 
+mod acts;
 mod documents;
+mod guarded;
+mod matrix;
 mod metrics;
 mod routes;
 mod sample;
 mod sockets;
+mod steered;
+mod tls;
 mod whole_loop;

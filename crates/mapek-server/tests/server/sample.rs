@@ -229,6 +229,12 @@ pub(crate) fn state() -> LoopState {
         decided(&scale, Decision::Run, Some(running.id)),
         decided(&throttle, Decision::AwaitApproval { needed: 1 }, None),
     ];
+    first.planning.rejected = vec![read(json!({
+        "cause": scale.cause, "actions": [{"kind": "scale_up", "replicas": 6}],
+        "signature": "scale_up", "hash": scale.hash(),
+        "reason": {"reason": "outranked", "rank": 6, "limit": 5, "needed": 0.2},
+        "text": "scale up to 6 replicas: ranked 6, only the first 5 are proposed",
+    }))];
     first.progress = vec![progress(&running)];
     push(&mut state, first);
 
@@ -249,6 +255,8 @@ pub(crate) fn state() -> LoopState {
         plan: throttle,
         requester: "loop".to_owned(),
         approval: Approval::pending(1),
+        given: BTreeMap::new(),
+        approved: None,
         since: at(0),
         updated: at(0),
     });

@@ -225,7 +225,7 @@ async fn too_many_answers_at_once_are_refused_but_probes_are_not() {
 
     // An answer of several megabytes that nobody takes holds the only slot.
     let mut greedy = TcpStream::connect(shown.address).await.unwrap();
-    greedy.write_all(b"GET /api/v1/cycles/43 HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    greedy.write_all(b"GET /api/v1/cycles/43 HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     let mut byte = [0; 1];
     greedy.read_exact(&mut byte).await.unwrap();
     let busy = shown.get("/api/v1/status").await;

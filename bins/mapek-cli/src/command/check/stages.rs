@@ -37,6 +37,7 @@ pub(super) fn check(config: &Config, report: &mut Report) -> Result<(), OutputEr
         report.fail("knowledge", "database postgres is not in this build", remedy)?;
     }
     clients(config, report)?;
+    listeners(config, report)?;
     ports(config, report)
 }
 
@@ -105,6 +106,20 @@ fn clients(config: &Config, report: &mut Report) -> Result<(), OutputError> {
         compose::charter(config, clock).err(),
         compose::metrics(config).err(),
         config.alertmanager.enabled.then(|| compose::alertmanager(config, clock).err()).flatten(),
+    ];
+    built.iter().flatten().try_for_each(|error| refused(error, report))
+}
+
+/// Who may use the listeners, and the certificate of those that have one.
+fn listeners(config: &Config, report: &mut Report) -> Result<(), OutputError> {
+    let clock = compose::system_clock();
+    let built = [
+        compose::access(config, clock.clone()).err(),
+        // What both have is told once.
+        compose::access(config, clock.clone())
+            .ok()
+            .and_then(|_| compose::webhook_access(config, clock).err()),
+        compose::tls(config).err(),
     ];
     built.iter().flatten().try_for_each(|error| refused(error, report))
 }

@@ -1,4 +1,5 @@
 //! The eleven sections.
+mod access;
 mod check;
 mod monitor;
 mod orchestrator;
@@ -9,6 +10,7 @@ mod stages;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use access::{AuthSection, HashEntry, TlsSection};
 pub(crate) use monitor::{MetricEntry, MonitorSection, QueryEntry, ThresholdDirection};
 pub(crate) use orchestrator::{Mode, OrchestratorSection};
 pub(crate) use secret::Secret;

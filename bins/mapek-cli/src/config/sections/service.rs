@@ -3,10 +3,13 @@
 use std::path::PathBuf;
 
 use garde::Validate;
-use mapek::{model::Duration, monitor::AlertmanagerFeed};
+use mapek::{model::Duration, monitor::AlertmanagerFeed, server::Rate};
 use serde::{Deserialize, Serialize};
 
-use super::check::{absolute_path, http_url};
+use super::{
+    AuthSection, HashEntry, TlsSection,
+    check::{absolute_path, http_url},
+};
 
 #[derive(Debug, Clone, Serialize, Deserialize, Validate)]
 #[serde(deny_unknown_fields, default)]
@@ -19,6 +22,9 @@ pub(crate) struct AlertmanagerSection {
     pub(crate) webhook_port: u16,
     #[garde(custom(absolute_path))]
     pub(crate) webhook_path: String,
+    /// What the token is known by that Alertmanager has to send; without it nobody has to.
+    #[garde(skip)]
+    pub(crate) webhook_token_sha256: Option<HashEntry>,
     /// How long after its start an Alertmanager that lists no alert proves nothing.
     #[garde(skip)]
     #[serde(with = "mapek::model::duration")]
@@ -34,6 +40,7 @@ impl Default for AlertmanagerSection {
             webhook_host: "127.0.0.1".to_owned(),
             webhook_port: 5000,
             webhook_path: "/webhooks/alerts".to_owned(),
+            webhook_token_sha256: None,
             startup_grace: AlertmanagerFeed::GRACE,
             enabled: true,
         }
@@ -50,6 +57,24 @@ pub(crate) struct ApiSection {
     /// A listener of their own for the metrics.
     #[garde(skip)]
     pub(crate) metrics_port: Option<u16>,
+    /// Names by which requests may call this host, on all listeners, besides loopback names, addresses of it and what it binds to.
+    #[garde(skip)]
+    pub(crate) allowed_hosts: Vec<String>,
+    /// Origins whose pages may send requests.
+    #[garde(skip)]
+    pub(crate) allowed_origins: Vec<String>,
+    /// Requests a second of one address, and of one person, in the long run.
+    #[garde(range(min = 1, max = 1_000_000))]
+    pub(crate) requests_per_second: u32,
+    /// The same at once.
+    #[garde(range(min = 1, max = 1_000_000))]
+    pub(crate) requests_burst: u32,
+    /// Who may use it by a token.
+    #[garde(skip)]
+    pub(crate) auth: AuthSection,
+    /// Its certificate, and who may use it by theirs.
+    #[garde(dive)]
+    pub(crate) tls: TlsSection,
     #[garde(skip)]
     pub(crate) debug: bool,
     #[garde(skip)]
@@ -62,6 +87,12 @@ impl Default for ApiSection {
             host: "127.0.0.1".to_owned(),
             port: 8001,
             metrics_port: None,
+            allowed_hosts: Vec::new(),
+            allowed_origins: Vec::new(),
+            requests_per_second: Rate::default().per_second.get(),
+            requests_burst: Rate::default().burst.get(),
+            auth: AuthSection::default(),
+            tls: TlsSection::default(),
             debug: false,
             cors_enabled: false,
         }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Secret,
-    check::{at_least_an_hour, http_url},
+    check::{at_least_a_second, at_least_an_hour, http_url},
 };
 
 /// The four detectors.
@@ -135,6 +135,30 @@ pub(crate) struct RailsSection {
     pub(crate) profile: RailsProfile,
 }
 
+/// What people have to say before a plan runs that is not automatic.
+#[derive(Debug, Clone, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ApprovalsSection {
+    /// How many different people approve it. What suspends checks needs two, whatever is said here.
+    #[garde(range(min = 1, max = 10))]
+    pub(crate) people: u8,
+    /// How long what one person said counts while others are waited for.
+    #[garde(custom(at_least_a_second))]
+    #[serde(with = "mapek::model::duration")]
+    pub(crate) valid_for: Duration,
+    /// How long after enough have approved it it must have begun.
+    #[garde(custom(at_least_a_second))]
+    #[serde(with = "mapek::model::duration")]
+    pub(crate) begin_within: Duration,
+}
+
+impl Default for ApprovalsSection {
+    fn default() -> Self {
+        let mapek::execute::Config { rails, approval_ttl, begin_within, .. } = Default::default();
+        Self { people: rails.autonomy.approvers, valid_for: approval_ttl, begin_within }
+    }
+}
+
 /// How much of the journal is kept.
 #[derive(Debug, Clone, Serialize, Deserialize, Validate)]
 #[serde(deny_unknown_fields, default)]
@@ -176,6 +200,8 @@ pub(crate) struct ExecuteSection {
     pub(crate) execution_mode: ExecutionMode,
     #[garde(skip)]
     pub(crate) rails: RailsSection,
+    #[garde(dive)]
+    pub(crate) approvals: ApprovalsSection,
     /// Where the journal and the inbox are.
     #[garde(skip)]
     pub(crate) state_dir: PathBuf,
@@ -194,6 +220,7 @@ impl Default for ExecuteSection {
             rollback_enabled: true,
             execution_mode: ExecutionMode::Transactional,
             rails: RailsSection::default(),
+            approvals: ApprovalsSection::default(),
             state_dir: PathBuf::from("data"),
             journal_retention: JournalRetention::default(),
         }

@@ -1,0 +1,109 @@
+//! What people do to a running loop from the command line.
+
+use serde_json::Value;
+
+use crate::{
+    running::Running,
+    support::{Ran, mapek, ran},
+};
+
+/// A token, and its entry in the configuration.
+async fn token(name: &str, role: &str) -> (String, String) {
+    let made = ran(mapek(&["token", "new", "--name", name, "--role", role, "--json"]), "").await;
+    let made: Value = serde_json::from_str(&made.out).unwrap();
+    let entry = &made["entry"];
+    let hash = entry["sha256"].as_str().unwrap();
+    (
+        made["token"].as_str().unwrap().to_owned(),
+        format!("{{name: {name}, role: {role}, sha256: '{hash}'}}"),
+    )
+}
+
+async fn asked(running: &Running, token: &str, args: &[&str]) -> Ran {
+    let mut command = mapek(&[args, &["--url", &running.url]].concat());
+    command.env("MAPEK_TOKEN", token);
+    ran(command, "").await
+}
+
+#[tokio::test]
+async fn a_token_is_shown_once_with_the_line_that_knows_it() {
+    let args = ["token", "new", "--name", "Ada", "--role", "approver", "--expires", "90d"];
+    let made = ran(mapek(&args), "").await;
+    assert_eq!((made.code, made.err.as_str()), (Some(0), ""));
+    let token = made.out.split_whitespace().find(|word| word.starts_with("mapek_")).unwrap();
+    assert_eq!((token.len(), made.out.matches(token).count()), (70, 1));
+    let line = made.out.lines().last().unwrap();
+    assert!(line.starts_with("  - {name: ada, role: approver, sha256: "), "{line}");
+    assert!(line.contains(", expires: 20"), "{line}");
+    let again = ran(mapek(&args), "").await;
+    assert!(!again.out.contains(token), "each is another one");
+    for bad in [["--name", "loop", "--role", "admin"], ["--name", "ada", "--role", "root"]] {
+        let told = ran(mapek(&[&["token", "new"][..], &bad].concat()), "").await;
+        assert_eq!(told.code, Some(2), "{told:?}");
+    }
+}
+
+#[tokio::test]
+async fn people_pause_and_resume_by_name_as_far_as_their_role_goes() {
+    let (operator, one) = token("grace", "operator").await;
+    let (viewer, two) = token("ada", "viewer").await;
+    let running = Running::start_with(&format!("auth: {{tokens: [{one}, {two}]}}")).await;
+
+    let nobody = ran(mapek(&["status", "--url", &running.url]), "").await;
+    assert_eq!(nobody.code, Some(1));
+    assert!(nobody.err.contains("does not know you") && nobody.err.contains("MAPEK_TOKEN"));
+    let refused = asked(&running, &viewer, &["pause", "--reason", "x"]).await;
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.err.contains("ada is viewer; this needs operator"), "{}", refused.err);
+
+    let paused = asked(&running, &operator, &["pause", "--reason", "3 a.m."]).await;
+    assert_eq!(paused.code, Some(0), "{paused:?}");
+    assert!(paused.out.starts_with("paused by grace at "), "{}", paused.out);
+    let status = asked(&running, &viewer, &["status"]).await;
+    assert!(status.out.contains("3 a.m.") && status.code == Some(1), "{status:?}");
+    assert!(status.err.contains("mapek resume"), "{}", status.err);
+    let resumed = asked(&running, &operator, &["resume", "--reason", "morning"]).await;
+    assert_eq!((resumed.code, resumed.out.as_str()), (Some(0), "resumed\n"), "{resumed:?}");
+
+    let file = running.directory.path().join("token");
+    std::fs::write(&file, format!("{viewer}\n")).unwrap();
+    let file = ["--token-file", file.to_str().unwrap()];
+    let plans = asked(&running, "wrong", &[&["plans", "list"][..], &file].concat()).await;
+    assert_eq!((plans.code, plans.out.as_str()), (Some(0), "no plans\n"), "{plans:?}");
+    let stuck = asked(&running, &viewer, &["executions", "list", "--needs-operator"]).await;
+    assert_eq!(stuck.out, "nothing needs an operator\n", "{stuck:?}");
+    for (args, words) in [
+        (&["plans", "show", "0123"][..], "there is no plan 0123"),
+        (&["plans", "approve", "../../pause", "--hash", "x"], "there is no plan"),
+        (&["executions", "resolve", "../x", "--reason", "y"], "an id has hexadecimal digits"),
+        (&["rearm", "scale_up", "--reason", "y"], "ada is viewer; this needs admin"),
+    ] {
+        let told = asked(&running, &viewer, args).await;
+        assert!(told.code == Some(1) && told.err.contains(words), "{told:?}");
+    }
+    let log = std::fs::read_to_string(running.directory.path().join("mapek.log")).unwrap();
+    assert!(log.contains("\"person\":\"grace\",\"act\":\"pause\""), "{log}");
+    for secret in [operator, viewer] {
+        assert!(!log.contains(&secret));
+    }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_loop_that_does_not_answer_is_paused_by_its_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let state = directory.path().join("state");
+    let path = directory.path().join("mapek.yaml");
+    let text = format!("api: {{port: 1}}\nexecute: {{state_dir: '{}'}}\n", state.display());
+    std::fs::write(&path, text).unwrap();
+    let pause = ["pause", "--reason", "it hangs", "--config", path.to_str().unwrap()];
+    let told = ran(mapek(&pause), "").await;
+    assert_eq!(told.code, Some(0), "{told:?}");
+    assert!(told.err.contains("cannot be asked"), "{}", told.err);
+    assert!(told.out.contains("remove it, and then resume"), "{}", told.out);
+    assert_eq!(std::fs::read_to_string(state.join("PAUSE")).unwrap(), "it hangs\n");
+    // Of a loop that is somewhere else, nobody knows where its file would be.
+    let there = ["pause", "--reason", "x", "--url", "http://127.0.0.1:1"];
+    let told = ran(mapek(&there), "").await;
+    assert_eq!(told.code, Some(1), "{told:?}");
+}

@@ -1,0 +1,252 @@
+//! What every request passes before it reaches a handler.
+
+use std::{net::IpAddr, sync::Arc};
+
+use axum::{
+    extract::{ConnectInfo, Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use mapek_model::Duration;
+
+use super::{
+    Access, Identity, Needs,
+    identities::Unproven,
+    origin,
+    rate::{Limiter, Payer},
+};
+use crate::{api::Problem, server::Connected};
+
+/// What asks whether the process is alive: it must be answered when all else is busy, and costs nothing.
+const PROBES: [&str; 2] = ["/health", "/ready"];
+
+/// An [`Access`] that counts.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    access: Access,
+    limiter: Limiter,
+    /// What a request gets for which there is no room.
+    too_many: StatusCode,
+}
+
+/// Who sends a request.
+#[derive(Debug, Clone)]
+pub(crate) enum Caller {
+    /// Somebody who shows nothing.
+    Nobody,
+    /// Somebody who has proven who they are.
+    Known(Identity),
+    /// Somebody who shows what proves nothing.
+    Unproven(String),
+}
+
+/// Why a request does not pass.
+#[derive(Debug)]
+struct Refusal {
+    problem: Problem,
+    then: Then,
+}
+
+/// What may be done about it.
+#[derive(Debug)]
+enum Then {
+    Nothing,
+    /// Ask again in so many seconds.
+    Wait(u64),
+    /// Say who you are, in this way.
+    Challenge(&'static str),
+}
+
+impl Refusal {
+    fn new(code: StatusCode, detail: impl Into<String>) -> Self {
+        Self { problem: Problem::new(code, detail), then: Then::Nothing }
+    }
+
+    fn then(self, then: Then) -> Self {
+        Self { then, ..self }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let mut response = self.problem.into_response();
+        let header = match self.then {
+            Then::Nothing => return response,
+            Then::Wait(seconds) => (header::RETRY_AFTER, HeaderValue::from(seconds)),
+            Then::Challenge(how) => (header::WWW_AUTHENTICATE, HeaderValue::from_static(how)),
+        };
+        response.headers_mut().insert(header.0, header.1);
+        response
+    }
+}
+
+impl Guard {
+    pub(crate) fn new(access: Access) -> Self {
+        Self::that_answers(access, StatusCode::TOO_MANY_REQUESTS)
+    }
+
+    /// Answers `too_many` where there is no room for a request.
+    pub(crate) fn that_answers(access: Access, too_many: StatusCode) -> Self {
+        let limiter = Limiter::new(access.rate, Arc::clone(&access.clock));
+        Self { access, limiter, too_many }
+    }
+
+    /// Who sends it, if it may pass.
+    fn check(&self, request: &Request) -> Result<Caller, Refusal> {
+        let connected = request.extensions().get::<Connected>();
+        let local = connected.map(|it| it.local);
+        let authority = origin::authority(request.uri(), request.headers())
+            .map_err(|why| Refusal::new(StatusCode::BAD_REQUEST, why))?;
+        if !origin::is_ours(&authority, local, &self.access.hosts) {
+            let host = crate::api::repeated(authority.host());
+            let detail =
+                format!("{host} is no name of this host; list it in api.allowed_hosts if it is");
+            return Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, detail));
+        }
+        let origins = &self.access.origins;
+        if !origin::may_come_from(request.method(), request.headers(), &authority, origins) {
+            let detail = "pages of other origins may not ask; list theirs in api.allowed_origins if \
+                          they may";
+            return Err(Refusal::new(StatusCode::FORBIDDEN, detail));
+        }
+        if !PROBES.contains(&request.uri().path()) {
+            self.pay(Payer::address(address(request)))?;
+        }
+        let caller = self.caller(request.headers(), connected);
+        if let Caller::Known(identity) = &caller {
+            self.pay(Payer::Person(identity.person.clone()))?;
+        }
+        Ok(caller)
+    }
+
+    fn pay(&self, payer: Payer) -> Result<(), Refusal> {
+        self.limiter.pay(payer).map_err(|wait| {
+            // Whole seconds, rounded up: zero would mean at once.
+            let seconds = wait.saturating_add(Duration::from_nanos(999_999_999)).as_secs().max(1);
+            let detail = format!("too many requests; ask again in {seconds} s");
+            Refusal::new(self.too_many, detail).then(Then::Wait(seconds))
+        })
+    }
+
+    /// A token counts before a certificate: whoever shows one wants to be known by it.
+    fn caller(&self, headers: &HeaderMap, connected: Option<&Connected>) -> Caller {
+        let identities = &self.access.identities;
+        let known = |identity: Result<Identity, Unproven>| match identity {
+            Ok(identity) => Caller::Known(identity),
+            Err(why) => Caller::Unproven(why.to_string()),
+        };
+        match bearer(headers) {
+            Ok(Some(token)) => known(identities.by_token(token, self.access.clock.now())),
+            Err(why) => Caller::Unproven(why.to_owned()),
+            Ok(None) => match connected.and_then(|it| it.certificate.as_deref()) {
+                Some(names) => known(identities.by_certificate(names)),
+                None => Caller::Nobody,
+            },
+        }
+    }
+
+    /// Who may call a route that needs this; nobody in particular where it needs nobody.
+    fn permit(
+        &self,
+        needs: Needs,
+        acts: bool,
+        caller: &Caller,
+    ) -> Result<Option<Identity>, Refusal> {
+        let Needs::Role(least) = needs else { return Ok(None) };
+        if self.access.identities.is_empty() {
+            if !acts {
+                return Ok(None);
+            }
+            let detail = "nobody is configured who may act: make a token with `mapek token new`, put \
+                          its hash into api.auth.tokens, and start again; a file PAUSE in \
+                          execute.state_dir stops all actions without";
+            return Err(Refusal::new(StatusCode::FORBIDDEN, detail));
+        }
+        match caller {
+            Caller::Known(identity) if identity.role >= least => Ok(Some(identity.clone())),
+            Caller::Known(Identity { person, role }) => {
+                let detail = format!("{person} is {role}; this needs {least}");
+                Err(Refusal::new(StatusCode::FORBIDDEN, detail))
+            }
+            Caller::Nobody => Err(unauthorised(
+                "say who you are: send a token as `Authorization: Bearer …`, or a client \
+                 certificate",
+                "Bearer realm=\"mapek\"",
+            )),
+            Caller::Unproven(why) => {
+                Err(unauthorised(why, "Bearer realm=\"mapek\", error=\"invalid_token\""))
+            }
+        }
+    }
+}
+
+fn unauthorised(detail: &str, challenge: &'static str) -> Refusal {
+    Refusal::new(StatusCode::UNAUTHORIZED, detail).then(Then::Challenge(challenge))
+}
+
+/// The token that a request shows, if any.
+fn bearer(headers: &HeaderMap) -> Result<Option<&str>, &'static str> {
+    let mut shown = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = shown.next() else { return Ok(None) };
+    if shown.next().is_some() {
+        return Err("there are several Authorization headers");
+    }
+    let value = value.to_str().map_err(|_| "the token is not known")?;
+    match value.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token.trim())),
+        _ => Err("only bearer tokens are known"),
+    }
+}
+
+fn address(request: &Request) -> Option<IpAddr> {
+    let ours = request.extensions().get::<Connected>().map(|it| it.peer.ip());
+    // A service that mounts the router and serves it itself may say so in axum's way.
+    ours.or_else(|| {
+        let theirs = request.extensions().get::<ConnectInfo<std::net::SocketAddr>>();
+        theirs.map(|ConnectInfo(address)| address.ip())
+    })
+}
+
+/// Turns away what may not pass, and notes who sends the rest.
+pub(crate) async fn admit(
+    State(guard): State<Arc<Guard>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    match guard.check(&request) {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(refusal) => {
+            let (status, peer) = (refusal.problem.status(), address(&request));
+            tracing::debug!(status, peer = ?peer, "a request was turned away");
+            refusal.into_response()
+        }
+    }
+}
+
+/// Turns away who may not call a route, and tells its handler who calls.
+pub(crate) async fn authorise(
+    State((guard, needs, acts)): State<(Arc<Guard>, Needs, bool)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    // Without what `admit` notes nobody is known, and nothing is permitted that needs somebody.
+    let caller = request.extensions().get::<Caller>().cloned().unwrap_or(Caller::Nobody);
+    match guard.permit(needs, acts, &caller) {
+        Ok(identity) => {
+            if let Some(identity) = identity {
+                request.extensions_mut().insert(identity);
+            }
+            next.run(request).await
+        }
+        Err(refusal) => {
+            let (status, peer) = (refusal.problem.status(), address(&request));
+            let path = crate::api::repeated(request.uri().path());
+            tracing::warn!(status, peer = ?peer, ?caller, ?path, "a request was refused");
+            refusal.into_response()
+        }
+    }
+}

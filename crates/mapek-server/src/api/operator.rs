@@ -1,0 +1,56 @@
+//! What only a person can close.
+
+use axum::{extract::State, response::Response};
+use mapek_loop::LoopState;
+use mapek_model::{ExecutionId, TargetId, Timestamp};
+use serde::Serialize;
+
+use super::{
+    App,
+    page::{self, Limit},
+};
+
+/// An execution that freezes its target until a person resolves it.
+#[derive(Debug, Serialize)]
+struct Stuck {
+    execution: ExecutionId,
+    /// Its target; absent if nobody can tell, and all are frozen.
+    frozen: Option<TargetId>,
+    /// Since when; absent if nobody can tell.
+    since: Option<Timestamp>,
+    /// What it was to do; absent if nobody can tell.
+    did: Option<String>,
+    /// Why a person has to look.
+    why: String,
+}
+
+/// Oldest first; those whose age nobody can tell come before all others.
+pub(super) async fn list(State(app): State<App>, limit: Limit) -> Response {
+    let state = app.state();
+    let mut stuck: Vec<_> = stuck(&state).collect();
+    stuck.sort_by_key(|one| (one.since, one.execution));
+    page::list(&state, stuck.into_iter(), limit)
+}
+
+fn stuck(state: &LoopState) -> impl Iterator<Item = Stuck> + '_ {
+    let needing = state.executions.values().filter(|it| it.status.needs_operator());
+    let needing = needing.map(|execution| {
+        let steps: Vec<_> =
+            execution.plan.steps.iter().map(|step| step.action.to_string()).collect();
+        Stuck {
+            execution: execution.id,
+            frozen: Some(execution.plan.target.clone()),
+            since: Some(execution.updated),
+            did: Some(steps.join(", then ")),
+            why: "it cannot be known what of it has taken effect, or an undo failed".to_owned(),
+        }
+    });
+    let damaged = state.damaged.iter().map(|damaged| Stuck {
+        execution: damaged.execution,
+        frozen: damaged.target.clone(),
+        since: None,
+        did: None,
+        why: format!("its log cannot be followed: {}", damaged.reason),
+    });
+    damaged.chain(needing)
+}
