@@ -176,7 +176,7 @@ impl Inner {
         }
         self.disk.volatile.extend_from_slice(records);
         // One that lies writes when it has something better to do.
-        if !self.disk.lies || head.get() % 8 == 0 {
+        if !self.disk.lies || head.get().is_multiple_of(8) {
             self.disk.durable = head;
             let durable = std::mem::take(&mut self.disk.volatile);
             let (now, wall) = (self.now, self.wall());

@@ -1,6 +1,6 @@
 //! A managed system, as small as it can be: a few numbers that actions change, and what is measured of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mapek_execute::{Presence, Repeat};
 use mapek_model::{Action, ActionKind, Duration, Precondition, Step, Way};
@@ -118,11 +118,10 @@ impl Plant {
     }
 
     pub(crate) fn measures(&self) -> Measures {
-        let slow = self.there(Fault::Overload) || self.there(Fault::Sick);
-        let failing = self.there(Fault::Sick)
-            || self.there(Fault::BadPolicy)
-            || self.get(Slot::Replicas) >= self.crowded_from;
-        let few = self.there(Fault::Drift) || self.get(Slot::Limit) > 0;
+        let [overload, sick, policy, drift] = Fault::ALL.map(|fault| self.there(fault));
+        let slow = overload || sick || policy;
+        let failing = sick || policy || self.get(Slot::Replicas) >= self.crowded_from;
+        let few = overload || drift || self.get(Slot::Limit) > 0;
         Measures {
             latency: if slow { 2.0 } else { 0.2 },
             failures: if failing { 0.5 } else { 0.01 },
@@ -233,7 +232,7 @@ impl Menu {
     pub(crate) fn draw(draw: &mut Stream) -> Self {
         let mut plans = Vec::new();
         for _ in 0..draw.between(1, 4) {
-            let steps = draw.between(1, 4);
+            let steps = *draw.pick(&[1, 1, 2, 3, 4]);
             let mut plan: Vec<Dish> = (0..steps)
                 .map(|_| Dish {
                     kind: u8::try_from(draw.between(0, 6)).unwrap_or(0),
@@ -241,9 +240,10 @@ impl Menu {
                     cautious: draw.chance(0.2),
                 })
                 .collect();
-            // What cannot be undone comes last.
+            // What cannot be undone comes last, and nothing comes twice.
+            let mut seen = BTreeSet::new();
+            plan.retain(|dish| seen.insert(dish.kind));
             plan.sort_by_key(|dish| dish.kind == 6);
-            plan.dedup_by_key(|dish| dish.kind);
             plans.push(plan);
         }
         let time_to_effect = Duration::from_secs(*draw.pick(&[0, 30, 60]));

@@ -141,6 +141,7 @@ pub(crate) fn execute_config(world: &World) -> Config {
     config.park_max = Duration::from_secs(420);
     config.journal_retention = Retention { records: script.retention, ..Retention::default() };
     config.rails.autonomy.profile = script.profile;
+    config.rails.doubt.two_sources_from = script.two_sources_from;
     config.rails.budget.plans_per_hour = script.plans_per_hour;
     config.rails.budget.actions_per_hour = script.actions_per_hour;
     config.rails.budget.cooldown = Duration::from_secs(script.cooldown_s);
@@ -156,10 +157,13 @@ pub(crate) fn execute_config(world: &World) -> Config {
 }
 
 fn cycle(world: &Arc<World>, id: ProcessId) -> Result<Cycle, String> {
-    let (seed, menu, dwell, has_feed, has_inbox) = {
+    let (seed, menu, dwell) = {
         let inner = world.lock();
-        let script = &inner.script;
-        (script.seed, script.menu.clone(), script.dwell, script.has_feed, script.has_inbox)
+        (inner.script.seed, inner.script.menu.clone(), inner.script.dwell)
+    };
+    let (has_feed, has_inbox, learns) = {
+        let inner = world.lock();
+        (inner.script.has_feed, inner.script.has_inbox, inner.script.learns)
     };
     let eyes = || Arc::new(Eyes { world: Arc::clone(world), process: id });
     let memory = || Arc::new(Memory { world: Arc::clone(world), process: id });
@@ -192,13 +196,17 @@ fn cycle(world: &Arc<World>, id: ProcessId) -> Result<Cycle, String> {
         cost_model: ActionKind::KNOWN.map(|kind| (kind, Cost::saturating(0.001))).into(),
         ..mapek_plan::Config::default()
     };
+    let knows = mapek_knowledge::Config {
+        pattern_learning_enabled: learns,
+        ..mapek_knowledge::Config::default()
+    };
     let text = |error: &dyn std::fmt::Display| error.to_string();
     Loop::builder()
         .monitor(monitor.build().map_err(|error| text(&error))?)
         .analyzer(Analyzer::try_new(AnalyzeConfig::default()).map_err(|error| text(&error))?)
         .planner(plan.build(strategy(menu)).map_err(|error| text(&error))?)
         .executor(executor)
-        .knowledge(Knowledge::over(memory(), mapek_knowledge::Config::default()))
+        .knowledge(Knowledge::over(memory(), knows))
         .clock(Arc::new(SimClock { world: Arc::clone(world), process: id }))
         .ids(Arc::new(SeededIds::new(Seed(seed ^ (u64::from(id) << 40)))))
         .seed(Seed(seed))

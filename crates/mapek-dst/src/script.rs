@@ -4,6 +4,7 @@
 //! kind whether it is there at all, and how often.
 
 use mapek_execute::{ExecutionMode, Profile};
+use mapek_model::Risk;
 
 use crate::{
     plant::{Fault, Menu},
@@ -134,6 +135,8 @@ pub(crate) struct Script {
     pub(crate) plans_per_hour: u32,
     pub(crate) actions_per_hour: u32,
     pub(crate) cooldown_s: u64,
+    pub(crate) two_sources_from: Risk,
+    pub(crate) learns: bool,
     pub(crate) rates: Rates,
     pub(crate) events: Vec<(i64, Event)>,
     pub(crate) calm_at: i64,
@@ -163,9 +166,11 @@ impl Script {
             has_inbox: draw.chance(0.5),
             retention: *draw.pick(&[40, 120, 20_000]),
             dwell: *draw.pick(&[0, 1, 2]),
-            plans_per_hour: *draw.pick(&[2, 4, 6]),
-            actions_per_hour: *draw.pick(&[1, 2, 4]),
-            cooldown_s: *draw.pick(&[30, 120, 300]),
+            plans_per_hour: *draw.pick(&[2, 6, 20]),
+            actions_per_hour: *draw.pick(&[1, 4, 20]),
+            cooldown_s: *draw.pick(&[0, 30, 120]),
+            two_sources_from: *draw.pick(&[Risk::Medium, Risk::High, Risk::High]),
+            learns: draw.chance(0.5),
             rates: rates(&mut draw),
             events: Vec::new(),
             calm_at,
@@ -184,12 +189,12 @@ impl Script {
             events.push((self.calm_at + 4 * minute * MINUTE, Event::TidyUp));
         }
         let until = self.calm_at;
-        for _ in 0..draw.between(1, 4) {
+        for _ in 0..draw.between(2, 7) {
             let fault = *draw.pick(&Fault::ALL);
-            let at = draw.between(MINUTE, until / 2);
+            let at = draw.between(MINUTE / 2, until);
             events.push((at, Event::Breaks(fault)));
             if draw.chance(0.5) {
-                events.push((at + draw.between(1, 20) * MINUTE, Event::Heals(fault)));
+                events.push((at + draw.between(1, 15) * MINUTE, Event::Heals(fault)));
             }
         }
         for weather in Weather::ALL {

@@ -228,9 +228,8 @@ impl Inner {
         let mut text = String::with_capacity(96);
         let (seconds, millis) = (self.now / 1000, self.now % 1000);
         let minutes = seconds / 60;
-        // Writing to a string does not fail.
-        drop(write!(text, "{minutes:02}:{:02}.{millis:03} ", seconds % 60));
-        drop(writeln!(text, "{line}"));
+        let written = writeln!(text, "{minutes:02}:{:02}.{millis:03} {line}", seconds % 60);
+        debug_assert!(written.is_ok(), "writing to a string does not fail");
         self.trace.extend_from_slice(text.as_bytes());
     }
 }

@@ -24,10 +24,6 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    pub(crate) fn kinds(&self) -> BTreeSet<ActionKind> {
-        self.plan.steps.iter().map(|step| step.action.kind()).collect()
-    }
-
     /// The kinds of steps that were sent, and may have taken effect.
     pub(crate) fn sent_kinds(&self) -> BTreeSet<ActionKind> {
         let steps = self.plan.steps.iter().zip(self.status.steps());
