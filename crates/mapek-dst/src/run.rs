@@ -13,10 +13,13 @@ use crate::{
     disk::Handle,
     people,
     process::{Process, execute_config},
-    script::Event,
+    script::{Event, MINUTE},
     seam::{METRICS, alert},
     world::{Inner, ProcessId, World},
 };
+
+/// Longer than an execution may take in the calm: with its lease of five minutes, and seven in which nothing can be read.
+const LONG: i64 = 15 * MINUTE;
 
 /// What came of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -347,7 +350,10 @@ impl Run {
         let mut told = Vec::new();
         {
             let inner = self.world.lock();
-            for entry in inner.check.book.live() {
+            // Who waits until a moment waits an hour longer when the clock is set back by one, and knows nothing of it.
+            let (now, wall) = (inner.now, inner.wall());
+            let old = |begun: i64, updated: i64| now - begun > LONG && wall - updated > LONG;
+            for entry in inner.check.book.live().filter(|it| old(it.begun, it.updated)) {
                 let status = &entry.status;
                 told.push(("everything-ends", format!("{} is still {status}", entry.id)));
             }
@@ -458,6 +464,7 @@ impl Inner {
     fn foreign(&mut self, slot: crate::plant::Slot) {
         let after = self.plant.get(slot);
         self.check.effects.push(crate::check::Effect {
+            at: self.now,
             execution: None,
             way: mapek_model::Way::Do,
             kind: mapek_model::ActionKind::Custom("somebody-else".to_owned()),

@@ -13,7 +13,10 @@ use mapek_model::{
 pub(crate) struct Entry {
     pub(crate) id: ExecutionId,
     pub(crate) plan: Plan,
+    /// By its own record.
     pub(crate) started: i64,
+    /// By the world's time.
+    pub(crate) begun: i64,
     pub(crate) updated: i64,
     pub(crate) status: ExecutionStatus,
     /// The newest intent, until it is answered or its call has left.
@@ -72,7 +75,7 @@ impl Book {
         self.entries.values().filter(|entry| entry.status.is_live())
     }
 
-    pub(crate) fn take(&mut self, record: Record) {
+    pub(crate) fn take(&mut self, record: Record, now: i64) {
         self.records += 1;
         match record.body {
             Body::Latch { paused, by, .. } => self.latch = paused.then_some(by),
@@ -96,13 +99,19 @@ impl Book {
             },
             Body::Execution { record: happened } => {
                 let at = millis(happened.at);
-                self.happen(happened.execution, happened.event, at, record.epoch);
+                self.happen(happened.execution, happened.event, (at, now), record.epoch);
             }
             _ => {}
         }
     }
 
-    fn happen(&mut self, id: ExecutionId, event: ExecutionEvent, at: i64, epoch: Epoch) {
+    fn happen(
+        &mut self,
+        id: ExecutionId,
+        event: ExecutionEvent,
+        (at, now): (i64, i64),
+        epoch: Epoch,
+    ) {
         if let ExecutionEvent::Started { plan, .. } = event {
             self.said.remove(&plan.hash());
             self.order.push(id);
@@ -111,6 +120,7 @@ impl Book {
                 id,
                 plan: *plan,
                 started: at,
+                begun: now,
                 updated: at,
                 status,
                 outstanding: None,

@@ -33,6 +33,7 @@ const VIOLATIONS_MAX: usize = 20;
 /// One effect on the managed system.
 #[derive(Debug, Clone)]
 pub(crate) struct Effect {
+    pub(crate) at: i64,
     pub(crate) execution: Option<(ExecutionId, StepIndex)>,
     pub(crate) way: Way,
     pub(crate) kind: ActionKind,
@@ -107,7 +108,7 @@ impl Checker {
                 for (invariant, message) in told {
                     self.violated(now, invariant, message);
                 }
-                self.book.take(record);
+                self.book.take(record, now);
             }
             Err(why) => self.violated(now, "journal-readable", why),
         }
@@ -191,6 +192,7 @@ impl Checker {
         let known = self.book.keys.get(&call.key).copied();
         let kind = call.action.kind();
         self.effects.push(Effect {
+            at: now,
             execution: known.map(|(id, step, _)| (id, step)),
             way: call.way,
             kind: kind.clone(),
@@ -238,7 +240,7 @@ impl Checker {
         stuck.map(|entry| entry.id).collect()
     }
 
-    /// Effects of one execution on each slot, in order, with whether somebody else wrote between the first and the last.
+    /// Effects of one execution on each slot, in order, with whether somebody else wrote there since it began.
     pub(crate) fn traces(
         &self,
         id: ExecutionId,
@@ -247,14 +249,11 @@ impl Checker {
         let ours = |it: &Effect| it.execution.is_some_and(|(of, _)| of == id);
         let slots: BTreeSet<_> =
             self.effects.iter().filter(|it| ours(it)).map(|it| it.slot).collect();
+        let begun = self.book.entries.get(&id).map_or(0, |entry| entry.begun);
         for slot in slots {
-            let on: Vec<_> = self.effects.iter().filter(|it| it.slot == slot).collect();
-            let first = on.iter().position(|it| ours(it)).unwrap_or_default();
-            let last = on.iter().rposition(|it| ours(it)).unwrap_or_default();
-            let between = &on[first..=last];
-            let foreign = between.iter().any(|it| !ours(it));
-            let own = between.iter().copied().filter(|it| ours(it)).collect();
-            traces.insert(slot, (own, foreign));
+            let on = || self.effects.iter().filter(move |it| it.slot == slot);
+            let foreign = on().any(|it| !ours(it) && it.at >= begun);
+            traces.insert(slot, (on().filter(|it| ours(it)).collect(), foreign));
         }
         traces
     }

@@ -179,6 +179,18 @@ impl<'a> Act<'a> {
         }
     }
 
+    /// Whether what was sent and not answered may still arrive. Until then nothing may be believed of it but that its effect is there:
+    /// what came after its end would be nobody's, and what is captured meanwhile may show it or not.
+    fn is_on_its_way(&self, execution: &Execution) -> bool {
+        since(self.now, execution.updated) < self.control.config().settle
+    }
+
+    fn on_its_way(&self, execution: &Execution, step: StepIndex) -> Rest {
+        let until = later(execution.updated, self.control.config().settle);
+        let why = format!("step {nth} may still be on its way", nth = nth(step));
+        Rest { until, ..self.rest(why) }
+    }
+
     fn effector(&self) -> Result<&'a Arc<dyn Effector>, Rest> {
         self.effector.ok_or_else(|| self.rest("its target has no effector"))
     }

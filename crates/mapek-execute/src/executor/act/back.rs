@@ -18,6 +18,9 @@ impl Act<'_> {
         self.may_undo(execution)?;
         let status = execution.status.steps().get(usize::from(step.0)).copied();
         let unsure = matches!(status, Some(StepStatus::Intended | StepStatus::Unclear));
+        if unsure && self.is_on_its_way(execution) {
+            return Err(self.on_its_way(execution, step));
+        }
         if undo_class(execution, step) == UndoClass::Irreversible {
             if unsure {
                 let why = format!(
@@ -95,6 +98,7 @@ impl Act<'_> {
             Ok(Presence::Applied { receipt }) => {
                 self.note(ExecutionEvent::Applied { step, way: Way::Undo, receipt })
             }
+            Ok(_) if self.is_on_its_way(execution) => Err(self.on_its_way(execution, step)),
             Ok(Presence::NotApplied) => self.note(ExecutionEvent::Refused {
                 step,
                 way: Way::Undo,
