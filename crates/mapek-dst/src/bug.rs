@@ -10,8 +10,8 @@ pub enum Bug {
     AckBeforeDurable,
     /// A process that was replaced goes on writing, into a file that nobody else reads.
     SplitBrain,
-    /// The process looks for its pause file in another directory than people do.
-    PauseFileElsewhere,
+    /// The process does not look for the pause file that people make.
+    NoPauseFile,
     /// A restart forgets that the loop was paused.
     ForgetsPause,
     /// The metric source passes stale and partial answers off as fresh.
@@ -40,7 +40,7 @@ impl Bug {
     pub const ALL: [Self; 13] = [
         Self::AckBeforeDurable,
         Self::SplitBrain,
-        Self::PauseFileElsewhere,
+        Self::NoPauseFile,
         Self::ForgetsPause,
         Self::StaleAsFresh,
         Self::FreshKeys,
@@ -59,7 +59,7 @@ impl Bug {
         match self {
             Self::AckBeforeDurable => "ack-before-durable",
             Self::SplitBrain => "split-brain",
-            Self::PauseFileElsewhere => "pause-file-elsewhere",
+            Self::NoPauseFile => "no-pause-file",
             Self::ForgetsPause => "forgets-pause",
             Self::StaleAsFresh => "stale-as-fresh",
             Self::FreshKeys => "fresh-keys",

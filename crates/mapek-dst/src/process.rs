@@ -127,8 +127,8 @@ pub(crate) fn execute_config(world: &World) -> Config {
     let inner = world.lock();
     let (script, bug) = (&inner.script, inner.bug);
     let mut config = Config { state_dir: Some(world.state_dir.clone()), ..Config::default() };
-    if bug == Some(Bug::PauseFileElsewhere) {
-        config.state_dir = Some(world.state_dir.join("elsewhere"));
+    if bug == Some(Bug::NoPauseFile) {
+        config.state_dir = None;
     }
     if bug == Some(Bug::NoSettling) {
         config.settle = Duration::ZERO;

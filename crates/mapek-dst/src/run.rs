@@ -437,7 +437,9 @@ impl Run {
         };
         let inner = self.world.lock();
         let mut told = Vec::new();
-        for entry in inner.check.book.entries.values() {
+        // What ended a moment ago is learned by the next cycle.
+        let before = inner.now - MINUTE;
+        for entry in inner.check.book.entries.values().filter(|it| it.touched < before) {
             if entry.judged.is_none() && entry.status.ending().is_none() {
                 continue;
             }

@@ -128,6 +128,8 @@ pub(crate) struct Script {
     pub(crate) menu: Menu,
     pub(crate) fences: bool,
     pub(crate) keyed_configuration: bool,
+    /// Whether nothing shows that there was a restart.
+    pub(crate) blind_restarts: bool,
     pub(crate) has_feed: bool,
     pub(crate) has_inbox: bool,
     pub(crate) retention: u64,
@@ -147,9 +149,9 @@ impl Script {
     pub(crate) fn of(seed: u64) -> Self {
         let mut draw = Stream::new(seed, "script");
         let calm_at = draw.between(15, 50) * MINUTE;
-        let profile = match draw.between(0, 9) {
+        let profile = match draw.between(0, 19) {
             0 => Profile::Observe,
-            1..=3 => Profile::Shipped,
+            1..=4 => Profile::Shipped,
             _ => Profile::Auto,
         };
         let mode =
@@ -166,8 +168,9 @@ impl Script {
             has_inbox: draw.chance(0.5),
             retention: *draw.pick(&[40, 120, 20_000]),
             dwell: *draw.pick(&[0, 1, 2]),
-            plans_per_hour: *draw.pick(&[2, 6, 20]),
-            actions_per_hour: *draw.pick(&[1, 4, 20]),
+            blind_restarts: draw.chance(0.3),
+            plans_per_hour: *draw.pick(&[2, 6, 60]),
+            actions_per_hour: *draw.pick(&[1, 4, 60]),
             cooldown_s: *draw.pick(&[0, 30, 120]),
             two_sources_from: *draw.pick(&[Risk::Medium, Risk::High, Risk::High]),
             learns: draw.chance(0.5),
@@ -189,7 +192,7 @@ impl Script {
             events.push((self.calm_at + 4 * minute * MINUTE, Event::TidyUp));
         }
         let until = self.calm_at;
-        for _ in 0..draw.between(2, 7) {
+        for _ in 0..draw.between(3, 9) {
             let fault = *draw.pick(&Fault::ALL);
             let at = draw.between(MINUTE / 2, until);
             events.push((at, Event::Breaks(fault)));
@@ -251,7 +254,7 @@ fn rates(draw: &mut Stream) -> Rates {
         refuse: rate(0.3),
         drop: rate(0.3),
         lose: rate(0.3),
-        late: rate(0.4),
+        late: rate(0.6),
         slow: rate(0.5),
         double: rate(0.3),
         disk_write: rate(0.1),

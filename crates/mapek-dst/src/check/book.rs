@@ -17,7 +17,10 @@ pub(crate) struct Entry {
     pub(crate) started: i64,
     /// By the world's time.
     pub(crate) begun: i64,
+    /// By its newest record.
     pub(crate) updated: i64,
+    /// By the world's time.
+    pub(crate) touched: i64,
     pub(crate) status: ExecutionStatus,
     /// The newest intent, until it is answered or its call has left.
     pub(crate) outstanding: Option<(StepIndex, Way, Epoch)>,
@@ -122,6 +125,7 @@ impl Book {
                 started: at,
                 begun: now,
                 updated: at,
+                touched: now,
                 status,
                 outstanding: None,
                 applied: false,
@@ -134,7 +138,7 @@ impl Book {
         if let Ok(next) = entry.status.after(&event) {
             entry.status = next;
         }
-        entry.updated = at;
+        (entry.updated, entry.touched) = (at, now);
         entry.outstanding = None;
         match event {
             ExecutionEvent::Intended { step, way, key, .. } => {

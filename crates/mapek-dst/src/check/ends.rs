@@ -81,8 +81,8 @@ impl Checker {
             }
             let done = self.book.entries.values().filter(|it| it.sent_kinds().contains(&kind));
             let newest = done.map(|it| it.updated).max();
-            if let Some(newest) = newest.filter(|newest| at - newest < self.limits.cooldown_ms) {
-                let ago = at - newest;
+            let ago = |newest: i64| (at - newest).max(0);
+            if let Some(ago) = newest.map(ago).filter(|ago| *ago < self.limits.cooldown_ms) {
                 told.push(("budgets", format!("{id} does {kind} again after {ago} ms")));
             }
         }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::{
     bug::Bug,
     people,
-    plant::{repeat, slot},
+    plant::{Slot, repeat, slot},
     script::{Event, Weather},
     world::{Call, Inner, ProcessId, World},
 };
@@ -283,8 +283,9 @@ impl Effector for Hands {
         _: &Value,
     ) -> Result<Presence, EffectError> {
         let captured = captured.state.as_i64().unwrap_or_default();
+        let restarts = slot(action) == Some(Slot::Restarts);
         self.read("reads back", |inner| {
-            let blind = inner.has(Weather::Blind);
+            let blind = inner.has(Weather::Blind) || (restarts && inner.script.blind_restarts);
             let presence = inner.plant.presence(action, way, captured);
             if blind {
                 Presence::Unknown { reason: "nothing shows it".to_owned() }

@@ -6,7 +6,11 @@ use super::{
     super::{moves::give_up, needs_operator, nth},
     Act, Rest, Turn, action_of, answered, receipt_of,
 };
-use crate::{Decision, EffectError, Presence, Repeat, judge::explained, ledger::Tracked};
+use crate::{
+    Decision, EffectError, Presence, Repeat,
+    judge::explained,
+    ledger::{Ledger, Tracked},
+};
 
 impl Act<'_> {
     pub(super) async fn do_step(&mut self, tracked: &Tracked, step: StepIndex) -> Turn {
@@ -66,22 +70,28 @@ impl Act<'_> {
         self.note(answered(step, Way::Do, answer))
     }
 
-    /// The last look at the rails and the intent, with nothing in between.
+    /// The last look at the rails and the intent, with nothing in between: not a person's pause either.
     fn permitted_and_intended(
         &mut self,
         tracked: &Tracked,
         step: StepIndex,
         captured: Option<Captured>,
     ) -> Turn {
-        self.permitted(tracked)?;
-        self.intend(&tracked.execution, step, Way::Do, captured)
+        let control = self.control;
+        let mut ledger = control.ledger();
+        self.permitted_in(&mut ledger, tracked)?;
+        self.intend(&mut ledger, &tracked.execution, (step, Way::Do), captured)
     }
 
     fn permitted(&self, tracked: &Tracked) -> Turn {
+        self.permitted_in(&mut self.control.ledger(), tracked)
+    }
+
+    fn permitted_in(&self, ledger: &mut Ledger, tracked: &Tracked) -> Turn {
+        self.refreshed(ledger)?;
         let execution = &tracked.execution;
-        let ledger = self.control.ledger();
         let decision = self.control.decide_in(
-            &ledger,
+            ledger,
             &execution.plan,
             Some(execution),
             &tracked.approvers,
@@ -148,7 +158,7 @@ impl Act<'_> {
             Ok(Presence::Applied { receipt }) => {
                 self.note(ExecutionEvent::Applied { step, way: Way::Do, receipt })
             }
-            Ok(_) if self.is_on_its_way(execution) => Err(self.on_its_way(execution, step)),
+            Ok(_) if self.is_on_its_way() => Err(self.on_its_way(step)),
             Ok(Presence::NotApplied) => self.note(ExecutionEvent::Refused {
                 step,
                 way: Way::Do,
