@@ -316,6 +316,11 @@ impl Run {
 
     fn calm(&mut self) {
         self.pause_file(false);
+        // Who asks for a time before the first sample would never see anything again.
+        let off = self.world.lock().skew;
+        if off != 0 {
+            self.jump(-off);
+        }
         let mut inner = self.world.lock();
         inner.calm = true;
         inner.weather.clear();

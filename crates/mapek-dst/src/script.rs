@@ -92,7 +92,7 @@ pub(crate) enum Event {
     Arrival(u64),
     /// Metrics are measured.
     Scrape,
-    /// From here on nothing goes wrong any more, and a person looks after what is left.
+    /// From here on nothing goes wrong any more, the clock is right, and a person looks after what is left.
     Calm,
     /// In the calm a person closes what waits for one.
     TidyUp,

@@ -61,16 +61,7 @@ impl Checker {
         }
         let kinds: BTreeSet<_> = plan.steps.iter().map(|step| step.action.kind()).collect();
         for kind in kinds {
-            // What took effect counts whatever the journal thinks of it.
-            let took = |other: &ExecutionId| {
-                self.effects.iter().any(|it| {
-                    it.execution.is_some_and(|(of, _)| of == *other)
-                        && it.kind == kind
-                        && it.way == Way::Do
-                        && it.before != it.after
-                        && !it.jumped
-                })
-            };
+            let took = |other: &ExecutionId| self.took_effect(*other, &kind);
             let used =
                 lately().filter(|it| it.sent_kinds().contains(&kind) || took(&it.id)).count();
             let limit = self.limits.actions_per_hour;
@@ -86,6 +77,23 @@ impl Checker {
                 told.push(("budgets", format!("{id} does {kind} again after {ago} ms")));
             }
         }
+    }
+
+    /// Whether an action of this kind took effect, whatever the journal thinks of it. Of one that somebody else put back nobody can
+    /// tell who looks afterwards.
+    fn took_effect(&self, id: ExecutionId, kind: &ActionKind) -> bool {
+        self.effects.iter().enumerate().any(|(place, it)| {
+            let put_back = || {
+                let mut later = self.effects[place..].iter();
+                later.any(|later| later.slot == it.slot && later.execution.is_none())
+            };
+            it.execution.is_some_and(|(of, _)| of == id)
+                && it.kind == *kind
+                && it.way == Way::Do
+                && it.before != it.after
+                && !it.jumped
+                && !put_back()
+        })
     }
 
     /// Two degradations within a day, and nobody has trusted the kind again.

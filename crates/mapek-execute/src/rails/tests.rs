@@ -417,7 +417,7 @@ impl Worse {
             Self::Doubt(kind) => {
                 let source = SourceName::try_new("prometheus").unwrap();
                 let quality = observation.quality.entry(source).or_default();
-                quality.merge(Quality::fresh().with(kind.clone(), "x", "worse"));
+                quality.merge(Quality::fresh().with(*kind, "x", "worse"));
             }
             Self::Unconfirm(at) => change(observation, *at, false),
             Self::Silence(at) => change(observation, *at, true),
@@ -437,7 +437,10 @@ impl Worse {
                 let sensors = &mut observation.sensors;
                 sensors.bad = (sensors.bad + more).min(sensors.total);
             }
-            Self::Repeated(times) => plan.explains = plan.explains.repeat(*times),
+            Self::Repeated(times) => {
+                let all = plan.explains.clone();
+                plan.explains = std::iter::repeat_n(all, *times).flatten().collect();
+            }
             Self::ExplainsNothing => plan.explains.clear(),
         }
     }
