@@ -79,20 +79,13 @@ impl Checker {
         }
     }
 
-    /// Whether an action of this kind took effect, whatever the journal thinks of it. Of one that somebody else put back nobody can
+    /// Whether an action of this kind took effect, whatever the journal thinks of it. Where somebody else wrote meanwhile, nobody can
     /// tell who looks afterwards.
     fn took_effect(&self, id: ExecutionId, kind: &ActionKind) -> bool {
-        self.effects.iter().enumerate().any(|(place, it)| {
-            let put_back = || {
-                let mut later = self.effects[place..].iter();
-                later.any(|later| later.slot == it.slot && later.execution.is_none())
-            };
-            it.execution.is_some_and(|(of, _)| of == id)
-                && it.kind == *kind
-                && it.way == Way::Do
-                && it.before != it.after
-                && !it.jumped
-                && !put_back()
+        self.traces(id).into_values().filter(|(_, foreign)| !foreign).any(|(effects, _)| {
+            effects.into_iter().any(|it| {
+                it.kind == *kind && it.way == Way::Do && it.before != it.after && !it.jumped
+            })
         })
     }
 
