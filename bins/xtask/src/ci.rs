@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::steps::Steps;
 use crate::workspace::{Package, Workspace};
-use crate::{examples, setup, simulate};
+use crate::{dst, examples, setup, simulate};
 
 /// The first command of the README ends by itself within two minutes; a busy machine gets some more.
 const DEMO_LIMIT: Duration = Duration::from_secs(180);
@@ -33,6 +33,9 @@ pub(crate) fn run(workspace: &Workspace, keep_going: bool) -> Result<(), Error> 
     steps.step("readme", || {
         cmd("cargo build --bin mapek").run()?;
         cmd("cargo run --bin mapek -- demo --once").run_within(DEMO_LIMIT)
+    })?;
+    steps.step("deterministic simulation", || {
+        dst::run(workspace, &["--seeds", "1000"].map(str::to_owned))
     })?;
     steps.step("simulation", || simulate::run(workspace, false))?;
     steps.finish()

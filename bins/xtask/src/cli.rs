@@ -10,6 +10,9 @@ Chores of the workspace. Call them as `cargo xtask CHORE`.
   setup               install what the tests need and the machine lacks: Prometheus, Alertmanager, nextest, cargo-deny
   coverage            line coverage by the tests, in target/reports; fails below 85 %
   simulate [--save]   run the shipped scenarios under one seed; compare with docs/figures.json, or make these the figures
+  dst [--seeds N] [--from S] [--bug NAME] [--trace]
+                      simulate loop, journal, clock and a faulty world under N seeds (1000) from S (0) on, each another story;
+                      fails if anything happens that must not. --trace tells the story, --bug puts a defect in
   bench [--compare [--max-ratio N]] [--save]
                       run the benchmarks; compare with docs/benchmarks.json (a benchmark fails above N = 1.5 times
                       the reference), or make these results the reference
@@ -26,6 +29,7 @@ pub(crate) enum Chore {
     Coverage,
     Bench(Options),
     Simulate { save: bool },
+    Dst { options: Vec<String> },
     ReleaseCheck { keep_going: bool },
 }
 
@@ -40,6 +44,7 @@ pub(crate) fn parse(args: &[String]) -> Result<Chore, Error> {
         ("coverage", []) => Ok(Chore::Coverage),
         ("simulate", []) => Ok(Chore::Simulate { save: false }),
         ("simulate", ["--save"]) => Ok(Chore::Simulate { save: true }),
+        ("dst", options) => dst(options),
         ("bench", options) => bench(options).map(Chore::Bench),
         ("release-check", options) => Ok(Chore::ReleaseCheck { keep_going: keep_going(options)? }),
         ("setup" | "coverage" | "simulate", [option, ..]) => Err(unknown(option)),
@@ -53,6 +58,23 @@ fn keep_going(options: &[&str]) -> Result<bool, Error> {
         ["--keep-going"] => Ok(true),
         ["--keep-going", option, ..] | [option, ..] => Err(unknown(option)),
     }
+}
+
+/// The program reads them itself; what is no option of its own is told before it is built.
+fn dst(options: &[&str]) -> Result<Chore, Error> {
+    let mut rest = options.iter();
+    while let Some(option) = rest.next() {
+        match *option {
+            "--trace" => {}
+            "--seeds" | "--from" => {
+                let number = rest.next().and_then(|text| text.parse::<u64>().ok());
+                number.ok_or_else(|| Error::other(format!("{option} wants a number")))?;
+            }
+            "--bug" => drop(rest.next().ok_or_else(|| Error::other("--bug wants a name"))?),
+            other => return Err(unknown(other)),
+        }
+    }
+    Ok(Chore::Dst { options: options.iter().map(ToString::to_string).collect() })
 }
 
 fn bench(options: &[&str]) -> Result<Options, Error> {
@@ -97,6 +119,8 @@ mod tests {
         );
         let plain = Options { compare: false, save: false, ratio_max: RATIO_MAX };
         assert_eq!(parsed("bench"), Ok(Chore::Bench(plain)));
+        let options = ["--seeds", "9", "--from", "3"].map(str::to_owned).into();
+        assert_eq!(parsed("dst --seeds 9 --from 3"), Ok(Chore::Dst { options }));
         let all = Options { compare: true, save: true, ratio_max: 3.0 };
         assert_eq!(parsed("bench --save --compare --max-ratio 3"), Ok(Chore::Bench(all)));
     }
@@ -110,6 +134,9 @@ mod tests {
             ("setup now", "`now`"),
             ("coverage --html", "`--html`"),
             ("bench --fast", "`--fast`"),
+            ("dst --fast", "`--fast`"),
+            ("dst --seeds many", "--seeds wants"),
+            ("dst --bug", "--bug wants"),
             ("bench --max-ratio", "--max-ratio wants"),
             ("bench --max-ratio 0", "--max-ratio wants"),
             ("bench --max-ratio NaN", "--max-ratio wants"),

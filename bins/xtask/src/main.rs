@@ -9,6 +9,7 @@ mod ci;
 mod cli;
 mod coverage;
 mod criterion;
+mod dst;
 mod error;
 mod examples;
 mod release;
@@ -43,6 +44,7 @@ fn run(chore: Chore) -> Result<(), Error> {
         Chore::Ci { keep_going } => ci::run(&workspace, keep_going)?,
         Chore::Coverage => coverage::run(&workspace)?,
         Chore::Simulate { save } => simulate::run(&workspace, save)?,
+        Chore::Dst { options } => dst::run(&workspace, &options)?,
         Chore::Bench(options) => bench::run(&workspace, &options)?,
         Chore::ReleaseCheck { keep_going } => release::run(&workspace, keep_going)?,
     }

@@ -58,8 +58,7 @@ pub struct Config {
     /// How long a step that was sent may wait for a managed system that cannot be read, before a person is called.
     #[serde(with = "mapek_model::duration")]
     pub park_max: Duration,
-    /// How long what was sent and not answered may still be on its way: a step that cannot be repeated is not believed lost
-    /// before.
+    /// How long what was sent and not answered may still be on its way: it is not believed lost, nor sent again, nor undone before.
     #[serde(with = "mapek_model::duration")]
     pub settle: Duration,
     /// How long one person's approval counts towards the number that is needed.

@@ -72,7 +72,12 @@ impl Control {
     /// Why the loop is paused, if it is. Looks at the file each time.
     #[must_use]
     pub fn paused(&self) -> Option<Paused> {
-        self.paused_in(&self.ledger())
+        let mut ledger = self.ledger();
+        // What a failed append has written after all is in force. If that cannot be read, nothing is sent either.
+        if let Err(error) = ledger.refresh() {
+            tracing::error!(%error, "the journal cannot be read");
+        }
+        self.paused_in(&ledger)
     }
 
     pub(crate) fn paused_in(&self, ledger: &Ledger) -> Option<Paused> {

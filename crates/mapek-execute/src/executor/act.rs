@@ -16,7 +16,10 @@ use super::{
     moves::{Move, Scene},
     needs_operator, nth,
 };
-use crate::{Body, Control, EffectError, Effector, Error, Sending, ledger::Tracked};
+use crate::{
+    Body, Control, EffectError, Effector, Error, Sending,
+    ledger::{Ledger, Tracked},
+};
 
 /// Longest chain of moves in one advance: each step once either way, and what only the journal hears. A plan has at most as
 /// many steps as people can read; a longer chain is a defect, and stops instead of spinning.
@@ -110,14 +113,14 @@ impl<'a> Act<'a> {
 
     fn intend(
         &mut self,
+        ledger: &mut Ledger,
         execution: &Execution,
-        step: StepIndex,
-        way: Way,
+        (step, way): (StepIndex, Way),
         captured: Option<Captured>,
     ) -> Turn {
         let key = IdempotencyKey::of(self.id, step, way);
         let attempt = execution.attempts.saturating_add(1);
-        self.note(ExecutionEvent::Intended { step, way, attempt, key, captured })
+        self.note_in(ledger, ExecutionEvent::Intended { step, way, attempt, key, captured })
     }
 
     fn sending(&self, execution: &Execution, step: StepIndex, way: Way) -> Sending {
@@ -130,7 +133,12 @@ impl<'a> Act<'a> {
 
     /// Writes an event down. If that fails, nothing that follows from it may be done.
     fn note(&mut self, event: ExecutionEvent) -> Turn {
-        match self.control.ledger().happen(self.id, self.now, event.clone()) {
+        let control = self.control;
+        self.note_in(&mut control.ledger(), event)
+    }
+
+    fn note_in(&mut self, ledger: &mut Ledger, event: ExecutionEvent) -> Turn {
+        match ledger.happen(self.id, self.now, event.clone()) {
             Ok(()) => {
                 self.events.push(event);
                 Ok(())
@@ -139,6 +147,12 @@ impl<'a> Act<'a> {
             Err(Error::Illegal { source }) => Err(self.soon(format!("it was overtaken: {source}"))),
             Err(error) => Err(self.journal_failed(&error)),
         }
+    }
+
+    /// Knows what the journal says before anything is decided by it: what a failed append has written after all (a pause, say)
+    /// is in force.
+    fn refreshed(&self, ledger: &mut Ledger) -> Turn {
+        ledger.refresh().map_err(|error| self.journal_failed(&error))
     }
 
     fn journal_failed(&self, error: &Error) -> Rest {
@@ -177,6 +191,26 @@ impl<'a> Act<'a> {
         } else {
             Ok(())
         }
+    }
+
+    /// Whether what was sent and not answered may still arrive. Until then nothing may be believed of it but that its effect is
+    /// there: what came after its end would be nobody's, and what is captured meanwhile may show it or not. The wait begins with
+    /// the first look for it: the moment of a cycle is that of its beginning, and it may have been sent long after that.
+    fn is_on_its_way(&self) -> bool {
+        since(self.now, self.looked_for()) < self.control.config().settle
+    }
+
+    fn on_its_way(&self, step: StepIndex) -> Rest {
+        let until = later(self.looked_for(), self.control.config().settle);
+        let why = format!("step {nth} may still be on its way", nth = nth(step));
+        Rest { until, ..self.rest(why) }
+    }
+
+    /// Since when the newest sending is looked for.
+    fn looked_for(&self) -> Timestamp {
+        let mut ledger = self.control.ledger();
+        let tracked = ledger.view.executions.get_mut(&self.id);
+        tracked.map_or(self.now, |tracked| *tracked.looked_for.get_or_insert(self.now))
     }
 
     fn effector(&self) -> Result<&'a Arc<dyn Effector>, Rest> {

@@ -33,6 +33,8 @@ pub(crate) struct Tracked {
     pub(crate) watch: Watch,
     /// When there is something to do next, as far as is known.
     pub(crate) due: Option<Timestamp>,
+    /// Since when what was sent last, and not answered, is looked for. Who starts anew begins to look anew.
+    pub(crate) looked_for: Option<Timestamp>,
 }
 
 /// An execution whose log cannot be followed.
@@ -141,7 +143,10 @@ impl View {
             return;
         }
         let followed = match self.executions.get_mut(&id) {
-            Some(tracked) => tracked.execution.apply(happened),
+            Some(tracked) => {
+                tracked.looked_for = None;
+                tracked.execution.apply(happened)
+            }
             None => self.begin(record, happened),
         };
         match followed {
@@ -167,6 +172,7 @@ impl View {
             suspect: false,
             watch: Watch::default(),
             due: Some(record.at),
+            looked_for: None,
             execution,
         };
         self.executions.insert(happened.execution, tracked);

@@ -403,3 +403,133 @@ fn a_rail_of_ones_own_counts_like_the_others() {
     });
     refused_by(&decision, "never");
 }
+
+/// How evidence gets worse, or a plan claims more than there is.
+#[derive(Debug, Clone)]
+enum Worse {
+    /// Something becomes doubtful.
+    Doubt(DoubtKind),
+    /// A witness of this episode is not confirmed any more.
+    Unconfirm(usize),
+    /// A witness of this episode falls silent.
+    Silence(usize),
+    /// This episode is not seen any more.
+    Close(usize),
+    /// All witnesses look at the same thing.
+    OneFamily,
+    /// So many more sensors are bad.
+    BadSensors(u32),
+    /// The plan names what it explains so often.
+    Repeated(usize),
+    /// The plan explains nothing.
+    ExplainsNothing,
+}
+
+fn worse() -> impl Strategy<Value = Worse> {
+    use DoubtKind as D;
+    let kinds = [
+        D::Warning,
+        D::NonFinite,
+        D::StaleSample,
+        D::MissingSeries,
+        D::TargetDown,
+        D::Reset,
+        D::Unreachable,
+        D::Unconfirmed,
+        D::Truncated,
+    ];
+    prop_oneof![
+        prop::sample::select(kinds.to_vec()).prop_map(Worse::Doubt),
+        (0..2_usize).prop_map(Worse::Unconfirm),
+        (0..2_usize).prop_map(Worse::Silence),
+        (0..2_usize).prop_map(Worse::Close),
+        Just(Worse::OneFamily),
+        (1..9_u32).prop_map(Worse::BadSensors),
+        prop::sample::select(vec![2, 3, 500]).prop_map(Worse::Repeated),
+        Just(Worse::ExplainsNothing),
+    ]
+}
+
+impl Worse {
+    fn make(&self, plan: &mut Plan, observation: &mut Observation) {
+        let change = |observation: &mut Observation, at: usize, silent: bool| {
+            let Some(episode) = observation.open.get_mut(at) else { return };
+            let mut witnesses = std::mem::take(&mut episode.witnesses);
+            if let Some(witness) = witnesses.pop_first().filter(|_| !silent) {
+                witnesses.insert(Witness { confirmed: false, ..witness });
+            }
+            episode.witnesses = witnesses;
+        };
+        match self {
+            Self::Doubt(kind) => {
+                let source = SourceName::try_new("prometheus").unwrap();
+                let quality = observation.quality.entry(source).or_default();
+                quality.merge(Quality::fresh().with(*kind, "x", "worse"));
+            }
+            Self::Unconfirm(at) => change(observation, *at, false),
+            Self::Silence(at) => change(observation, *at, true),
+            Self::Close(at) => {
+                if *at < observation.open.len() {
+                    observation.open.remove(*at);
+                }
+            }
+            Self::OneFamily => {
+                for episode in &mut observation.open {
+                    let witnesses = std::mem::take(&mut episode.witnesses);
+                    let blurred = |witness| Witness { family: None, ..witness };
+                    episode.witnesses = witnesses.into_iter().map(blurred).collect();
+                }
+            }
+            Self::BadSensors(more) => {
+                let sensors = &mut observation.sensors;
+                sensors.bad = (sensors.bad + more).min(sensors.total);
+            }
+            Self::Repeated(times) => {
+                let all = plan.explains.clone();
+                plan.explains = std::iter::repeat_n(all, *times).flatten().collect();
+            }
+            Self::ExplainsNothing => plan.explains.clear(),
+        }
+    }
+}
+
+fn freedom(decision: &Decision) -> u8 {
+    match decision {
+        Decision::Run => 2,
+        Decision::AwaitApproval { .. } => 1,
+        _ => 0,
+    }
+}
+
+proptest! {
+    /// A million cases: `PROPTEST_CASES=1000000 cargo test --release -p mapek-execute worse_evidence`.
+    #[test]
+    fn worse_evidence_never_lets_more_happen(
+        places in prop::collection::vec(0..4_u8, 1..4),
+        sensors in 0..9_u32,
+        profile in prop::sample::select(vec![Profile::Observe, Profile::Shipped, Profile::Auto]),
+        before in prop::collection::vec(worse(), 0..2),
+        after in prop::collection::vec(worse(), 1..5),
+    ) {
+        let actions: Vec<_> = places
+            .iter()
+            .map(|place| match place {
+                0 | 1 => low_risk(),
+                2 => node("node-1"),
+                _ => Action::ThrottleRequests { rate_limit: 9.0, node: None },
+            })
+            .collect();
+        let (mut plan, mut observation) = scene(&actions);
+        observation.sensors = SensorCensus { total: sensors, bad: 0 };
+        before.iter().for_each(|worse| worse.make(&mut plan, &mut observation));
+        let mut ask = Ask::new();
+        ask.config.autonomy.profile = profile;
+        let mut free = freedom(&ask.decide(&plan, &observation));
+        for worse in &after {
+            worse.make(&mut plan, &mut observation);
+            let decision = ask.decide(&plan, &observation);
+            prop_assert!(freedom(&decision) <= free, "{worse:?} made it {decision}");
+            free = freedom(&decision);
+        }
+    }
+}

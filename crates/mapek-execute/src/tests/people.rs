@@ -1,6 +1,7 @@
 //! What people do.
 
 use mapek_model::{Action, Approval, Ending, Plan, PlanId, Step, Way, later};
+use mapek_store::Fault;
 use uuid::Uuid;
 
 use super::world::{Scene, config, custom, id, plan, seconds};
@@ -28,6 +29,38 @@ async fn a_pause_holds_every_step_and_survives_a_crash() {
     assert!(matches!(advances[0].held_back, Some(Decision::Refused { .. })), "{advances:?}");
     scene.executor.control().resume("ada", "morning", scene.now).unwrap();
     assert_eq!(scene.finish().await.status.ending(), Some(Ending::Completed));
+}
+
+#[tokio::test]
+async fn a_pause_that_was_written_but_not_answered_is_in_force() {
+    let mut scene = Scene::new();
+    scene.start(plan(vec![custom("alpha")])).unwrap();
+    scene.store.fail_append(1, Fault::Unanswered);
+    let control = scene.executor.control();
+    control.pause("ada", "3 a.m.", scene.now).unwrap_err();
+    assert!(control.paused().is_some());
+    scene.cycles(5).await;
+    assert!(scene.world.state().keys.is_empty());
+    control.resume("ada", "morning", scene.now).unwrap();
+    assert_eq!(scene.finish().await.status.ending(), Some(Ending::Completed));
+}
+
+#[tokio::test]
+async fn a_pause_that_was_written_but_not_answered_holds_an_undo() {
+    let mut scene = Scene::new();
+    scene.world.fail("beta", Way::Do, 1, super::world::Fault::Refused);
+    scene.world.state().unreadable = false;
+    let mut waits = plan(vec![custom("alpha"), custom("beta")]);
+    waits.steps[0].wait = seconds(15);
+    scene.start(waits).unwrap();
+    scene.cycles(2).await;
+    scene.world.state().unreadable = true;
+    scene.cycle().await;
+    scene.store.fail_append(1, Fault::Unanswered);
+    scene.executor.control().pause("ada", "3 a.m.", scene.now).unwrap_err();
+    scene.world.state().unreadable = false;
+    scene.cycles(3).await;
+    assert!(scene.world.effects(Way::Undo).is_empty());
 }
 
 #[tokio::test]

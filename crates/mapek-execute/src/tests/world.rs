@@ -32,6 +32,8 @@ pub(super) enum Fault {
     AnswerLost,
     /// It never arrives, and nobody hears of that.
     RequestLost,
+    /// It is still on its way when nobody waits for its answer any more: [`World::arrive`] lets it take effect.
+    Late,
 }
 
 #[derive(Debug, Default)]
@@ -46,6 +48,8 @@ pub(super) struct State {
     pub(super) unreadable: bool,
     pub(super) blind: bool,
     pub(super) non_repeatable: bool,
+    /// What is still on its way.
+    late: Vec<(Way, String, String)>,
 }
 
 /// It deduplicates nothing: whatever is sent twice takes effect twice, and shows.
@@ -70,6 +74,15 @@ impl World {
     pub(super) fn changed(&self) -> BTreeSet<String> {
         let state = self.state();
         state.values.iter().filter(|(_, v)| *v != "initial").map(|(name, _)| name.clone()).collect()
+    }
+
+    /// What is still on its way arrives.
+    pub(super) fn arrive(&self) {
+        let mut state = self.state();
+        for (way, name, value) in std::mem::take(&mut state.late) {
+            state.effects.push((way, name.clone()));
+            state.values.insert(name, value);
+        }
     }
 
     fn call(
@@ -97,6 +110,10 @@ impl World {
             None => Ok(json!({ "now": value })),
             Some(Fault::Transient) => Err(EffectError::transient("busy")),
             Some(Fault::Refused) => Err(EffectError::refused("no")),
+            Some(Fault::Late) => {
+                state.late.push((way, name.to_owned(), value));
+                Err(EffectError::unclear("timeout"))
+            }
             Some(Fault::AnswerLost | Fault::RequestLost) => Err(EffectError::unclear("timeout")),
         }
     }

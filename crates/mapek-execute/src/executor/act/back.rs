@@ -9,7 +9,10 @@ use super::{
     super::{needs_operator, nth},
     Act, Turn, action_of, answered, receipt_of, undo_class,
 };
-use crate::{EffectError, Presence, Repeat, ledger::Tracked};
+use crate::{
+    EffectError, Presence, Repeat,
+    ledger::{Ledger, Tracked},
+};
 
 impl Act<'_> {
     pub(super) async fn undo_step(&mut self, tracked: &Tracked, step: StepIndex) -> Turn {
@@ -18,6 +21,9 @@ impl Act<'_> {
         self.may_undo(execution)?;
         let status = execution.status.steps().get(usize::from(step.0)).copied();
         let unsure = matches!(status, Some(StepStatus::Intended | StepStatus::Unclear));
+        if unsure && self.is_on_its_way() {
+            return Err(self.on_its_way(step));
+        }
         if undo_class(execution, step) == UndoClass::Irreversible {
             if unsure {
                 let why = format!(
@@ -60,8 +66,7 @@ impl Act<'_> {
         receipt: &Value,
     ) -> Turn {
         let (effector, action) = (self.effector()?, action_of(execution, step)?);
-        self.may_undo(execution)?;
-        self.intend(execution, step, Way::Undo, None)?;
+        self.undo_intended(execution, step)?;
         let sending = self.sending(execution, step, Way::Undo);
         let answer = effector.undo(action, captured, receipt, &sending).await;
         if answer.is_ok()
@@ -74,8 +79,17 @@ impl Act<'_> {
         self.note(answered(step, Way::Undo, answer))
     }
 
+    /// The last look at the pause and the intent, with nothing in between.
+    fn undo_intended(&mut self, execution: &Execution, step: StepIndex) -> Turn {
+        let control = self.control;
+        let mut ledger = control.ledger();
+        self.may_undo_in(&mut ledger, execution)?;
+        self.intend(&mut ledger, execution, (step, Way::Undo), None)
+    }
+
     fn nothing_to_undo(&mut self, execution: &Execution, step: StepIndex, note: &str) -> Turn {
-        self.intend(execution, step, Way::Undo, None)?;
+        let control = self.control;
+        self.intend(&mut control.ledger(), execution, (step, Way::Undo), None)?;
         let receipt = json!({ "nothing_sent": note });
         self.note(ExecutionEvent::Applied { step, way: Way::Undo, receipt })
     }
@@ -95,6 +109,7 @@ impl Act<'_> {
             Ok(Presence::Applied { receipt }) => {
                 self.note(ExecutionEvent::Applied { step, way: Way::Undo, receipt })
             }
+            Ok(_) if self.is_on_its_way() => Err(self.on_its_way(step)),
             Ok(Presence::NotApplied) => self.note(ExecutionEvent::Refused {
                 step,
                 way: Way::Undo,
@@ -121,9 +136,14 @@ impl Act<'_> {
 
     /// While the loop is paused nothing is undone by itself; a person who asks for it has thought of that.
     fn may_undo(&self, execution: &Execution) -> Turn {
+        self.may_undo_in(&mut self.control.ledger(), execution)
+    }
+
+    fn may_undo_in(&self, ledger: &mut Ledger, execution: &Execution) -> Turn {
+        self.refreshed(ledger)?;
         let by_person =
             matches!(execution.status.phase(), Phase::Undoing { why: UndoReason::Person, .. });
-        match self.control.paused() {
+        match self.control.paused_in(ledger) {
             Some(paused) if !by_person => Err(self.rest(paused.to_string())),
             _ => Ok(()),
         }

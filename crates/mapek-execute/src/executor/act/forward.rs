@@ -1,14 +1,16 @@
 //! Doing steps: check, capture, intend, send; or find out what became of one that was sent.
 
-use mapek_model::{
-    Captured, Execution, ExecutionEvent, Observation, Precondition, StepIndex, Way, since,
-};
+use mapek_model::{Captured, Execution, ExecutionEvent, Observation, Precondition, StepIndex, Way};
 
 use super::{
     super::{moves::give_up, needs_operator, nth},
     Act, Rest, Turn, action_of, answered, receipt_of,
 };
-use crate::{Decision, EffectError, Presence, Repeat, judge::explained, ledger::Tracked};
+use crate::{
+    Decision, EffectError, Presence, Repeat,
+    judge::explained,
+    ledger::{Ledger, Tracked},
+};
 
 impl Act<'_> {
     pub(super) async fn do_step(&mut self, tracked: &Tracked, step: StepIndex) -> Turn {
@@ -55,28 +57,41 @@ impl Act<'_> {
                 nth = nth(step)
             )));
         };
+        let again = captured.is_none();
         self.permitted_and_intended(tracked, step, captured)?;
         let sending = self.sending(execution, step, Way::Do);
-        let answer = effector.apply(action, &state, &sending).await;
+        let answer = match effector.apply(action, &state, &sending).await {
+            // It says nothing of the sending before, of which nobody knows what became.
+            Err(EffectError::Refused { reason, .. }) if again => {
+                Err(EffectError::unclear(format!("refused, but it was sent before: {reason}")))
+            }
+            answer => answer,
+        };
         self.note(answered(step, Way::Do, answer))
     }
 
-    /// The last look at the rails and the intent, with nothing in between.
+    /// The last look at the rails and the intent, with nothing in between: not a person's pause either.
     fn permitted_and_intended(
         &mut self,
         tracked: &Tracked,
         step: StepIndex,
         captured: Option<Captured>,
     ) -> Turn {
-        self.permitted(tracked)?;
-        self.intend(&tracked.execution, step, Way::Do, captured)
+        let control = self.control;
+        let mut ledger = control.ledger();
+        self.permitted_in(&mut ledger, tracked)?;
+        self.intend(&mut ledger, &tracked.execution, (step, Way::Do), captured)
     }
 
     fn permitted(&self, tracked: &Tracked) -> Turn {
+        self.permitted_in(&mut self.control.ledger(), tracked)
+    }
+
+    fn permitted_in(&self, ledger: &mut Ledger, tracked: &Tracked) -> Turn {
+        self.refreshed(ledger)?;
         let execution = &tracked.execution;
-        let ledger = self.control.ledger();
         let decision = self.control.decide_in(
-            &ledger,
+            ledger,
             &execution.plan,
             Some(execution),
             &tracked.approvers,
@@ -143,18 +158,12 @@ impl Act<'_> {
             Ok(Presence::Applied { receipt }) => {
                 self.note(ExecutionEvent::Applied { step, way: Way::Do, receipt })
             }
-            // Sent a moment ago, it may still be on its way; and what cannot be repeated must not be believed lost too soon.
-            Ok(Presence::NotApplied)
-                if repeat == Repeat::NonRepeatable
-                    && since(self.now, execution.updated) < self.control.config().settle =>
-            {
-                Err(self.rest(format!("step {nth} may still be on its way", nth = nth(step))))
-            }
+            Ok(_) if self.is_on_its_way() => Err(self.on_its_way(step)),
             Ok(Presence::NotApplied) => self.note(ExecutionEvent::Refused {
                 step,
                 way: Way::Do,
                 reason: "read back: it did not take effect".to_owned(),
-                // What cannot be repeated may still be on its way, and is not sent a second time.
+                // Who took longer than we wait has a second one at work if it is sent again.
                 transient: repeat != Repeat::NonRepeatable,
             }),
             Ok(Presence::Unknown { reason }) => {

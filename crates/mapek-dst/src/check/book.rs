@@ -1,0 +1,153 @@
+//! What the journal says, read from its bytes without the code that wrote them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mapek_execute::{Body, Record};
+use mapek_model::{
+    ActionKind, ApprovalEvent, Epoch, ExecutionEvent, ExecutionId, ExecutionStatus, Plan, PlanHash,
+    StepIndex, StepStatus, Timestamp, Verdict, Way,
+};
+
+/// One execution.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) id: ExecutionId,
+    pub(crate) plan: Plan,
+    /// By its own record.
+    pub(crate) started: i64,
+    /// By the world's time.
+    pub(crate) begun: i64,
+    /// By its newest record.
+    pub(crate) updated: i64,
+    /// By the world's time.
+    pub(crate) touched: i64,
+    pub(crate) status: ExecutionStatus,
+    /// The newest intent, until it is answered or its call has left.
+    pub(crate) outstanding: Option<(StepIndex, Way, Epoch)>,
+    /// Whether a step is known to have taken effect.
+    pub(crate) applied: bool,
+    pub(crate) judged: Option<(Verdict, i64)>,
+}
+
+impl Entry {
+    /// The kinds of steps that were sent, and may have taken effect.
+    pub(crate) fn sent_kinds(&self) -> BTreeSet<ActionKind> {
+        let steps = self.plan.steps.iter().zip(self.status.steps());
+        let sent = steps.filter(|(_, status)| {
+            !matches!(status, StepStatus::Waiting | StepStatus::Refused | StepStatus::Skipped)
+        });
+        sent.map(|(step, _)| step.action.kind()).collect()
+    }
+}
+
+/// What people said to a plan.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Said {
+    pub(crate) by: BTreeSet<String>,
+    pub(crate) newest: i64,
+}
+
+/// All that was ever durable, pruned or not.
+#[derive(Debug, Default)]
+pub(crate) struct Book {
+    pub(crate) entries: BTreeMap<ExecutionId, Entry>,
+    /// Executions in the order in which they began.
+    pub(crate) order: Vec<ExecutionId>,
+    pub(crate) keys: BTreeMap<String, (ExecutionId, StepIndex, Way)>,
+    /// Who has paused the loop.
+    pub(crate) latch: Option<String>,
+    pub(crate) said: BTreeMap<PlanHash, Said>,
+    pub(crate) rejected: BTreeSet<PlanHash>,
+    pub(crate) rearmed: BTreeMap<ActionKind, i64>,
+    pub(crate) records: u64,
+}
+
+pub(crate) fn millis(at: Timestamp) -> i64 {
+    at.as_millisecond()
+}
+
+impl Book {
+    /// Reads a record: a line with its hash, and JSON.
+    pub(crate) fn read(bytes: &[u8]) -> Result<Record, String> {
+        let json = bytes.splitn(2, |byte| *byte == b'\n').nth(1);
+        let json = json.ok_or_else(|| "a durable record has no second line".to_owned())?;
+        serde_json::from_slice(json).map_err(|error| format!("a durable record: {error}"))
+    }
+
+    pub(crate) fn live(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values().filter(|entry| entry.status.is_live())
+    }
+
+    pub(crate) fn take(&mut self, record: Record, now: i64) {
+        self.records += 1;
+        match record.body {
+            Body::Latch { paused, by, .. } => self.latch = paused.then_some(by),
+            Body::Rearmed { kind, .. } => {
+                self.rearmed.insert(kind, millis(record.at));
+            }
+            Body::Approval { plan, event } => match event {
+                ApprovalEvent::Approved { by, .. } => {
+                    let said = self.said.entry(plan).or_default();
+                    said.by.insert(by);
+                    said.newest = millis(record.at);
+                    self.rejected.remove(&plan);
+                }
+                ApprovalEvent::Rejected { .. } => {
+                    self.said.remove(&plan);
+                    self.rejected.insert(plan);
+                }
+                _ => {
+                    self.said.remove(&plan);
+                }
+            },
+            Body::Execution { record: happened } => {
+                let at = millis(happened.at);
+                self.happen(happened.execution, happened.event, (at, now), record.epoch);
+            }
+            _ => {}
+        }
+    }
+
+    fn happen(
+        &mut self,
+        id: ExecutionId,
+        event: ExecutionEvent,
+        (at, now): (i64, i64),
+        epoch: Epoch,
+    ) {
+        if let ExecutionEvent::Started { plan, .. } = event {
+            self.said.remove(&plan.hash());
+            self.order.push(id);
+            let status = ExecutionStatus::started(plan.steps.len());
+            let entry = Entry {
+                id,
+                plan: *plan,
+                started: at,
+                begun: now,
+                updated: at,
+                touched: now,
+                status,
+                outstanding: None,
+                applied: false,
+                judged: None,
+            };
+            self.entries.insert(id, entry);
+            return;
+        }
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        if let Ok(next) = entry.status.after(&event) {
+            entry.status = next;
+        }
+        (entry.updated, entry.touched) = (at, now);
+        entry.outstanding = None;
+        match event {
+            ExecutionEvent::Intended { step, way, key, .. } => {
+                entry.outstanding = Some((step, way, epoch));
+                self.keys.insert(key.to_string(), (id, step, way));
+            }
+            ExecutionEvent::Applied { way: Way::Do, .. } => entry.applied = true,
+            ExecutionEvent::Judged { verdict, .. } => entry.judged = Some((verdict, at)),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! People, who do what they like; and what is acknowledged to them must be durable.
+
+use std::sync::Arc;
+
+use mapek_execute::{Control, Error};
+use mapek_model::{Approval, TargetId, Timestamp};
+
+use crate::world::{Inner, ProcessId, World};
+
+const NAMES: [&str; 3] = ["ada", "bob", "eve"];
+
+/// What a person may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Deed {
+    Pause,
+    Resume,
+    Approve,
+    Reject,
+    Rollback,
+    Resolve,
+    Rearm,
+}
+
+const DEEDS: [Deed; 14] = [
+    Deed::Pause,
+    Deed::Pause,
+    Deed::Resume,
+    Deed::Resume,
+    Deed::Approve,
+    Deed::Approve,
+    Deed::Approve,
+    Deed::Approve,
+    Deed::Reject,
+    Deed::Rollback,
+    Deed::Rollback,
+    Deed::Resolve,
+    Deed::Resolve,
+    Deed::Rearm,
+];
+
+/// A person does something by way of this process.
+pub(crate) fn act(world: &Arc<World>, process: ProcessId) {
+    let (deed, name, which) = {
+        let mut inner = world.lock();
+        let people = &mut inner.streams.people;
+        (*people.pick(&DEEDS), *people.pick(&NAMES), people.between(0, 1_000))
+    };
+    let which = usize::try_from(which).unwrap_or(0);
+    with(world, process, |control, now| deed.done(control, name, which, now));
+}
+
+/// In the calm somebody looks after what is left: closes what needs an operator, and lets the loop go on.
+pub(crate) fn tidy_up(world: &Arc<World>, process: ProcessId) {
+    with(world, process, |control, now| Deed::Resolve.done(control, "ada", 0, now));
+    with(world, process, |control, now| Deed::Resume.done(control, "ada", 0, now));
+}
+
+type Done = Option<(&'static str, Result<Claim, Error>)>;
+
+/// What an acknowledgement says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Claim {
+    Paused(bool),
+    Approved(mapek_model::PlanHash, String),
+    Rejected(mapek_model::PlanHash),
+    Undoing(mapek_model::ExecutionId),
+    Closed(mapek_model::ExecutionId),
+    Rearmed(mapek_model::ActionKind, i64),
+}
+
+fn with(world: &Arc<World>, process: ProcessId, deed: impl FnOnce(&Control, Timestamp) -> Done) {
+    let (control, now) = {
+        let mut inner = world.lock();
+        if inner.is_dead(process) {
+            return;
+        }
+        let now = Inner::timestamp(inner.wall());
+        let life = inner.life(process);
+        life.person = true;
+        (life.control.clone(), now)
+    };
+    let done = control.and_then(|control| deed(&control, now));
+    let mut inner = world.lock();
+    inner.life(process).person = false;
+    let Some((what, result)) = done else { return };
+    match result {
+        Ok(claim) => {
+            inner.tell(format_args!("p{process} a person {what}: {claim:?}"));
+            if let Some(message) = inner.denied(&claim) {
+                let at = inner.now;
+                inner.check.violated(at, "no-false-acknowledgement", message);
+            }
+        }
+        Err(error) => inner.tell(format_args!("p{process} a person {what}: {error}")),
+    }
+}
+
+impl Deed {
+    fn done(self, control: &Control, name: &str, which: usize, now: Timestamp) -> Done {
+        let executions = control.executions();
+        let proposals = control.proposals();
+        let waits = |approval: &Approval| {
+            matches!(approval, Approval::Pending { .. } | Approval::Approved { .. })
+        };
+        let open: Vec<_> = proposals.iter().filter(|it| waits(&it.approval)).collect();
+        match self {
+            Self::Pause => {
+                Some(("pauses", control.pause(name, "wait", now).map(|()| Claim::Paused(true))))
+            }
+            Self::Resume => {
+                Some(("resumes", control.resume(name, "go on", now).map(|()| Claim::Paused(false))))
+            }
+            Self::Approve => {
+                let hash = open.get(which % open.len().max(1))?.hash;
+                let approved = control.approve(&hash, name, None, now);
+                Some(("approves", approved.map(|_| Claim::Approved(hash, name.to_owned()))))
+            }
+            Self::Reject => {
+                let hash = open.get(which % open.len().max(1))?.hash;
+                let rejected = control.reject(&hash, name, None, now);
+                Some(("rejects", rejected.map(|_| Claim::Rejected(hash))))
+            }
+            Self::Rollback => {
+                let newest = executions.len().checked_sub(1 + which % 2)?;
+                let id = executions.get(newest)?.id;
+                let undone = control.rollback(id, name, "not like that", now);
+                Some(("rolls back", undone.map(|()| Claim::Undoing(id))))
+            }
+            Self::Resolve => {
+                let id = executions.iter().find(|it| it.status.needs_operator())?.id;
+                let closed = control.resolve(id, name, "looked at it", now);
+                Some(("resolves", closed.map(|()| Claim::Closed(id))))
+            }
+            Self::Rearm => {
+                let kind = executions.last()?.plan.steps.first()?.action.kind();
+                let target = TargetId::default();
+                let rearmed = control.rearm(&target, kind.clone(), name, "fixed", now);
+                let at = now.as_millisecond();
+                Some(("re-arms", rearmed.map(|()| Claim::Rearmed(kind, at))))
+            }
+        }
+    }
+}
+
+impl Inner {
+    /// What speaks against an acknowledgement: what the disk has made durable does not say so.
+    fn denied(&self, claim: &Claim) -> Option<String> {
+        let book = &self.check.book;
+        let holds = match claim {
+            Claim::Paused(paused) => book.latch.is_some() == *paused,
+            Claim::Approved(hash, by) => {
+                book.said.get(hash).is_some_and(|said| said.by.contains(by))
+            }
+            Claim::Rejected(hash) => book.rejected.contains(hash),
+            Claim::Undoing(id) => book.entries.get(id).is_some_and(|entry| {
+                use mapek_model::{Ending, Phase};
+                matches!(
+                    entry.status.phase(),
+                    Phase::Undoing { .. } | Phase::Ended { ending: Ending::FailedClean }
+                )
+            }),
+            Claim::Closed(id) => {
+                let phase = |id| Some(book.entries.get(id)?.status.phase().clone());
+                phase(id) == Some(mapek_model::Phase::Closed)
+            }
+            Claim::Rearmed(kind, at) => book.rearmed.get(kind) == Some(at),
+        };
+        (!holds).then(|| format!("{claim:?} was acknowledged and is not durable"))
+    }
+}

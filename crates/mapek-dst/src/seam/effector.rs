@@ -1,0 +1,298 @@
+//! The way to the managed system: calls that are refused, lost, late, doubled, or that the process does not outlive.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use mapek_execute::{EffectError, Effector, Presence, Repeat, Sending};
+use mapek_model::{Action, ActionKind, Captured, Way};
+use serde_json::{Value, json};
+
+use crate::{
+    bug::Bug,
+    people,
+    plant::{Slot, repeat, slot},
+    script::{Event, Weather},
+    world::{Call, Inner, ProcessId, World},
+};
+
+/// How long a process waits for an answer.
+const TIMEOUT: i64 = 5_000;
+
+/// How long a call may be on its way: less than [`settle`](mapek_execute::Config::settle), as a server that has the request by then has answered it
+/// or dropped it.
+const FLIGHT_MAX: i64 = 29_000;
+
+/// Does steps on the plant, through a network that is no better than others.
+#[derive(Debug)]
+pub(crate) struct Hands {
+    pub(crate) world: Arc<World>,
+    pub(crate) process: ProcessId,
+}
+
+impl Hands {
+    /// Something that only reads. Things happen while it waits.
+    async fn read<T>(
+        &self,
+        what: &str,
+        read: impl FnOnce(&mut Inner) -> T + Send,
+    ) -> Result<T, EffectError> {
+        let (wait, fails, person) = {
+            let mut inner = self.world.lock();
+            let rates = inner.script.rates.clone();
+            let calm = inner.calm;
+            let net = &mut inner.streams.net;
+            let (slow, fails) = (net.chance(rates.slow), net.chance(rates.element));
+            let (wait, overlaps) = (net.between(1, 3_000), net.chance(rates.call_overlap));
+            let stays = net.between(1_000, 60_000);
+            let person = net.chance(rates.person) && !calm;
+            if overlaps && !calm && !inner.is_dead(self.process) {
+                inner.after(0, Event::Overlap(stays));
+            }
+            let wait = if (slow || overlaps) && !calm { wait } else { 0 };
+            (wait, (fails || inner.has(Weather::ElementDown)) && !calm, person)
+        };
+        self.world.sleep(self.process, wait).await;
+        if person {
+            people::act(&self.world, self.process);
+        }
+        let mut inner = self.world.lock();
+        let process = self.process;
+        inner.tell(format_args!("p{process} {what}{}", if fails { ": away" } else { "" }));
+        if fails { Err(EffectError::transient("it does not answer")) } else { Ok(read(&mut inner)) }
+    }
+
+    async fn send(
+        &self,
+        way: Way,
+        action: &Action,
+        captured: &Captured,
+        sending: &Sending,
+    ) -> Result<Value, EffectError> {
+        self.world.sleep(self.process, 0).await;
+        let (id, wait) = self.world.lock().send(self.process, way, action, captured, sending);
+        self.world.sleep(self.process, wait).await;
+        let mut inner = self.world.lock();
+        let answer = inner.calls.get(&id).and_then(|call| call.answer.clone());
+        let lost = wait >= TIMEOUT;
+        let answer = answer.filter(|_| !lost).unwrap_or_else(|| {
+            Err(match inner.bug {
+                Some(Bug::TimeoutAsRefusal) => EffectError::transient("timeout"),
+                _ => EffectError::unclear("timeout"),
+            })
+        });
+        let process = self.process;
+        inner.tell(format_args!("p{process} call {id} answers {answer:?}"));
+        answer
+    }
+}
+
+impl Inner {
+    /// A call leaves; answers its number, and how long the caller waits for the answer.
+    fn send(
+        &mut self,
+        process: ProcessId,
+        way: Way,
+        action: &Action,
+        captured: &Captured,
+        sending: &Sending,
+    ) -> (u64, i64) {
+        let id = self.calls.len() as u64 + 1;
+        let mut key = sending.key.to_string();
+        if self.bug == Some(Bug::FreshKeys) {
+            key = format!("{id}-{key}");
+        }
+        self.tell(format_args!(
+            "p{process} sends {id}: {way} {action} e{} {}",
+            sending.epoch,
+            &key[..8]
+        ));
+        self.look_at_sending(process, way, action, &key, sending);
+        let state = captured.state.as_i64().unwrap_or_default();
+        let wrong = self.bug == Some(Bug::WrongUndo) && way == Way::Undo;
+        let call = Call {
+            way,
+            action: action.clone(),
+            captured: if wrong { state + 1 } else { state },
+            key,
+            epoch: sending.epoch,
+            sent: self.now,
+            jumped: false,
+            answer: None,
+        };
+        self.calls.insert(id, call);
+        let wait = self.travel(process, id, action);
+        (id, wait)
+    }
+
+    /// What becomes of a call; answers how long the caller waits.
+    fn travel(&mut self, process: ProcessId, id: u64, action: &Action) -> i64 {
+        let mut rates = self.script.rates.clone();
+        if self.has(Weather::NetBad) {
+            rates.drop = rates.drop.max(0.3);
+            rates.late = rates.late.max(0.3);
+        }
+        let calm = self.calm;
+        let net = &mut self.streams.net;
+        let mut drawn = |rate: f64| net.chance(rate) && !calm;
+        let (refused, dropped, lost) = (drawn(rates.refuse), drawn(rates.drop), drawn(rates.lose));
+        let (late, slow, doubled) = (drawn(rates.late), drawn(rates.slow), drawn(rates.double));
+        let (dies, for_good) = (drawn(rates.call_crash), drawn(0.3));
+        let (long, short) = (net.between(1, FLIGHT_MAX), net.between(1, 4_000));
+        let (back, again) = (net.between(0, 2_000), net.between(1, FLIGHT_MAX));
+        let (dies_after, overlaps) = (net.between(0, 2_000), net.chance(rates.call_overlap));
+        if dies {
+            self.after(dies_after, Event::Kill(process));
+        } else if overlaps && slow {
+            self.after(1, Event::Overlap(short));
+        }
+        if refused {
+            let error = EffectError::Refused { reason: "busy".to_owned(), transient: !for_good };
+            if let Some(call) = self.calls.get_mut(&id) {
+                call.answer = Some(Err(error));
+            }
+            return 0;
+        }
+        if dropped {
+            return TIMEOUT;
+        }
+        let there = if late {
+            long
+        } else if slow || dies {
+            short
+        } else {
+            0
+        };
+        if there == 0 {
+            self.arrive(id)
+        } else {
+            self.after(there, Event::Arrival(id))
+        }
+        let keyed = repeat(&action.kind(), self.script.keyed_configuration) == Some(Repeat::Keyed);
+        if doubled && keyed {
+            self.after(again, Event::Arrival(id));
+        }
+        let back = if slow { back } else { 0 };
+        if lost { TIMEOUT } else { (there + back).min(TIMEOUT) }
+    }
+
+    /// A call arrives.
+    pub(crate) fn arrive(&mut self, id: u64) {
+        let Some(call) = self.calls.get(&id).cloned() else { return };
+        if self.script.fences && call.epoch < self.highest {
+            self.tell(format_args!("call {id} is fenced off"));
+            let refused = EffectError::refused("a newer epoch has begun");
+            return self.answer(id, Err(refused));
+        }
+        self.highest = self.highest.max(call.epoch);
+        let keyed = repeat(&call.action.kind(), self.script.keyed_configuration);
+        if keyed == Some(Repeat::Keyed)
+            && let Some(known) = self.keys.get(&call.key).cloned()
+        {
+            self.tell(format_args!("call {id} is known"));
+            return self.answer(id, Ok(known));
+        }
+        let Some((before, after)) = self.plant.change(&call.action, call.way, call.captured) else {
+            return self.answer(id, Err(EffectError::refused("unknown")));
+        };
+        let receipt = json!({ "now": after });
+        self.keys.insert(call.key.clone(), receipt.clone());
+        self.tell(format_args!(
+            "call {id} takes effect: {} {before} -> {after}",
+            call.action.kind()
+        ));
+        let now = self.now;
+        self.check.effect(&call, before, after, now);
+        self.answer(id, Ok(receipt));
+    }
+
+    fn answer(&mut self, id: u64, answer: Result<Value, EffectError>) {
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.answer.get_or_insert(answer);
+        }
+    }
+
+    /// What the invariants say to a call that leaves.
+    fn look_at_sending(
+        &mut self,
+        process: ProcessId,
+        way: Way,
+        action: &Action,
+        key: &str,
+        sending: &Sending,
+    ) {
+        let (doubts, breach) = {
+            let life = self.life(process);
+            (life.doubts.clone(), life.breach)
+        };
+        let now = self.now;
+        self.check.sending(now, way, action, key, sending.epoch);
+        if way == Way::Do {
+            self.check.evidence(now, key, &doubts, breach);
+        }
+    }
+}
+
+#[async_trait]
+impl Effector for Hands {
+    fn repeat(&self, kind: &ActionKind, way: Way) -> Option<Repeat> {
+        let inner = self.world.lock();
+        let repeat = repeat(kind, inner.script.keyed_configuration);
+        match repeat {
+            Some(Repeat::NonRepeatable)
+                if inner.bug == Some(Bug::LiesAboutRepeat) && way == Way::Do =>
+            {
+                Some(Repeat::AbsoluteSet)
+            }
+            other => other,
+        }
+    }
+
+    async fn capture(&self, action: &Action) -> Result<Value, EffectError> {
+        let slot = slot(action).ok_or_else(|| EffectError::refused("unknown"))?;
+        self.read("captures", |inner| json!(inner.plant.get(slot))).await
+    }
+
+    async fn rehearse(&self, _: &Action, _: &Captured) -> Result<(), EffectError> {
+        self.read("rehearses", |_| ()).await
+    }
+
+    async fn apply(
+        &self,
+        action: &Action,
+        captured: &Captured,
+        sending: &Sending,
+    ) -> Result<Value, EffectError> {
+        self.send(Way::Do, action, captured, sending).await
+    }
+
+    async fn undo(
+        &self,
+        action: &Action,
+        captured: &Captured,
+        _: &Value,
+        sending: &Sending,
+    ) -> Result<Value, EffectError> {
+        self.send(Way::Undo, action, captured, sending).await
+    }
+
+    async fn read_back(
+        &self,
+        action: &Action,
+        way: Way,
+        captured: &Captured,
+        _: &Value,
+    ) -> Result<Presence, EffectError> {
+        let captured = captured.state.as_i64().unwrap_or_default();
+        let restarts = slot(action) == Some(Slot::Restarts);
+        self.read("reads back", |inner| {
+            let blind = inner.has(Weather::Blind) || (restarts && inner.script.blind_restarts);
+            let presence = inner.plant.presence(action, way, captured);
+            if blind {
+                Presence::Unknown { reason: "nothing shows it".to_owned() }
+            } else {
+                presence
+            }
+        })
+        .await
+    }
+}
