@@ -6,7 +6,7 @@ use mapek_model::ContentHash;
 use rusqlite::Connection;
 use rusqlite_migration::{M, Migrations};
 
-use super::failed;
+use super::{failed, point};
 use crate::Error;
 
 /// The tables of a file: a name that says whose file it is, and the steps from an empty file to the newest version.
@@ -57,6 +57,7 @@ impl Schema {
         Migrations::new(self.steps.iter().map(|step| M::up(step)).collect())
             .to_latest(connection)
             .map_err(|error| Error::backend(format!("migrating {}", path.display()), error))?;
+        point!(path, "migrated");
         connection
             .pragma_update(None, "application_id", self.application_id())
             .map_err(|error| failed(format!("marking {}", path.display()), error))

@@ -1,0 +1,120 @@
+//! Kills the loop at every named point, and measures what it takes in and how fast it comes back.
+//!
+//! `cargo xtask crash`, `cargo xtask intake` and `cargo xtask recovery` call this; `docs/reliability.md` says what comes of it.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it talks to the terminal")]
+
+mod campaign;
+mod check;
+mod driver;
+mod life;
+mod points;
+mod scenario;
+mod seams;
+
+use std::{io::IsTerminal as _, path::PathBuf, process::ExitCode, time::Duration};
+
+use campaign::Plan;
+
+/// Any error.
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+const HELP: &str = "\
+mapek-crash crash [--quick | --kills N] [--workers N] [--state DIR] [--seed N]
+                  [--scenario NAME] [--stop POINT[:COUNT]]... [--list]";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match run(&args) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("mapek-crash: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &[String]) -> Result<ExitCode, BoxError> {
+    match args {
+        [command, life] if command == "life" => {
+            die_of_old_age();
+            life::live(&serde_json::from_str(life)?)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        [command, options @ ..] if command == "crash" => crash(options),
+        _ => {
+            println!("{HELP}");
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// A process that hangs is found out, and does not hang its parent.
+fn die_of_old_age() {
+    std::thread::spawn(|| {
+        std::thread::sleep(Duration::from_secs(60));
+        eprintln!("it hangs");
+        std::process::exit(4);
+    });
+}
+
+fn crash(options: &[String]) -> Result<ExitCode, BoxError> {
+    let plan = match plan(options)? {
+        Some(plan) => plan,
+        None => {
+            points::all().iter().for_each(|point| println!("{point}"));
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    let shows = std::io::stderr().is_terminal();
+    let report = campaign::all(&plan, |report| {
+        if shows {
+            eprint!("\r{}", report.line());
+        }
+    })?;
+    if shows {
+        eprintln!();
+    }
+    for finding in report.findings.iter().take(20) {
+        println!("{finding}");
+    }
+    if report.findings.len() > 20 {
+        println!("… and {} more", report.findings.len() - 20);
+    }
+    let missed = report.missed();
+    if plan.scenario.is_none() && plan.stops.is_empty() && !missed.is_empty() {
+        println!("never reached: {}", missed.join(", "));
+    }
+    println!("{}", report.details());
+    println!("{}", report.line());
+    Ok(if report.is_good(&plan) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What is asked for; nothing if only the list of points is.
+fn plan(options: &[String]) -> Result<Option<Plan>, BoxError> {
+    let memory = PathBuf::from("/dev/shm");
+    let mut plan = Plan {
+        kills: None,
+        workers: std::thread::available_parallelism().map_or(2, usize::from),
+        // What a kill does to a process it does on any file system; one in memory does it faster.
+        state: if memory.is_dir() { memory } else { std::env::temp_dir() },
+        seed: 1,
+        scenario: None,
+        stops: Vec::new(),
+    };
+    let mut options = options.iter();
+    while let Some(option) = options.next() {
+        let mut value = || options.next().ok_or_else(|| format!("{option} wants a value"));
+        match option.as_str() {
+            "--quick" => plan.kills = None,
+            "--kills" => plan.kills = Some(value()?.parse()?),
+            "--workers" => plan.workers = value()?.parse::<usize>()?.clamp(1, 64),
+            "--state" => plan.state = value()?.into(),
+            "--seed" => plan.seed = value()?.parse()?,
+            "--scenario" => plan.scenario = Some(value()?.clone()),
+            "--stop" => plan.stops.push(value()?.parse()?),
+            "--list" => return Ok(None),
+            other => return Err(format!("unknown option `{other}`\n{HELP}").into()),
+        }
+    }
+    Ok(Some(plan))
+}
