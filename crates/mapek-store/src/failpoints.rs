@@ -27,4 +27,5 @@ pub(crate) fn reach(file: &Path, point: &'static str) {
 }
 
 /// The points, in the order in which a file meets them.
-pub const POINTS: [&str; 5] = ["locked", "connected", "migrated", "commit.before", "commit.after"];
+pub const POINTS: [&str; 6] =
+    ["locked", "connected", "marked", "migrated", "commit.before", "commit.after"];
