@@ -296,6 +296,7 @@ fn without_keys_what_is_sent_twice_takes_effect_twice_and_the_ledger_tells() {
     for _ in 0..2 {
         charter.mutate(&scale, &options).unwrap();
     }
-    let keys: Vec<_> = charter.ledger().into_iter().map(|it| (it.idempotency_key, it.replays)).collect();
+    let keys: Vec<_> =
+        charter.ledger().into_iter().map(|it| (it.idempotency_key, it.replays)).collect();
     assert_eq!(keys, [(Some(key.clone()), 0), (Some(key), 0)]);
 }

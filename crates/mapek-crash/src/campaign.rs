@@ -52,7 +52,8 @@ pub(crate) struct Report {
 
 /// Runs all of it.
 pub(crate) fn all(plan: &Plan, progress: impl Fn(&Report) + Sync) -> Result<Report, BoxError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let handle = runtime.handle();
     let many = |cases: VecDeque<Case>, report: &mut Report| -> Result<Vec<Outcome>, BoxError> {
         let shared = Mutex::new((cases, std::mem::take(report), Vec::new()));
@@ -74,7 +75,9 @@ pub(crate) fn all(plan: &Plan, progress: impl Fn(&Report) + Sync) -> Result<Repo
             };
             let workers: Vec<_> = (0..plan.workers).map(|_| scope.spawn(work)).collect();
             let ended = workers.into_iter().map(|worker| worker.join());
-            ended.map(|it| it.unwrap_or_else(|_| Err("a worker panicked".to_owned()))).find_map(Result::err)
+            ended
+                .map(|it| it.unwrap_or_else(|_| Err("a worker panicked".to_owned())))
+                .find_map(Result::err)
         });
         let (_, done, outcomes) = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
         *report = done;
@@ -82,7 +85,8 @@ pub(crate) fn all(plan: &Plan, progress: impl Fn(&Report) + Sync) -> Result<Repo
     };
     let mut report = Report::default();
     let wanted = |name: &str| plan.scenario.as_ref().is_none_or(|wanted| wanted == name);
-    let names: Vec<_> = scenario::all().iter().map(|it| it.name).filter(|name| wanted(name)).collect();
+    let names: Vec<_> =
+        scenario::all().iter().map(|it| it.name).filter(|name| wanted(name)).collect();
     if !plan.stops.is_empty() {
         let cases = names.iter().map(|name| Case { scenario: name, stops: plan.stops.clone() });
         many(cases.collect(), &mut report)?;

@@ -94,11 +94,7 @@ pub(crate) fn look(scene: &Scene<'_>) -> Result<Verdict, BoxError> {
 }
 
 /// Each record that the journal has answered for is there as it was, or pruned.
-fn records(
-    scene: &Scene<'_>,
-    store: &SqliteStore,
-    verdict: &mut Verdict,
-) -> Result<(), BoxError> {
+fn records(scene: &Scene<'_>, store: &SqliteStore, verdict: &mut Verdict) -> Result<(), BoxError> {
     let pruned = store.pruned()?.through;
     let stored = store.read(Sequence::default(), usize::MAX >> 1)?;
     let stored: BTreeMap<_, _> =
@@ -170,7 +166,9 @@ fn effects(scene: &Scene<'_>, told: &Told, verdict: &mut Verdict) -> BTreeMap<Se
     }
     for ((execution, step, way), count) in &effects {
         for _ in 1..*count {
-            verdict.duplicates.push(format!("step {step} of {execution} ({way:?}) took effect again"));
+            verdict
+                .duplicates
+                .push(format!("step {step} of {execution} ({way:?}) took effect again"));
         }
     }
     effects

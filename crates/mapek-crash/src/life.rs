@@ -155,14 +155,15 @@ fn builder(life: &Life, scenario: &Scenario) -> Result<Builder, BoxError> {
         let steps: Vec<_> = steps().into_iter().map(Step::of).collect();
         let effect = Duration::from_secs(60);
         // A story without a plan proposes none.
-        Proposals::from(Candidate::try_new(steps, "as told", effect).into_iter().collect::<Vec<_>>())
+        Proposals::from(
+            Candidate::try_new(steps, "as told", effect).into_iter().collect::<Vec<_>>(),
+        )
     });
     let plan = mapek_plan::Config {
         min_confidence: Confidence::saturating(0.3),
         ..mapek_plan::Config::default()
     };
-    let knowledge =
-        SqliteKnowledge::open(life.directory.join("knowledge.db"), Limits::default())?;
+    let knowledge = SqliteKnowledge::open(life.directory.join("knowledge.db"), Limits::default())?;
     let checkpoint = FileCheckpoint::in_directory(&life.directory);
     Ok(Loop::builder()
         .analyzer(Analyzer::try_new(AnalyzeConfig::default())?)
@@ -194,7 +195,11 @@ impl Story {
         people::begin(&self)?;
         let mut quiet = 0;
         for _ in 0..CYCLES_MAX {
-            self.metrics.show(&self.control, self.scenario.degrades, !(self.scenario.steps)().is_empty());
+            self.metrics.show(
+                &self.control,
+                self.scenario.degrades,
+                !(self.scenario.steps)().is_empty(),
+            );
             people::act(&self)?;
             reach("cycle.before");
             let woken_by = BTreeSet::from([WakeReason::Interval]);

@@ -6,8 +6,11 @@
 mod campaign;
 mod check;
 mod driver;
+mod intake;
 mod life;
+mod measure;
 mod points;
+mod recovery;
 mod scenario;
 mod seams;
 
@@ -20,7 +23,9 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 const HELP: &str = "\
 mapek-crash crash [--quick | --kills N] [--workers N] [--state DIR] [--seed N]
-                  [--scenario NAME] [--stop POINT[:COUNT]]... [--list]";
+                  [--scenario NAME] [--stop POINT[:COUNT]]... [--list]
+mapek-crash intake [--seconds N | --long] [--batch N] [--state DIR]
+mapek-crash recovery [--records N] [--state DIR]";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -40,7 +45,21 @@ fn run(args: &[String]) -> Result<ExitCode, BoxError> {
             life::live(&serde_json::from_str(life)?)?;
             Ok(ExitCode::SUCCESS)
         }
+        [command, directory] if command == "receive" => {
+            intake::receive(directory.as_ref())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        [command, path, records] if command == "fill" => {
+            recovery::fill(path.as_ref(), records.parse()?)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        [command, path] if command == "recover" => {
+            recovery::recover(path.as_ref())?;
+            Ok(ExitCode::SUCCESS)
+        }
         [command, options @ ..] if command == "crash" => crash(options),
+        [command, options @ ..] if command == "intake" => intake(options),
+        [command, options @ ..] if command == "recovery" => recovery(options),
         _ => {
             println!("{HELP}");
             Ok(ExitCode::SUCCESS)
@@ -86,7 +105,7 @@ fn crash(options: &[String]) -> Result<ExitCode, BoxError> {
     }
     println!("{}", report.details());
     println!("{}", report.line());
-    Ok(if report.is_good(&plan) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(code(report.is_good(&plan)))
 }
 
 /// What is asked for; nothing if only the list of points is.
@@ -117,4 +136,38 @@ fn plan(options: &[String]) -> Result<Option<Plan>, BoxError> {
         }
     }
     Ok(Some(plan))
+}
+
+fn intake(options: &[String]) -> Result<ExitCode, BoxError> {
+    let mut plan = intake::Plan { seconds: 20, state: std::env::temp_dir(), batch: None };
+    let mut options = options.iter();
+    while let Some(option) = options.next() {
+        let mut value = || options.next().ok_or_else(|| format!("{option} wants a value"));
+        match option.as_str() {
+            "--seconds" => plan.seconds = value()?.parse()?,
+            "--long" => plan.seconds = 600,
+            "--batch" => plan.batch = Some(value()?.parse()?),
+            "--state" => plan.state = value()?.into(),
+            other => return Err(format!("unknown option `{other}`\n{HELP}").into()),
+        }
+    }
+    Ok(code(intake::run(&plan, |line| println!("{line}"))?))
+}
+
+fn recovery(options: &[String]) -> Result<ExitCode, BoxError> {
+    let mut asked = recovery::Options { records: 100_000, state: std::env::temp_dir() };
+    let mut options = options.iter();
+    while let Some(option) = options.next() {
+        let mut value = || options.next().ok_or_else(|| format!("{option} wants a value"));
+        match option.as_str() {
+            "--records" => asked.records = value()?.parse()?,
+            "--state" => asked.state = value()?.into(),
+            other => return Err(format!("unknown option `{other}`\n{HELP}").into()),
+        }
+    }
+    Ok(code(recovery::run(&asked, |line| println!("{line}"))?))
+}
+
+fn code(good: bool) -> ExitCode {
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

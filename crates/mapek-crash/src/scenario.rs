@@ -123,16 +123,10 @@ pub(crate) fn all() -> Vec<Scenario> {
             faults: || vec![ApiFault::failure(Call::Scale, 422, 100)],
             ..PLAIN
         },
-        Scenario {
-            name: "busy",
-            faults: || vec![ApiFault::failure(Call::Scale, 503, 2)],
-            ..PLAIN
-        },
+        Scenario { name: "busy", faults: || vec![ApiFault::failure(Call::Scale, 503, 2)], ..PLAIN },
         Scenario {
             name: "applied-but-unanswered",
-            faults: || {
-                vec![ApiFault::lost_answer(Call::Scale), ApiFault::lost_answer(Call::Apply)]
-            },
+            faults: || vec![ApiFault::lost_answer(Call::Scale), ApiFault::lost_answer(Call::Apply)],
             ..PLAIN
         },
         Scenario { name: "degradation", degrades: true, faults: troubled_undo, ..PLAIN },
@@ -183,7 +177,13 @@ pub(crate) fn all() -> Vec<Scenario> {
             ..PLAIN
         },
         Scenario { name: "policy-applied", steps: apply, people: People::RollBack, ..PLAIN },
-        Scenario { name: "without-keys", keys: false, degrades: true, may_need_operator: true, ..PLAIN },
+        Scenario {
+            name: "without-keys",
+            keys: false,
+            degrades: true,
+            may_need_operator: true,
+            ..PLAIN
+        },
         Scenario {
             name: "rollback-without-keys",
             steps: roll_back,
@@ -200,7 +200,9 @@ pub(crate) fn all() -> Vec<Scenario> {
         },
         Scenario {
             name: "pruning",
-            adjust: |config| config.journal_retention = Retention { records: 8, ..Retention::default() },
+            adjust: |config| {
+                config.journal_retention = Retention { records: 8, ..Retention::default() }
+            },
             ..PLAIN
         },
         Scenario { name: "webhooks", steps: Vec::new, webhooks: true, ..PLAIN },

@@ -8,4 +8,4 @@ mod log;
 pub(crate) use charter::WatchedCharter;
 pub(crate) use effector::WatchedEffector;
 pub(crate) use keeping::{WatchedCheckpoint, WatchedInbox, WatchedIntake, WatchedKnowledge};
-pub(crate) use log::{WatchedStore, kind};
+pub(crate) use log::WatchedStore;

@@ -1,8 +1,8 @@
 //! The reference server of one case. It survives its clients, and knows a few points itself: a request has arrived and has had no
 //! effect yet; it has had its effect and is not answered yet.
 
-use std::sync::Mutex;
 use std::sync::Arc;
+use std::sync::Mutex;
 
 use axum::{
     extract::{Request, State},

@@ -26,9 +26,9 @@ impl Metrics {
     pub(super) fn show(&self, control: &Control, degrades: bool, is_slow: bool) {
         let executions = control.executions();
         let ended = executions.iter().any(|it| it.status.ending().is_some());
-        let applied = executions.iter().any(|it| {
-            !matches!(it.status.phase(), Phase::Running) && it.last_applied.is_some()
-        });
+        let applied = executions
+            .iter()
+            .any(|it| !matches!(it.status.phase(), Phase::Running) && it.last_applied.is_some());
         self.slow.store(is_slow && !ended && (degrades || !applied), Relaxed);
         self.failing.store(degrades && applied && !ended, Relaxed);
     }

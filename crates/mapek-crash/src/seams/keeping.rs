@@ -2,9 +2,7 @@
 
 use alertmanager_client::{Delivery, Intake, IntakeError};
 use async_trait::async_trait;
-use mapek_knowledge::{
-    Cursor, Filter, Idle, KnowledgeStore, Recorded, Statistics, Taken,
-};
+use mapek_knowledge::{Cursor, Filter, Idle, KnowledgeStore, Recorded, Statistics, Taken};
 use mapek_loop::{Checkpoint, CheckpointError, Saved};
 use mapek_model::{ContentHash, Experience, Outcome, Sequence, TargetId};
 use mapek_monitor::{AlertBatch, AlertInbox, InboxPosition, PendingAlert, Stored};

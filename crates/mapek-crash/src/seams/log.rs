@@ -20,7 +20,7 @@ impl<S> WatchedStore<S> {
 }
 
 /// What a record is about, by its bytes: a line with a hash, then JSON.
-pub(crate) fn kind(bytes: &[u8]) -> &'static str {
+fn kind(bytes: &[u8]) -> &'static str {
     let json = bytes.iter().position(|byte| *byte == b'\n').map_or(bytes, |end| &bytes[end + 1..]);
     let Ok(record) = serde_json::from_slice::<Record>(json) else { return "unreadable" };
     let way = |way: Way, doing: &'static str, undoing: &'static str| {
