@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::steps::Steps;
 use crate::workspace::{Package, Workspace};
-use crate::{examples, setup, simulate};
+use crate::{examples, reliability, setup, simulate};
 
 /// The first command of the README ends by itself within two minutes; a busy machine gets some more.
 const DEMO_LIMIT: Duration = Duration::from_secs(180);
@@ -34,6 +34,7 @@ pub(crate) fn run(workspace: &Workspace, keep_going: bool) -> Result<(), Error> 
         cmd("cargo build --bin mapek").run()?;
         cmd("cargo run --bin mapek -- demo --once").run_within(DEMO_LIMIT)
     })?;
+    steps.step("crash", || reliability::crash_quick(workspace))?;
     steps.step("simulation", || simulate::run(workspace, false))?;
     steps.finish()
 }

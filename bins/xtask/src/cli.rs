@@ -10,6 +10,10 @@ Chores of the workspace. Call them as `cargo xtask CHORE`.
   setup               install what the tests need and the machine lacks: Prometheus, Alertmanager, nextest, cargo-deny
   coverage            line coverage by the tests, in target/reports; fails below 85 %
   simulate [--save]   run the shipped scenarios under one seed; compare with docs/figures.json, or make these the figures
+  crash [--quick]     kill the loop at every named point once, and look at what is left of it
+  crash --kills N     the same at every pair of points, until there were N kills; see also docs/reliability.md
+  intake [--long]     how many alerts a second the webhook takes in, durable, and with how much memory; 10 minutes each if long
+  recovery            how long a start takes with a journal of 100 000 records
   bench [--compare [--max-ratio N]] [--save]
                       run the benchmarks; compare with docs/benchmarks.json (a benchmark fails above N = 1.5 times
                       the reference), or make these results the reference
@@ -26,6 +30,9 @@ pub(crate) enum Chore {
     Coverage,
     Bench(Options),
     Simulate { save: bool },
+    Crash { arguments: Vec<String> },
+    Intake { arguments: Vec<String> },
+    Recovery { arguments: Vec<String> },
     ReleaseCheck { keep_going: bool },
 }
 
@@ -40,11 +47,19 @@ pub(crate) fn parse(args: &[String]) -> Result<Chore, Error> {
         ("coverage", []) => Ok(Chore::Coverage),
         ("simulate", []) => Ok(Chore::Simulate { save: false }),
         ("simulate", ["--save"]) => Ok(Chore::Simulate { save: true }),
+        // What these understand they say themselves.
+        ("crash", options) => Ok(Chore::Crash { arguments: owned(options) }),
+        ("intake", options) => Ok(Chore::Intake { arguments: owned(options) }),
+        ("recovery", options) => Ok(Chore::Recovery { arguments: owned(options) }),
         ("bench", options) => bench(options).map(Chore::Bench),
         ("release-check", options) => Ok(Chore::ReleaseCheck { keep_going: keep_going(options)? }),
         ("setup" | "coverage" | "simulate", [option, ..]) => Err(unknown(option)),
         (other, _) => Err(Error::other(format!("no chore is called `{other}`\n\n{HELP}"))),
     }
+}
+
+fn owned(options: &[&str]) -> Vec<String> {
+    options.iter().map(ToString::to_string).collect()
 }
 
 fn keep_going(options: &[&str]) -> Result<bool, Error> {
@@ -99,6 +114,9 @@ mod tests {
         assert_eq!(parsed("bench"), Ok(Chore::Bench(plain)));
         let all = Options { compare: true, save: true, ratio_max: 3.0 };
         assert_eq!(parsed("bench --save --compare --max-ratio 3"), Ok(Chore::Bench(all)));
+        let arguments = vec!["--kills".to_owned(), "10000".to_owned()];
+        assert_eq!(parsed("crash --kills 10000"), Ok(Chore::Crash { arguments }));
+        assert_eq!(parsed("intake"), Ok(Chore::Intake { arguments: vec![] }));
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod criterion;
 mod error;
 mod examples;
 mod release;
+mod reliability;
 mod setup;
 mod shell;
 mod simulate;
@@ -43,6 +44,9 @@ fn run(chore: Chore) -> Result<(), Error> {
         Chore::Ci { keep_going } => ci::run(&workspace, keep_going)?,
         Chore::Coverage => coverage::run(&workspace)?,
         Chore::Simulate { save } => simulate::run(&workspace, save)?,
+        Chore::Crash { arguments } => reliability::crash(&workspace, &arguments)?,
+        Chore::Intake { arguments } => reliability::measure(&workspace, "intake", &arguments)?,
+        Chore::Recovery { arguments } => reliability::measure(&workspace, "recovery", &arguments)?,
         Chore::Bench(options) => bench::run(&workspace, &options)?,
         Chore::ReleaseCheck { keep_going } => release::run(&workspace, keep_going)?,
     }

@@ -243,3 +243,120 @@ fn outcomes(scene: &Scene<'_>, told: &Told, verdict: &mut Verdict) -> Result<(),
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use mapek_model::{Action, ExecutionEvent, ExecutionRecord, Step, Timestamp};
+    use serde_json::Value;
+
+    use super::*;
+    use crate::recovery::started;
+
+    const STEP: StepIndex = StepIndex(0);
+
+    fn id() -> ExecutionId {
+        ExecutionId::from_uuid(uuid::Uuid::from_u128(1))
+    }
+
+    fn key(way: Way) -> IdempotencyKey {
+        IdempotencyKey::of(id(), STEP, way)
+    }
+
+    /// An execution of one step, after these events.
+    fn told(events: Vec<ExecutionEvent>) -> Told {
+        let record = |event| ExecutionRecord { execution: id(), at: Timestamp::UNIX_EPOCH, event };
+        let step = Step::of(Action::ScaleUp { replicas: 9 });
+        let mut execution = Execution::begin(&record(started(vec![step]))).unwrap();
+        for event in events {
+            execution.apply(&record(event)).unwrap();
+        }
+        let intents = keys(&execution).collect();
+        Told { records: Vec::new(), executions: BTreeMap::from([(id(), execution)]), intents }
+    }
+
+    fn intended() -> ExecutionEvent {
+        let key = key(Way::Do);
+        ExecutionEvent::Intended { step: STEP, way: Way::Do, attempt: 1, key, captured: None }
+    }
+
+    fn applied() -> ExecutionEvent {
+        ExecutionEvent::Applied { step: STEP, way: Way::Do, receipt: Value::Null }
+    }
+
+    fn ended(ending: Ending) -> ExecutionEvent {
+        ExecutionEvent::Ended { ending, reason: "it ends".to_owned() }
+    }
+
+    fn effect(key: Option<IdempotencyKey>) -> LedgerEntry {
+        let key = key.map(|key| key.to_string());
+        serde_json::from_value(serde_json::json!({
+            "sequence": 1, "at": START, "call": "scale", "subject": "committee", "replays": 0,
+            "idempotency_key": key,
+        }))
+        .unwrap()
+    }
+
+    fn found(told: &Told, ledger: Vec<LedgerEntry>) -> Verdict {
+        let scenario = Scenario::named("success").unwrap();
+        let (directory, heard) = (Path::new(""), &Heard::default());
+        let scene = Scene { scenario: &scenario, directory, ledger, heard, acknowledged: &[] };
+        let mut verdict = Verdict::default();
+        let effects = effects(&scene, told, &mut verdict);
+        truth(&scene, &told.executions[&id()], &effects, &mut verdict);
+        verdict
+    }
+
+    /// The step is applied, and all that follows from it is left out.
+    fn done() -> Told {
+        let mut told = told(vec![intended(), applied(), ExecutionEvent::VerificationBegan]);
+        let judged = ExecutionEvent::Judged {
+            verdict: mapek_model::Verdict::Success,
+            reason: "it helped".to_owned(),
+            after: told.executions[&id()].before.clone(),
+            time_to_effect: None,
+        };
+        for event in [judged, ended(Ending::Completed)] {
+            let record = ExecutionRecord { execution: id(), at: Timestamp::UNIX_EPOCH, event };
+            told.executions.get_mut(&id()).unwrap().apply(&record).unwrap();
+        }
+        told
+    }
+
+    #[test]
+    fn one_effect_for_one_step_is_as_it_should_be() {
+        assert_eq!(found(&done(), vec![effect(Some(key(Way::Do)))]), Verdict::default());
+    }
+
+    #[test]
+    fn a_second_effect_is_a_duplicate() {
+        let twice = vec![effect(Some(key(Way::Do))), effect(Some(key(Way::Do)))];
+        assert_eq!(found(&done(), twice).duplicates.len(), 1);
+    }
+
+    #[test]
+    fn an_effect_that_nothing_tells_of_is_a_lost_record() {
+        let stranger = IdempotencyKey::of(id(), StepIndex(7), Way::Do);
+        for other in [None, Some(stranger)] {
+            let ledger = vec![effect(Some(key(Way::Do))), effect(other)];
+            assert_eq!(found(&done(), ledger).lost.len(), 1);
+        }
+    }
+
+    #[test]
+    fn what_the_journal_claims_has_to_be_in_the_ledger() {
+        assert!(found(&done(), vec![]).wrong[0].contains("Applied, the ledger: done false"));
+        let clean = told(vec![ended(Ending::FailedClean)]);
+        assert_eq!(found(&clean, vec![]), Verdict::default());
+        assert!(!found(&clean, vec![effect(Some(key(Way::Do)))]).is_good());
+    }
+
+    #[test]
+    fn what_is_left_open_is_for_a_person_only_where_nobody_can_know() {
+        let open = told(vec![intended()]);
+        assert!(found(&open, vec![]).wrong[0].contains("is left at"));
+        let called = told(vec![intended(), ended(Ending::NeedsOperator)]);
+        let verdict = found(&called, vec![]);
+        assert!(verdict.wrong[0].contains("for no reason"), "{verdict:?}");
+        assert_eq!(verdict.needs_operator, 1);
+    }
+}

@@ -48,7 +48,8 @@ pub(crate) fn run(options: &Options, say: impl Fn(&str)) -> Result<bool, BoxErro
     let mut most = 0;
     for _ in 0..TIMES {
         let answer = one(&["recover", &path.display().to_string()])?;
-        let words: Vec<u64> = answer.split(' ').filter_map(|word| word.parse().ok()).collect();
+        let words: Vec<u64> =
+            answer.split_whitespace().filter_map(|word| word.parse().ok()).collect();
         let [micros, memory, records] = words[..] else { return Err(answer.into()) };
         if records != options.records {
             return Err(format!("{records} records were recovered, not {}", options.records).into());
@@ -147,6 +148,14 @@ fn cycle(n: u64) -> Entry {
         experience: ContentHash::of(b"experience"),
     };
     entry(n, Body::Cycle(inputs))
+}
+
+/// How an execution of some steps begins.
+#[cfg(test)]
+pub(crate) fn started(steps: Vec<Step>) -> ExecutionEvent {
+    let plan = Box::new(Plan { steps, ..plan(1) });
+    let before = Measured { explained_open: 1, other_open: 0, values: BTreeMap::new() };
+    ExecutionEvent::Started { plan, chosen_with: Confidence::MAX, before }
 }
 
 /// A plan of two steps against a cause that explains eight episodes.

@@ -66,3 +66,82 @@ pub(super) fn look(records: &[Record], verdict: &mut Verdict) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mapek_model::{
+        ContentHash, CycleNumber, Duration, ExecutionRecord, IdempotencyKey, Sequence, Step,
+        Timestamp,
+    };
+    use serde_json::Value;
+
+    use super::*;
+    use crate::recovery::started;
+
+    const STEP: StepIndex = StepIndex(0);
+
+    fn restart() -> Step {
+        let timeout = Duration::from_secs(30);
+        Step::of(Action::RestartService { graceful: true, timeout, node: None })
+    }
+
+    fn intended(execution: ExecutionId) -> ExecutionEvent {
+        let key = IdempotencyKey::of(execution, STEP, Way::Do);
+        ExecutionEvent::Intended { step: STEP, way: Way::Do, attempt: 1, key, captured: None }
+    }
+
+    fn ended(ending: Ending) -> ExecutionEvent {
+        ExecutionEvent::Ended { ending, reason: "it ends".to_owned() }
+    }
+
+    /// What is found in a log of a restart, each event in the epoch that is given with it.
+    fn found(events: impl FnOnce(ExecutionId) -> Vec<(u64, ExecutionEvent)>) -> Verdict {
+        let execution = ExecutionId::from_uuid(uuid::Uuid::from_u128(1));
+        let mut all = vec![(1, started(vec![restart()]))];
+        all.extend(events(execution));
+        let record = |(epoch, event)| Record {
+            target: None,
+            epoch: Epoch::new(epoch),
+            sequence: Sequence::default(),
+            at: Timestamp::UNIX_EPOCH,
+            cycle: CycleNumber::default(),
+            previous: ContentHash::of(b""),
+            body: Body::Execution {
+                record: ExecutionRecord { execution, at: Timestamp::UNIX_EPOCH, event },
+            },
+        };
+        let mut verdict = Verdict::default();
+        look(&all.into_iter().map(record).collect::<Vec<_>>(), &mut verdict);
+        verdict
+    }
+
+    fn applied() -> ExecutionEvent {
+        ExecutionEvent::Applied { step: STEP, way: Way::Do, receipt: Value::Null }
+    }
+
+    #[test]
+    fn what_was_answered_in_time_was_never_in_doubt() {
+        let verdict = found(|id| vec![(1, intended(id)), (1, applied())]);
+        assert_eq!(verdict, Verdict::default());
+    }
+
+    #[test]
+    fn what_is_known_only_after_a_crash_was_in_doubt_and_decided() {
+        let verdict = found(|id| vec![(1, intended(id)), (2, applied())]);
+        assert_eq!((verdict.in_doubt, verdict.decided, verdict.is_good()), (1, 1, true));
+    }
+
+    #[test]
+    fn what_nobody_knows_is_for_a_person_and_for_nobody_else() {
+        let verdict = found(|id| vec![(1, intended(id)), (2, ended(Ending::NeedsOperator))]);
+        assert_eq!((verdict.in_doubt, verdict.decided, verdict.is_good()), (1, 0, true));
+        let verdict = found(|id| vec![(1, intended(id)), (2, ended(Ending::Undone))]);
+        assert!(verdict.wrong[0].contains("nobody knows"), "{verdict:?}");
+    }
+
+    #[test]
+    fn what_is_in_doubt_may_not_be_sent_again() {
+        let verdict = found(|id| vec![(1, intended(id)), (2, intended(id)), (2, applied())]);
+        assert!(verdict.wrong[0].contains("sent again"), "{verdict:?}");
+    }
+}
