@@ -55,7 +55,7 @@ pub(crate) fn all(plan: &Plan, progress: impl Fn(&Report) + Sync) -> Result<Repo
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let handle = runtime.handle();
-    let many = |cases: VecDeque<Case>, report: &mut Report| -> Result<Vec<Outcome>, BoxError> {
+    let many = |cases: VecDeque<Case>, report: &mut Report| -> Result<Vec<Trace>, BoxError> {
         let shared = Mutex::new((cases, std::mem::take(report), Vec::new()));
         let failed = std::thread::scope(|scope| {
             let work = || -> Result<(), String> {
@@ -67,7 +67,8 @@ pub(crate) fn all(plan: &Plan, progress: impl Fn(&Report) + Sync) -> Result<Repo
                     let mut shared = lock(&shared);
                     shared.1.take(&case, &outcome);
                     progress(&shared.1);
-                    shared.2.push(outcome);
+                    // Of the cases with a kill there may be many thousands.
+                    shared.2.extend(outcome.traces.into_iter().filter(|_| case.stops.is_empty()));
                     if plan.kills.is_some_and(|kills| shared.1.kills >= kills) {
                         shared.0.clear();
                     }
@@ -79,9 +80,9 @@ pub(crate) fn all(plan: &Plan, progress: impl Fn(&Report) + Sync) -> Result<Repo
                 .map(|it| it.unwrap_or_else(|_| Err("a worker panicked".to_owned())))
                 .find_map(Result::err)
         });
-        let (_, done, outcomes) = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let (_, done, traces) = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
         *report = done;
-        failed.map_or(Ok(outcomes), |failed| Err(failed.into()))
+        failed.map_or(Ok(traces), |failed| Err(failed.into()))
     };
     let mut report = Report::default();
     let wanted = |name: &str| plan.scenario.as_ref().is_none_or(|wanted| wanted == name);
@@ -96,8 +97,7 @@ pub(crate) fn all(plan: &Plan, progress: impl Fn(&Report) + Sync) -> Result<Repo
     let mut passed = BTreeMap::new();
     for name in names {
         let case = Case { scenario: name, stops: Vec::new() };
-        let outcome = many(VecDeque::from([case]), &mut report)?.pop();
-        let trace = outcome.and_then(|mut it| it.traces.pop()).unwrap_or_default();
+        let trace = many(VecDeque::from([case]), &mut report)?.pop().unwrap_or_default();
         passed.insert(name, count(&trace));
     }
     many(each_once(&passed), &mut report)?;
@@ -113,6 +113,9 @@ pub(crate) fn all(plan: &Plan, progress: impl Fn(&Report) + Sync) -> Result<Repo
     }
     Ok(report)
 }
+
+/// The points of a life, in order.
+type Trace = Vec<String>;
 
 /// How often each point is passed.
 type Passed = BTreeMap<String, u32>;
