@@ -144,7 +144,7 @@ pub(crate) fn all() -> Vec<Scenario> {
             name: "restart-after-a-while",
             steps: restart,
             may_need_operator: true,
-            away_s: 600,
+            away_s: 120,
             ..PLAIN
         },
         Scenario {
