@@ -46,6 +46,8 @@ pub(crate) struct Report {
     in_doubt: usize,
     decided: usize,
     needs_operator: usize,
+    /// The same by story.
+    operators: BTreeMap<&'static str, usize>,
     /// What is wrong, with how to see it again.
     pub(crate) findings: Vec<String>,
 }
@@ -197,6 +199,9 @@ impl Report {
         self.in_doubt += verdict.in_doubt;
         self.decided += verdict.decided;
         self.needs_operator += verdict.needs_operator;
+        if verdict.needs_operator > 0 {
+            *self.operators.entry(case.scenario).or_default() += verdict.needs_operator;
+        }
         if !verdict.is_good() {
             let all = verdict.duplicates.iter().chain(&verdict.lost).chain(&verdict.wrong);
             let all: Vec<_> = all.map(String::as_str).collect();
@@ -219,12 +224,16 @@ impl Report {
 
     /// What is not in the last line.
     pub(crate) fn details(&self) -> String {
+        let operators: Vec<_> =
+            self.operators.iter().map(|(story, count)| format!("{story} {count}")).collect();
         format!(
             "cases: {}, pairs of points: {}, wrong: {}\n\
+             with a person, by story: {}\n\
              steps in doubt that cannot be repeated: {}, decided by reading: {}, left to a person: {}",
             self.cases,
             self.pairs.len(),
             self.wrong,
+            operators.join(", "),
             self.in_doubt,
             self.decided,
             self.in_doubt - self.decided,

@@ -83,7 +83,7 @@ pub(crate) fn look(scene: &Scene<'_>) -> Result<Verdict, BoxError> {
     for execution in told.executions.values() {
         truth(scene, execution, &effects, &mut verdict);
     }
-    doubt::look(&told.records, &mut verdict);
+    doubt::look(&told.records, scene.scenario.keys, &mut verdict);
     paused(scene, &mut verdict)?;
     outcomes(scene, &told, &mut verdict)?;
     alerts::look(scene, &mut verdict)?;

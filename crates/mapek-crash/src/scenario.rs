@@ -36,7 +36,7 @@ pub(crate) struct Scenario {
     faults: fn() -> Vec<ApiFault>,
     pub(crate) people: People,
     /// Whether the managed system keeps idempotency keys.
-    keys: bool,
+    pub(crate) keys: bool,
     /// Whether something new breaks once the plan is applied.
     pub(crate) degrades: bool,
     /// Whether webhooks come meanwhile.

@@ -16,8 +16,8 @@ struct Open {
     unclear: bool,
 }
 
-/// Follows each step whose kind cannot be repeated on any managed system.
-pub(super) fn look(records: &[Record], verdict: &mut Verdict) {
+/// Follows each step whose kind cannot be repeated: a restart on no managed system, a rollback only on one that keeps keys.
+pub(super) fn look(records: &[Record], keys: bool, verdict: &mut Verdict) {
     let mut kinds = BTreeMap::new();
     let mut open: BTreeMap<(ExecutionId, StepIndex), Open> = BTreeMap::new();
     for record in records {
@@ -26,7 +26,11 @@ pub(super) fn look(records: &[Record], verdict: &mut Verdict) {
         match &event.event {
             ExecutionEvent::Started { plan, .. } => {
                 for (index, step) in (0..).zip(&plan.steps) {
-                    let once = matches!(step.action, Action::RestartService { .. });
+                    let once = match step.action {
+                        Action::RestartService { .. } => true,
+                        Action::RollbackPolicy { .. } => !keys,
+                        _ => false,
+                    };
                     kinds.insert((id, StepIndex(index)), once);
                 }
             }
@@ -111,7 +115,7 @@ mod tests {
             },
         };
         let mut verdict = Verdict::default();
-        look(&all.into_iter().map(record).collect::<Vec<_>>(), &mut verdict);
+        look(&all.into_iter().map(record).collect::<Vec<_>>(), true, &mut verdict);
         verdict
     }
 
