@@ -135,7 +135,7 @@ fn live(
     let errors = std::fs::File::create(life.directory.join("stderr"))?;
     let mut child = Command::new(std::env::current_exe()?)
         .args(["life", &serde_json::to_string(life)?])
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(errors)
         .spawn()?;

@@ -142,7 +142,7 @@ fn take_in(load: &Load, state: &Path) -> Result<Taken, BoxError> {
     let directory = tempfile::Builder::new().prefix("mapek-intake-").tempdir_in(state)?;
     let mut child = Command::new(std::env::current_exe()?)
         .args(["receive", &directory.path().display().to_string()])
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()?;
     let result = load_and_kill(load, &mut child);

@@ -39,6 +39,9 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &[String]) -> Result<ExitCode, BoxError> {
+    if args.first().is_some_and(|command| CHILDREN.contains(&command.as_str())) {
+        die_with_the_parent();
+    }
     match args {
         [command, life] if command == "life" => {
             die_of_old_age();
@@ -65,6 +68,17 @@ fn run(args: &[String]) -> Result<ExitCode, BoxError> {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// Processes that only a parent starts.
+const CHILDREN: [&str; 4] = ["life", "receive", "fill", "recover"];
+
+/// A parent holds the other end of our input for as long as it lives. Nobody is left behind by one that was killed itself.
+fn die_with_the_parent() {
+    std::thread::spawn(|| {
+        let ended = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        std::process::exit(if ended.is_ok() { 5 } else { 6 });
+    });
 }
 
 /// A process that hangs is found out, and does not hang its parent.

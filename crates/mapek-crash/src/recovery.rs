@@ -77,7 +77,7 @@ pub(crate) fn run(options: &Options, say: impl Fn(&str)) -> Result<bool, BoxErro
 fn one(args: &[&str]) -> Result<String, BoxError> {
     let mut child = Command::new(std::env::current_exe()?)
         .args(args)
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()?;
     let out = child.stdout.take().ok_or("the child has no output")?;

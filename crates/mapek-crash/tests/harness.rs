@@ -3,9 +3,13 @@
 
 use std::process::{Command, Output};
 
-fn crash(arguments: &str) -> Output {
+fn harness(arguments: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mapek-crash"));
-    command.arg("crash").args(arguments.split_whitespace()).output().unwrap()
+    command.args(arguments.split_whitespace()).output().unwrap()
+}
+
+fn crash(arguments: &str) -> Output {
+    harness(&format!("crash {arguments}"))
 }
 
 fn last_line(output: &Output) -> String {
@@ -44,4 +48,24 @@ fn a_point_that_there_is_not_is_named() {
     let output = crash("--stop nowhere:1");
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("no point `nowhere`"));
+}
+
+/// How fast it is depends on who else is at work here; that nothing is lost does not.
+#[test]
+fn a_receiver_that_is_killed_under_load_has_lost_nothing_that_it_acknowledged() {
+    let output = harness("intake --seconds 1 --batch 10");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let loads: Vec<_> = text.lines().filter(|line| line.contains("alerts/request=10 ")).collect();
+    assert_eq!(loads.len(), 2, "{output:?}");
+    for line in loads {
+        assert!(line.contains(" failed=0 ") && line.contains(" lost=0 twice=0"), "{line}");
+        assert!(!line.contains("acknowledged=0/s"), "{line}");
+    }
+}
+
+#[test]
+fn a_journal_whose_writer_was_killed_is_read_whole() {
+    let output = harness("recovery --records 2000");
+    assert!(output.status.success(), "{output:?}");
+    assert!(last_line(&output).starts_with("records=2000 "), "{output:?}");
 }
