@@ -97,6 +97,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("charter-simd", &["charter-sim"]),
     ("xtask", &[]),
+    ("mapek-crash", ANYTHING),
     ("mapek-examples", ANYTHING),
     ("mapek-tests", ANYTHING),
 ];

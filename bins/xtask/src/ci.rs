@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::steps::Steps;
 use crate::workspace::{Package, Workspace};
-use crate::{dst, examples, setup, simulate};
+use crate::{dst, examples, reliability, setup, simulate};
 
 /// The first command of the README ends by itself within two minutes; a busy machine gets some more.
 const DEMO_LIMIT: Duration = Duration::from_secs(180);
@@ -37,6 +37,7 @@ pub(crate) fn run(workspace: &Workspace, keep_going: bool) -> Result<(), Error> 
     steps.step("deterministic simulation", || {
         dst::run(workspace, &["--seeds", "1000"].map(str::to_owned))
     })?;
+    steps.step("crash", || reliability::crash_quick(workspace))?;
     steps.step("simulation", || simulate::run(workspace, false))?;
     steps.finish()
 }

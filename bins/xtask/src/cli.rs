@@ -13,6 +13,10 @@ Chores of the workspace. Call them as `cargo xtask CHORE`.
   dst [--seeds N] [--from S] [--bug NAME] [--trace]
                       simulate loop, journal, clock and a faulty world under N seeds (1000) from S (0) on, each another story;
                       fails if anything happens that must not. --trace tells the story, --bug puts a defect in
+  crash [--quick]     kill the loop at every named point once, and look at what is left of it
+  crash --kills N     the same at every pair of points, until there were N kills; see also docs/reliability.md
+  intake [--long]     how many alerts a second the webhook takes in, durable, and with how much memory; 10 minutes each if long
+  recovery            how long a start takes with a journal of 100 000 records
   bench [--compare [--max-ratio N]] [--save]
                       run the benchmarks; compare with docs/benchmarks.json (a benchmark fails above N = 1.5 times
                       the reference), or make these results the reference
@@ -30,6 +34,9 @@ pub(crate) enum Chore {
     Bench(Options),
     Simulate { save: bool },
     Dst { options: Vec<String> },
+    Crash { arguments: Vec<String> },
+    Intake { arguments: Vec<String> },
+    Recovery { arguments: Vec<String> },
     ReleaseCheck { keep_going: bool },
 }
 
@@ -45,11 +52,19 @@ pub(crate) fn parse(args: &[String]) -> Result<Chore, Error> {
         ("simulate", []) => Ok(Chore::Simulate { save: false }),
         ("simulate", ["--save"]) => Ok(Chore::Simulate { save: true }),
         ("dst", options) => dst(options),
+        // What these understand they say themselves.
+        ("crash", options) => Ok(Chore::Crash { arguments: owned(options) }),
+        ("intake", options) => Ok(Chore::Intake { arguments: owned(options) }),
+        ("recovery", options) => Ok(Chore::Recovery { arguments: owned(options) }),
         ("bench", options) => bench(options).map(Chore::Bench),
         ("release-check", options) => Ok(Chore::ReleaseCheck { keep_going: keep_going(options)? }),
         ("setup" | "coverage" | "simulate", [option, ..]) => Err(unknown(option)),
         (other, _) => Err(Error::other(format!("no chore is called `{other}`\n\n{HELP}"))),
     }
+}
+
+fn owned(options: &[&str]) -> Vec<String> {
+    options.iter().map(ToString::to_string).collect()
 }
 
 fn keep_going(options: &[&str]) -> Result<bool, Error> {
@@ -123,6 +138,9 @@ mod tests {
         assert_eq!(parsed("dst --seeds 9 --from 3"), Ok(Chore::Dst { options }));
         let all = Options { compare: true, save: true, ratio_max: 3.0 };
         assert_eq!(parsed("bench --save --compare --max-ratio 3"), Ok(Chore::Bench(all)));
+        let arguments = vec!["--kills".to_owned(), "10000".to_owned()];
+        assert_eq!(parsed("crash --kills 10000"), Ok(Chore::Crash { arguments }));
+        assert_eq!(parsed("intake"), Ok(Chore::Intake { arguments: vec![] }));
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod dst;
 mod error;
 mod examples;
 mod release;
+mod reliability;
 mod setup;
 mod shell;
 mod simulate;
@@ -45,6 +46,9 @@ fn run(chore: Chore) -> Result<(), Error> {
         Chore::Coverage => coverage::run(&workspace)?,
         Chore::Simulate { save } => simulate::run(&workspace, save)?,
         Chore::Dst { options } => dst::run(&workspace, &options)?,
+        Chore::Crash { arguments } => reliability::crash(&workspace, &arguments)?,
+        Chore::Intake { arguments } => reliability::measure(&workspace, "intake", &arguments)?,
+        Chore::Recovery { arguments } => reliability::measure(&workspace, "recovery", &arguments)?,
         Chore::Bench(options) => bench::run(&workspace, &options)?,
         Chore::ReleaseCheck { keep_going } => release::run(&workspace, keep_going)?,
     }

@@ -4,13 +4,20 @@ use crate::bench::{self, Options, RATIO_MAX};
 use crate::error::Error;
 use crate::steps::Steps;
 use crate::workspace::Workspace;
-use crate::{coverage, setup};
+use crate::{coverage, reliability, setup};
+
+/// How often the loop is killed before a release.
+const KILLS: u32 = 10_000;
 
 pub(crate) fn run(workspace: &Workspace, keep_going: bool) -> Result<(), Error> {
     let mut steps = Steps::new("cargo xtask release-check", keep_going);
     steps.step("coverage", || coverage::run(workspace))?;
     let options = Options { compare: true, save: false, ratio_max: RATIO_MAX };
     steps.step("benchmarks", || bench::run(workspace, &options))?;
+    let kills = ["--kills".to_owned(), KILLS.to_string()];
+    steps.step("crash", || reliability::crash(workspace, &kills))?;
+    steps.step("intake", || reliability::measure(workspace, "intake", &["--long".to_owned()]))?;
+    steps.step("recovery", || reliability::measure(workspace, "recovery", &[]))?;
     steps.step("unused dependencies", || unused(workspace))?;
     steps.finish()
 }

@@ -283,3 +283,20 @@ fn a_restart_costs_capacity_while_it_lasts() {
     assert!(world.state().failure_rate > 0.1, "an abrupt restart is felt");
     world.heals();
 }
+
+#[test]
+fn without_keys_what_is_sent_twice_takes_effect_twice_and_the_ledger_tells() {
+    let start = "2026-01-01T00:00:00Z".parse().unwrap();
+    let mut charter = Charter::try_new(PlantConfig::default(), 7, start).unwrap().without_keys();
+    assert!(!charter.health().offers(&charter_client::Extension::IdempotencyKey));
+    let key = charter_client::IdempotencyKey::try_new("k").unwrap();
+    let options = CallOptions::new().with_idempotency_key(key.clone());
+    let scale: charter_sim::MutationRequest =
+        charter_sim::Mutation::Scale(ScaleRequest { replicas: 9 }).into();
+    for _ in 0..2 {
+        charter.mutate(&scale, &options).unwrap();
+    }
+    let keys: Vec<_> =
+        charter.ledger().into_iter().map(|it| (it.idempotency_key, it.replays)).collect();
+    assert_eq!(keys, [(Some(key.clone()), 0), (Some(key), 0)]);
+}

@@ -25,12 +25,16 @@
 //! # Feature flags
 //!
 //! - **`sqlite`** (default): files in SQLite. Without it there is only the store in memory.
+//! - **`failpoints`**: named points inside a write at which a test may stop the process. For tests only.
 mod error;
 mod memory;
 mod store;
 
 #[cfg(feature = "sqlite")]
 mod sqlite;
+
+#[cfg(all(feature = "failpoints", feature = "sqlite"))]
+pub mod failpoints;
 
 pub use error::{BoxError, Error};
 pub use memory::{Fault, MemoryStore};

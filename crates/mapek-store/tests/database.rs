@@ -220,3 +220,22 @@ fn no_room_is_told_apart_and_leaves_the_log_as_it_was() {
     assert_eq!(store.head().unwrap(), head);
     assert_eq!(store.append(epoch, head, &[vec![2]]).unwrap(), head.next());
 }
+
+/// A panic leaves of a file what a crash leaves of it, as far as this process can do that to itself.
+#[cfg(feature = "failpoints")]
+#[test]
+fn a_file_that_was_cut_off_while_it_was_made_is_made_to_its_end() {
+    mapek_store::failpoints::watch(|file, point| {
+        let dies = file.file_stem().is_some_and(|stem| stem == point);
+        assert!(!dies || file.with_extension("survived").exists(), "{point}");
+    });
+    for point in ["locked", "connected", "marked", "migrated"] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(point).with_extension("db");
+        assert!(std::panic::catch_unwind(|| open(&path)).is_err(), "{point} was not reached");
+        std::fs::write(path.with_extension("survived"), "").unwrap();
+        let database = open(&path);
+        database.call(insert).unwrap();
+        assert_eq!(count(&database), 1, "{point}");
+    }
+}

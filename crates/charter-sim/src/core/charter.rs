@@ -42,6 +42,8 @@ pub struct Charter {
     pub(super) epoch: Option<Epoch>,
     /// Rises with every accepted scale and restart.
     pub(super) committee_generation: u64,
+    /// Whether it honours idempotency keys.
+    pub(super) keyed: bool,
 }
 
 impl Charter {
@@ -69,7 +71,16 @@ impl Charter {
             next_trouble: 1,
             epoch: None,
             committee_generation: 1,
+            keyed: true,
         }
+    }
+
+    /// The same as a Charter that knows no idempotency keys: it does not offer them, and what is sent twice takes effect twice. Its
+    /// ledger notes the keys that came all the same, so that a test can tell who sent what.
+    #[must_use]
+    pub fn without_keys(mut self) -> Self {
+        self.keyed = false;
+        self
     }
 
     /// The plant underneath.
@@ -98,16 +109,17 @@ impl Charter {
     /// The answer to `GET /health`.
     #[must_use]
     pub fn health(&self) -> Health {
+        let mut extensions =
+            BTreeSet::from([Extension::ETag, Extension::Epoch, Extension::FaultInjection]);
+        if self.keyed {
+            extensions.insert(Extension::IdempotencyKey);
+        }
+        let retention = Seconds::whole(KEY_RETENTION.as_secs() as u32);
         Health {
             status: "ok".to_owned(),
             version: Some(env!("CARGO_PKG_VERSION").to_owned()),
-            extensions: BTreeSet::from([
-                Extension::IdempotencyKey,
-                Extension::ETag,
-                Extension::Epoch,
-                Extension::FaultInjection,
-            ]),
-            key_retention_seconds: Some(Seconds::whole(KEY_RETENTION.as_secs() as u32)),
+            extensions,
+            key_retention_seconds: self.keyed.then_some(retention),
         }
     }
 

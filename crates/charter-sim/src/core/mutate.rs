@@ -88,7 +88,8 @@ impl Charter {
     ) -> Result<Answer, Refusal> {
         let fingerprint = Fingerprint::of(&request.path, &request.body);
         let now = self.now();
-        if let Some(key) = &options.idempotency_key
+        let honoured = options.idempotency_key.as_ref().filter(|_| self.keyed);
+        if let Some(key) = honoured
             && let Some((answer, sequence)) = self.memory.recall(key, fingerprint, now)?
         {
             self.ledger.replayed(sequence);
@@ -100,7 +101,7 @@ impl Charter {
         self.epoch = self.epoch.max(options.epoch);
         let key = options.idempotency_key.as_ref();
         let sequence = self.ledger.book(now, request.mutation.call(), &subject, key, options.epoch);
-        if let Some(key) = key {
+        if let Some(key) = honoured {
             self.memory.remember(key, fingerprint, (answer.clone(), sequence), now);
         }
         Ok(answer)
@@ -110,7 +111,9 @@ impl Charter {
     /// it did: a request that will be answered from memory, or refused for its key, takes none.
     #[must_use = "what was taken has to be released before the request is worked on"]
     pub fn reserve(&mut self, request: &MutationRequest, options: &CallOptions) -> bool {
-        let Some(key) = &options.idempotency_key else { return false };
+        let Some(key) = options.idempotency_key.as_ref().filter(|_| self.keyed) else {
+            return false;
+        };
         let fingerprint = Fingerprint::of(&request.path, &request.body);
         let now = self.now();
         let fresh = matches!(self.memory.recall(key, fingerprint, now), Ok(None));

@@ -126,9 +126,7 @@ fn insert(
     truncated: bool,
     capacity: usize,
 ) -> rusqlite::Result<Option<usize>> {
-    let waiting: i64 = connection
-        .prepare_cached("SELECT count(*) FROM alerts WHERE alert IS NOT NULL")?
-        .query_row((), |row| row.get(0))?;
+    let waiting = waiting(connection)?;
     let mut statement = connection.prepare_cached(
         "INSERT INTO alerts (key, truncated, alert) VALUES (?, ?, ?) ON CONFLICT (key) DO NOTHING",
     )?;
@@ -142,7 +140,7 @@ fn insert(
             new.entry(row.key).or_insert(row);
         }
     }
-    if usize::try_from(waiting).unwrap_or(usize::MAX).saturating_add(new.len()) > capacity {
+    if waiting.saturating_add(new.len()) > capacity {
         return Ok(None);
     }
     let mut accepted = 0;
@@ -150,6 +148,18 @@ fn insert(
         accepted += statement.execute(params![row.key, truncated, row.text])?;
     }
     Ok(Some(accepted))
+}
+
+/// How many alerts wait. What is acknowledged is always all up to a position, and positions have no gaps: so those that wait are all from
+/// the first of them to the last. Counting them one by one for each webhook would cost more than storing it.
+fn waiting(connection: &Connection) -> rusqlite::Result<usize> {
+    let waiting: i64 = connection
+        .prepare_cached(
+            "SELECT coalesce((SELECT max(position) FROM alerts)
+                - (SELECT min(position) FROM alerts WHERE alert IS NOT NULL) + 1, 0)",
+        )?
+        .query_row((), |row| row.get(0))?;
+    Ok(usize::try_from(waiting).unwrap_or(usize::MAX))
 }
 
 fn read(connection: &Connection, limit: usize) -> rusqlite::Result<Vec<(i64, bool, String)>> {
@@ -170,9 +180,9 @@ fn forget(connection: &Connection, up_to: u64, keep: usize) -> rusqlite::Result<
     let keep = i64::try_from(keep).unwrap_or(i64::MAX);
     connection
         .prepare_cached(
-            "DELETE FROM alerts WHERE alert IS NULL AND position <= (
-                SELECT position FROM alerts WHERE alert IS NULL
-                ORDER BY position DESC LIMIT 1 OFFSET ?)",
+            "DELETE FROM alerts WHERE alert IS NULL AND position <= -?1 + (
+                SELECT coalesce(min(position) - 1, (SELECT max(position) FROM alerts))
+                FROM alerts WHERE alert IS NOT NULL)",
         )?
         .execute([keep])?;
     Ok(())
@@ -224,6 +234,35 @@ mod tests {
         assert_eq!(inbox.database.submit(rows).await.unwrap(), 4, "twice the capacity");
         let again = inbox.store(&batch(vec![alert("a", 19, Firing)])).await.unwrap();
         assert_eq!(again.repeated, 1);
+    }
+
+    /// What is not counted one by one is still the number of those that wait: also after a refusal, a repetition, a restart, and when
+    /// all is acknowledged.
+    #[tokio::test]
+    async fn the_room_that_is_left_is_what_is_not_taken() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("inbox.db");
+        let one = |i: u64| batch(vec![alert("a", i, Firing)]);
+        let mut inbox = SqliteInbox::open(&path, 3).unwrap();
+        let mut next = 0;
+        for round in 0..20_u64 {
+            let mut room = 3 - inbox.pending(9).await.unwrap().len();
+            while inbox.store(&one(next)).await.is_ok() {
+                assert_eq!(inbox.store(&one(next)).await.unwrap().repeated, 1);
+                (next, room) = (next + 1, room - 1);
+            }
+            assert_eq!(room, 0, "round {round}");
+            let waiting = inbox.pending(9).await.unwrap();
+            let dealt_with = usize::try_from(round % 4).unwrap();
+            if let Some(last) = waiting.iter().take(dealt_with).next_back() {
+                inbox.acknowledge(last.position).await.unwrap();
+            }
+            if round % 5 == 0 {
+                drop(inbox);
+                inbox = SqliteInbox::open(&path, 3).unwrap();
+            }
+        }
+        assert_eq!(next, 3 + (0..19).map(|round| round % 4).sum::<u64>());
     }
 
     #[tokio::test]

@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 use super::{
     Schema, failed,
     lock::Lock,
+    point,
     schema::pragma,
     writer::{self, Answer, Job},
 };
@@ -99,6 +100,7 @@ impl Database {
             })?;
         }
         let lock = Lock::take(&path)?;
+        point!(path, "locked");
         let connection = connect(&path, schema, durability)?;
         let (jobs, waiting) = sync_channel::<Job>(WAITING_MAX);
         let commits = Arc::new(AtomicU64::new(0));
@@ -276,6 +278,7 @@ fn connect(path: &Path, schema: Schema, durability: Durability) -> Result<Connec
         let reason = format!("synchronous is {kept} although {level} was asked for");
         return Err(Error::Unusable { path: path.to_owned(), reason });
     }
+    point!(path, "connected");
     schema.migrate(path, &mut connection)?;
     Ok(connection)
 }

@@ -12,6 +12,15 @@ pub use schema::Schema;
 
 use crate::Error;
 
+/// A named point inside a write; nothing unless the feature `failpoints` is on and somebody watches.
+macro_rules! point {
+    ($file:expr, $name:literal) => {
+        #[cfg(feature = "failpoints")]
+        crate::failpoints::reach($file.as_ref(), $name);
+    };
+}
+pub(crate) use point;
+
 /// Sorts what SQLite says: no room is no room, the rest is a failing backend.
 pub(crate) fn failed(doing: impl Into<String>, error: rusqlite::Error) -> Error {
     if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull) {

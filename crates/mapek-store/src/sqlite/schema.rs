@@ -6,7 +6,7 @@ use mapek_model::ContentHash;
 use rusqlite::Connection;
 use rusqlite_migration::{M, Migrations};
 
-use super::failed;
+use super::{failed, point};
 use crate::Error;
 
 /// The tables of a file: a name that says whose file it is, and the steps from an empty file to the newest version.
@@ -54,12 +54,16 @@ impl Schema {
         if found > known {
             return Err(Error::NewerSchema { path: path.to_owned(), found, known });
         }
+        // First of all: a crash behind the tables and before the mark would leave a file that nobody takes for ours again.
+        connection
+            .pragma_update(None, "application_id", self.application_id())
+            .map_err(|error| failed(format!("marking {}", path.display()), error))?;
+        point!(path, "marked");
         Migrations::new(self.steps.iter().map(|step| M::up(step)).collect())
             .to_latest(connection)
             .map_err(|error| Error::backend(format!("migrating {}", path.display()), error))?;
-        connection
-            .pragma_update(None, "application_id", self.application_id())
-            .map_err(|error| failed(format!("marking {}", path.display()), error))
+        point!(path, "migrated");
+        Ok(())
     }
 
     fn check_owner(&self, path: &Path, connection: &Connection) -> Result<(), Error> {

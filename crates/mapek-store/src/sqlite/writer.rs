@@ -12,7 +12,7 @@ use std::sync::{
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tracing::warn;
 
-use super::failed;
+use super::{failed, point};
 use crate::Error;
 
 /// Most closures in one commit: bounds how long the first of them waits.
@@ -50,7 +50,10 @@ fn group(connection: &mut Connection, first: Job, jobs: &Receiver<Job>, name: &s
         {
             answers.push(next(&mut transaction));
         }
-        transaction.commit()
+        point!(name, "commit.before");
+        transaction.commit()?;
+        point!(name, "commit.after");
+        Ok(())
     })()
     .map_err(|error| failed(format!("committing to {name}"), error));
     for answer in answers {

@@ -1,0 +1,38 @@
+//! What `mapek-crash` does: kills the loop at every point, loads its webhook, and times how it comes back.
+
+use crate::error::Error;
+use crate::shell::Cmd;
+use crate::workspace::Workspace;
+
+/// What it is called with, after the name of what is measured.
+type Arguments = [String];
+
+/// Every point once, in the profile and with the features that CI has built everything with already.
+pub(crate) fn crash_quick(workspace: &Workspace) -> Result<(), Error> {
+    let line = "cargo build --quiet --locked --workspace --all-features --bin mapek-crash";
+    workspace.cmd(line).run()?;
+    harness(workspace, "debug").arg("crash").arg("--quick").run()
+}
+
+/// As many kills as asked for, in the release profile.
+pub(crate) fn crash(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
+    if arguments.is_empty() || arguments == ["--quick"] {
+        return crash_quick(workspace);
+    }
+    measure(workspace, "crash", arguments)
+}
+
+/// A measurement, in the release profile.
+pub(crate) fn measure(
+    workspace: &Workspace,
+    what: &str,
+    arguments: &Arguments,
+) -> Result<(), Error> {
+    workspace.cmd("cargo build --quiet --locked --release --package mapek-crash").run()?;
+    let run = harness(workspace, "release").arg(what);
+    arguments.iter().fold(run, Cmd::arg).run()
+}
+
+fn harness(workspace: &Workspace, profile: &str) -> Cmd {
+    Cmd::program(&workspace.target.join(profile).join("mapek-crash")).dir(&workspace.root)
+}
