@@ -36,8 +36,8 @@ mod window;
 mod detect;
 
 mod catalogue;
-mod ours;
 mod infer;
+mod ours;
 
 mod calibration;
 mod config;

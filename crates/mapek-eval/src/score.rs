@@ -79,8 +79,9 @@ pub fn score(scenario: &Scenario, trace: &Trace) -> Score {
     let faulty = scenario.kind != ScenarioKind::Control;
     let after = |look: &&Look| look.at_s >= first_fault;
     let guess = faulty.then(|| first_guess(trace, first_fault));
-    let right =
-        |count: usize| guess.map(|guess| guess.is_some_and(|look| is_right(scenario, trace, look, count)));
+    let right = |count: usize| {
+        guess.map(|guess| guess.is_some_and(|look| is_right(scenario, trace, look, count)))
+    };
     let missed = trace.moments.iter().find(|it| it.at_s >= first_fault && !it.met);
     let escalations = trace.looks.iter().filter(after).filter(|it| !it.escalations.is_empty());
     let escalations = count(escalations.count());

@@ -233,16 +233,9 @@ impl Cycle {
     fn diagnose(&mut self, observation: &Observation, timings: &mut Timings) -> Diagnosis {
         let begun = self.parts.clock.stopwatch();
         let id = DiagnosisId::from_uuid(self.parts.ids.next_id(observation.at));
-        let ours = OwnWork {
-            expected: self.expected(observation.at),
-            treated: self.treated(),
-        };
-        let diagnosis = self.parts.analyzer.diagnose_knowing(
-            &mut self.analyzer_state,
-            observation,
-            &ours,
-            id,
-        );
+        let ours = OwnWork { expected: self.expected(observation.at), treated: self.treated() };
+        let diagnosis =
+            self.parts.analyzer.diagnose_knowing(&mut self.analyzer_state, observation, &ours, id);
         timings.analyze = self.parts.clock.stopwatch().saturating_sub(begun);
         diagnosis
     }

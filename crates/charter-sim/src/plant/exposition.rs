@@ -38,7 +38,11 @@ fn processes(plant: &Plant, text: &mut Text) {
         let memory = plant.disturbance.memory_bytes(process.number, process.booted_at, now);
         text.sample(&[("node_or_service", &Fleet::name(process.number))], memory.round());
     }
-    text.family("cpu_seconds_total", Type::Counter, "Time that it has worked; a node has one worker.");
+    text.family(
+        "cpu_seconds_total",
+        Type::Counter,
+        "Time that it has worked; a node has one worker.",
+    );
     for process in plant.fleet.processes() {
         text.sample(&[("node_or_service", &Fleet::name(process.number))], process.worked);
     }

@@ -384,12 +384,7 @@ impl Fleet {
 
     /// The replica that holds the fewest, those in work included: one that is idle comes before one that is busy.
     /// Of several that are as short, the first from `share` on: if it were always the same, it would get all that is refused.
-    fn shortest_queue(
-        &mut self,
-        share: f64,
-        t: f64,
-        out: &mut Vec<Departure>,
-    ) -> Option<usize> {
+    fn shortest_queue(&mut self, share: f64, t: f64, out: &mut Vec<Departure>) -> Option<usize> {
         for (index, _) in &self.routes {
             self.replicas[*index].serve_until(t, out);
         }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, stream};
 use mapek_model::{
-    Answer, Duration, Labels, Level, MetricName, Query, Timestamp, Violation, ViolationSource, earlier,
+    Answer, Duration, Labels, Level, MetricName, Query, Timestamp, Violation, ViolationSource,
+    earlier,
 };
 
 use super::{Monitor, Seen, heard::Heard};

@@ -62,7 +62,8 @@ fn lasting<'a>(
     at: Timestamp,
     series: &'a [Series],
 ) -> Vec<&'a Series> {
-    let goes_on = |it: &&Series| it.last().is_some_and(|newest| !is_over(config, watch, at, newest.at));
+    let goes_on =
+        |it: &&Series| it.last().is_some_and(|newest| !is_over(config, watch, at, newest.at));
     let lasting: Vec<_> = series.iter().filter(goes_on).collect();
     if lasting.is_empty() { series.iter().collect() } else { lasting }
 }

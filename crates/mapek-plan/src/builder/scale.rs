@@ -157,7 +157,8 @@ mod tests {
     #[case(4, 0.58, Err(()))]
     #[case(9, 0.0, Ok(5))]
     fn as_few_as_are_used(#[case] from: u32, #[case] load: f64, #[case] to: Result<u32, ()>) {
-        let nodes: Vec<_> = (0..from).map(|n| json!({"node": n.to_string(), "load": load})).collect();
+        let nodes: Vec<_> =
+            (0..from).map(|n| json!({"node": n.to_string(), "load": load})).collect();
         let pool = committee(json!({ "replicas": from, "nodes": nodes }));
         let scene = Scene::new("idle-capacity").with(pool);
         let builder = ScaleDown { pool: "committee".to_owned(), replicas_min: 2 };

@@ -84,8 +84,9 @@ async fn an_alert_reads_the_metric_family_that_its_expression_reads() {
     bench.feed(["A", "B", "C"].map(|name| alert(name, AlertStatus::Firing, 0)).to_vec());
     let seen = bench.cycle(10).await;
     let witnesses = seen.open.iter().flat_map(|it| &it.witnesses);
-    let families: BTreeMap<_, _> =
-        witnesses.map(|it| (it.name.as_str(), it.family.as_ref().map(MetricName::as_str))).collect();
+    let families: BTreeMap<_, _> = witnesses
+        .map(|it| (it.name.as_str(), it.family.as_ref().map(MetricName::as_str)))
+        .collect();
     let expected = [("A", Some("latency_bucket")), ("B", None), ("C", None)];
     assert_eq!(families, BTreeMap::from(expected));
 }

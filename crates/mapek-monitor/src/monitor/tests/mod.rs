@@ -16,8 +16,9 @@ use mapek_model::{
 
 use super::*;
 use crate::{
-    AlertFeed, AlertRule, AlertStatus, AnomalyConfig, Breach, ElementReading, ExpectedReset, FeedAlert,
-    FeedAnswer, ManagedElement, MemoryInbox, MetricSource, RuleConfig, Selector, WatchConfig,
+    AlertFeed, AlertRule, AlertStatus, AnomalyConfig, Breach, ElementReading, ExpectedReset,
+    FeedAlert, FeedAnswer, ManagedElement, MemoryInbox, MetricSource, RuleConfig, Selector,
+    WatchConfig,
 };
 
 fn at(seconds: u64) -> Timestamp {
