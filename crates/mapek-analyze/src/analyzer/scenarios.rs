@@ -9,7 +9,7 @@ use mapek_model::{
 use serde_json::json;
 
 use super::*;
-use crate::Pattern;
+use crate::{Pattern, Treated};
 use crate::fixture::{at, observation, trend, violation};
 
 /// What is seen of a system under way: all that a deployment watches, as usual unless said otherwise.
