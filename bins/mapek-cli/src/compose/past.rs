@@ -7,7 +7,7 @@ use mapek::{
     execute::Rails,
     knowledge::{Knowledge, MemoryKnowledge},
     model::Query,
-    monitor::{MetricSource, PrometheusConfig, PrometheusSource},
+    monitor::{MetricSource, PrometheusConfig, PrometheusSource, selectors},
     store::MemoryStore,
 };
 use mapek_eval::backtest::Past;
@@ -30,10 +30,15 @@ pub(crate) fn recorded(config: &Config) -> Result<Arc<dyn MetricSource>, BuildEr
     Ok(Arc::new(source))
 }
 
-/// What answers wherever there is a record of what the configuration looks at.
+/// What answers wherever there is a record of what the configuration looks at: the series behind its rules. What an expression puts in
+/// the place of those that are missing is no record.
 pub(crate) fn present(config: &Config) -> Result<Vec<Query>, BuildError> {
     let monitor = monitor_config(config)?;
-    Ok(monitor.up.into_iter().chain(monitor.rules.into_iter().map(|rule| rule.promql)).collect())
+    let rules = monitor.rules.into_iter().flat_map(|rule| match selectors(&rule.promql) {
+        Some(series) => series.into_iter().map(|it| it.query).collect(),
+        None => vec![rule.promql],
+    });
+    Ok(monitor.up.into_iter().chain(rules).collect())
 }
 
 /// Puts the loop of `config` over `past`, every kind of action at autonomy *observe*, with all that it remembers in memory; and beside it

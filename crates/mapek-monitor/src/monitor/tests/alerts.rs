@@ -68,6 +68,7 @@ async fn a_breach_began_before_its_alert_had_lasted() {
     bench.script.rules.lock().unwrap().insert("A".to_owned(), "a > 1".to_owned());
     bench.script.say("a > 1", Say::Values(vec![("", 2.0)]));
     bench.script.hold.store(300, Ordering::SeqCst);
+    bench.cut_feed();
     bench.webhook(vec![alert("A", AlertStatus::Firing, 400)], 0).await;
     assert_eq!(bench.cycle(410).await.open[0].onset, at(100));
     bench.feed(vec![alert("A", AlertStatus::Firing, 400)]);
