@@ -64,6 +64,9 @@ pub enum WaitReason {
         /// How many there must be.
         needed: u32,
     },
+    /// That what it explains stops getting better by itself.
+    #[error("what it explains gets better by itself")]
+    Fading,
 }
 
 impl WaitReason {
@@ -80,6 +83,7 @@ impl WaitReason {
                 let left = needed.saturating_sub(*violations);
                 vec![format!("there are {left} more violations, or it stays for as long"), critical]
             }
+            Self::Fading => vec!["its worst values stop getting better".to_owned()],
         }
     }
 }

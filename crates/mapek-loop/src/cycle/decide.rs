@@ -1,10 +1,13 @@
 //! From plans to what is done about them.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use mapek_execute::{Decision, LOOP, Order, Proposal};
 use mapek_model::{
-    Approval, Confidence, Diagnosis, ExecutionId, Experience, Level, Plan, PlanId, Timestamp,
+    Approval, Confidence, Diagnosis, ExecutionId, Experience, Level, Observation, Plan, PlanId,
+    Timestamp, Violation,
 };
-use mapek_plan::Planning;
+use mapek_plan::{Planning, WaitReason, Waiting};
 
 use super::{Cycle, Draft, fault};
 use crate::Decided;
@@ -27,13 +30,16 @@ impl Cycle {
         let begun = self.parts.clock.stopwatch();
         let ids = &self.parts.ids;
         let mut next_id = || PlanId::from_uuid(ids.next_id(now));
-        let planning = self.parts.planner.plan(
+        let mut planning = self.parts.planner.plan(
             &draft.diagnosis,
             &draft.observation,
             experience,
             now,
             &mut next_id,
         );
+        if let Some(before) = &self.observation {
+            wait_for_what_fades(&mut planning, before, &draft.observation);
+        }
         draft.timings.plan = self.parts.clock.stopwatch().saturating_sub(begun);
         let mut decisions = Decisions::default();
         decisions.escalations.extend(planning.escalate.clone());
@@ -126,6 +132,32 @@ impl Cycle {
     }
 }
 
+/// Lets plans wait against what gets better by itself: nobody could tell afterwards what healed it, and what heals it is quicker.
+fn wait_for_what_fades(planning: &mut Planning, before: &Observation, now: &Observation) {
+    let (fading, acting) =
+        std::mem::take(&mut planning.plans).into_iter().partition(|it| fades(it, before, now));
+    planning.plans = acting;
+    let waiting = |plan| Waiting { plan, reason: WaitReason::Fading };
+    planning.waiting.extend(Vec::into_iter(fading).map(waiting));
+}
+
+/// Whether of the worst that a plan explains all that has a value is beyond its threshold by no more than half of what it was by before.
+/// Where nothing has a value nobody knows. It halves only so often: what does not go stops fading.
+fn fades(plan: &Plan, before: &Observation, now: &Observation) -> bool {
+    let explained: BTreeSet<_> = plan.explains.iter().map(|key| key.fingerprint).collect();
+    let open: Vec<_> = now.open.iter().filter(|it| explained.contains(&it.fingerprint())).collect();
+    let worst = open.iter().map(|it| it.severity).max();
+    let beyond = |it: &Violation| Some((it.value? - it.threshold?).abs());
+    let earlier: BTreeMap<_, _> =
+        before.open.iter().filter_map(|it| Some((it.fingerprint(), beyond(it)?))).collect();
+    let worst = open.into_iter().filter(|it| Some(it.severity) == worst);
+    let mut halved = worst.filter_map(|it| {
+        let now = beyond(it)?;
+        Some(earlier.get(&it.fingerprint()).is_some_and(|before| now <= before / 2.0))
+    });
+    halved.next().is_some_and(|first| first && halved.all(|it| it))
+}
+
 /// What people have approved comes first, as long as the diagnosis still tells its cause, then the plans in their rank. Where
 /// the planner has just made the same plan anew, that one counts: its expiry and its reasons are of now.
 fn candidates(proposals: Vec<Proposal>, planning: &Planning, diagnosis: &Diagnosis) -> Vec<Plan> {
@@ -157,7 +189,7 @@ fn summary(plan: &Plan) -> String {
 #[cfg(test)]
 mod tests {
     use mapek_model::{
-        ApprovalEvent, Cause, Duration, RankedCause, TargetId, later, proptest1::plan,
+        ApprovalEvent, Cause, Duration, RankedCause, Severity, TargetId, later, proptest1::plan,
     };
     use proptest::{prelude::*, strategy::ValueTree as _, test_runner::TestRunner};
 
@@ -217,5 +249,48 @@ mod tests {
         anew.expires = later(anew.expires, Duration::from_secs(60));
         let planning = Planning { plans: vec![leak.clone(), anew.clone()], ..Planning::default() };
         assert_eq!(candidates(waiting(), &planning, &diagnosis("overload")), [anew, leak]);
+    }
+
+    /// Breaches of `(expectation, severity, value)`, of which 1.0 is the threshold.
+    fn seen(breaches: &[(&str, Severity, Option<f64>)]) -> Observation {
+        let at = later(Timestamp::UNIX_EPOCH, Duration::from_secs(100));
+        let open = breaches.iter().map(|(expectation, severity, value)| Violation {
+            target: TargetId::default(),
+            expectation: expectation.parse().unwrap(),
+            component: None,
+            severity: *severity,
+            onset: at,
+            last_seen: at,
+            closed: None,
+            witnesses: BTreeSet::new(),
+            metric: None,
+            value: *value,
+            threshold: value.map(|_| 1.0),
+            labels: mapek_model::Labels::default(),
+            description: String::new(),
+        });
+        Observation { open: open.collect(), ..Observation::empty(TargetId::default(), at) }
+    }
+
+    #[test]
+    fn plans_wait_while_the_worst_that_they_explain_gets_better_by_itself() {
+        use Severity::{Critical, Warning};
+        let waits = |before: &[_], now: &[_]| {
+            let (before, now) = (seen(before), seen(now));
+            let explains = now.open.iter().map(Violation::key).collect();
+            let plan = Plan { explains, ..some_plan("overload") };
+            let mut planning = Planning { plans: vec![plan], ..Planning::default() };
+            wait_for_what_fades(&mut planning, &before, &now);
+            assert_eq!(planning.plans.len() + planning.waiting.len(), 1);
+            planning.waiting.first().is_some_and(|it| it.reason == WaitReason::Fading)
+        };
+        let failing = |value| ("failing", Critical, Some(value));
+        let slow = |value| ("slow", Warning, Some(value));
+        assert!(waits(&[failing(9.0)], &[failing(5.0)]));
+        assert!(!waits(&[failing(9.0)], &[failing(5.1)]), "too little");
+        assert!(!waits(&[], &[failing(5.0)]), "it is new");
+        assert!(waits(&[failing(9.0), slow(2.0)], &[failing(2.0), slow(8.0)]), "the worst counts");
+        assert!(!waits(&[slow(9.0)], &[slow(2.0), failing(3.0)]), "something worse is new");
+        assert!(!waits(&[("told", Critical, None)], &[("told", Critical, None)]), "nobody knows");
     }
 }
