@@ -33,14 +33,15 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// A panic in a handler, a failed accept or a broken connection ends nothing but itself.
 ///
 /// ```
-/// use mapek_server::{Metrics, Server, ServerConfig, metrics_router};
+/// use mapek_server::{Access, Metrics, Server, ServerConfig, metrics_router};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), mapek_server::Error> {
 /// let config = ServerConfig { connections_max: 8, ..ServerConfig::default() };
 /// let server = Server::bind("127.0.0.1:0".parse().expect("an address")).await?.with_config(config);
 /// assert_ne!(server.local_addr().port(), 0);
-/// server.serve(metrics_router(Metrics::new()), async { /* until a signal comes, say */ }).await?;
+/// let routes = metrics_router(Metrics::new(), Access::default());
+/// server.serve(routes, async { /* until a signal comes, say */ }).await?;
 /// # Ok(())
 /// # }
 /// ```
