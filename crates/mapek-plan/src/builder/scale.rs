@@ -42,7 +42,7 @@ impl StepBuilder for ScaleUp {
     }
 }
 
-/// Fewer replicas: as many as would be used to [`USED`], but never less than half; a quarter less where nobody knows how much they are
+/// Fewer replicas: as many as would be used to three fifths, but never less than half; a quarter less where nobody knows how much they are
 /// used. At least one less.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScaleDown {
