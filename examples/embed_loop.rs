@@ -85,7 +85,7 @@ impl Effector for Shop {
         Ok(json!(self.workers.load(Ordering::SeqCst)))
     }
 
-    async fn rehearse(&self, _: &Action, _: &Captured) -> Result<(), EffectError> {
+    async fn rehearse(&self, _: &Action, _: Way, _: &Captured) -> Result<(), EffectError> {
         Ok(())
     }
 

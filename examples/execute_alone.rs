@@ -50,7 +50,7 @@ impl Effector for Cluster {
         Ok(json!(self.replicas.load(Ordering::SeqCst)))
     }
 
-    async fn rehearse(&self, _: &Action, _: &Captured) -> Result<(), EffectError> {
+    async fn rehearse(&self, _: &Action, _: Way, _: &Captured) -> Result<(), EffectError> {
         Ok(())
     }
 
@@ -137,6 +137,7 @@ fn plan(violation: &Violation, at: Timestamp) -> Result<Plan, Box<dyn Error>> {
         risk_if_wrong: Risk::Low,
         priority: Priority::High,
         time_to_effect: Duration::from_secs(60),
+        verification: None,
         created: at,
         expires: later(at, Duration::from_secs(600)),
         rationale: "more replicas, evenly loaded".to_owned(),

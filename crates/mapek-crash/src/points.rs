@@ -14,8 +14,9 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 /// What a journal record is about, as far as points tell it apart.
-const RECORDS: [&str; 25] = [
+const RECORDS: [&str; 27] = [
     "started",
+    "rehearsed",
     "intended-do",
     "intended-undo",
     "applied-do",
@@ -26,6 +27,7 @@ const RECORDS: [&str; 25] = [
     "unclear-undo",
     "skipped",
     "verification-began",
+    "looked",
     "judged",
     "held",
     "undo-began",

@@ -189,6 +189,7 @@ fn plan(n: u64) -> Plan {
         risk_if_wrong: Risk::Low,
         priority: Priority::High,
         time_to_effect: Duration::from_secs(60),
+        verification: None,
         created: at(n),
         expires: at(n + 3600),
         rationale: format!("{expectation}: 2.4 s at the 99th percentile, the threshold is 1 s"),

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use mapek_model::{ActionKind, Duration, Expectation};
+use mapek_model::{ActionKind, Duration, Expectation, Verification};
 use serde::{Deserialize, Serialize};
 
 use crate::RailsConfig;
@@ -46,7 +46,9 @@ pub struct Config {
     /// The longest of these waits.
     #[serde(with = "mapek_model::duration")]
     pub retry_backoff_max: Duration,
-    /// How long after the time to effect fresh evidence is waited for before the outcome is unknown.
+    /// How the effect of a plan is looked for that does not say so itself.
+    pub verification: Verification,
+    /// How long fresh evidence is waited for before the outcome is unknown, and how long looks go on that decide nothing.
     #[serde(with = "mapek_model::duration")]
     pub verification_patience: Duration,
     /// How long the cause must have been absent before temporary steps are taken back.
@@ -120,6 +122,7 @@ impl Default for Config {
             // With three retries 5, 10 and 20 s: within one or two cycles.
             retry_backoff: Duration::from_secs(5),
             retry_backoff_max: Duration::from_secs(300),
+            verification: Verification::default(),
             // Ten cycles without fresh evidence are an outage of the metrics, not a hiccup.
             verification_patience: Duration::from_secs(300),
             // Longer than the `for` of most alert rules, so that the alert would have come back.

@@ -36,8 +36,13 @@ impl<E: Effector> Effector for DryRun<E> {
         self.inner.capture(action).await
     }
 
-    async fn rehearse(&self, action: &Action, captured: &Captured) -> Result<(), EffectError> {
-        self.inner.rehearse(action, captured).await
+    async fn rehearse(
+        &self,
+        action: &Action,
+        way: Way,
+        captured: &Captured,
+    ) -> Result<(), EffectError> {
+        self.inner.rehearse(action, way, captured).await
     }
 
     async fn apply(

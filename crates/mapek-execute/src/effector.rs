@@ -129,12 +129,18 @@ pub trait Effector: fmt::Debug + Send + Sync {
     /// [`EffectError::Refused`] if it cannot be read; transient if it may be later.
     async fn capture(&self, action: &Action) -> Result<Value, EffectError>;
 
-    /// Whether the step would be accepted now. A *yes* promises nothing about the next moment.
+    /// Whether the step would be accepted now; or whether its undo, back to what was captured, would be, once the step is done.
+    /// A *yes* promises nothing about the next moment. The undo of every step is rehearsed before the first is sent.
     ///
     /// # Errors
     ///
     /// [`EffectError::Refused`] if it would not, with the reasons; transient if it may be later.
-    async fn rehearse(&self, action: &Action, captured: &Captured) -> Result<(), EffectError>;
+    async fn rehearse(
+        &self,
+        action: &Action,
+        way: Way,
+        captured: &Captured,
+    ) -> Result<(), EffectError>;
 
     /// Does the step and answers what undo and people need to know of it.
     ///
@@ -192,8 +198,13 @@ impl<T: Effector + ?Sized> Effector for Arc<T> {
         (**self).capture(action).await
     }
 
-    async fn rehearse(&self, action: &Action, captured: &Captured) -> Result<(), EffectError> {
-        (**self).rehearse(action, captured).await
+    async fn rehearse(
+        &self,
+        action: &Action,
+        way: Way,
+        captured: &Captured,
+    ) -> Result<(), EffectError> {
+        (**self).rehearse(action, way, captured).await
     }
 
     async fn apply(

@@ -7,12 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mapek_model::{
-    Duration, Execution, Fingerprint, Judgement, Measured, Observation, Timestamp, Verdict,
-    Violation, later, since,
+    Course, Direction, Duration, Execution, Fingerprint, Guard, Judgement, Measured, MetricName,
+    Observation, Sight, Timestamp, Verdict, Violation, later, since,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::OwnEffect;
+use crate::{Config, OwnEffect};
 
 /// How a judgement for want of evidence begins; the breaker tells it apart by that.
 const WANT_OF_EVIDENCE: &str = "evidence was not fresh";
@@ -72,11 +72,20 @@ impl Watch {
 
 /// What verification says at one moment.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Verification {
+pub enum Verified {
     /// It is too early, or the evidence is not fresh yet. Look again then, or before.
     NotYet {
         /// When.
         until: Timestamp,
+    },
+    /// It was looked at, and one such look decides nothing.
+    Looked {
+        /// What it showed.
+        sight: Sight,
+        /// The share that is left of the worst that the plan explains.
+        left: Option<f64>,
+        /// In words.
+        reason: String,
     },
     /// It is known, or it is known that it will not be.
     Judged(Judgement),
@@ -84,13 +93,15 @@ pub enum Verification {
 
 /// Judges what `execution` achieved. Pure: the same arguments always give the same answer.
 ///
-/// `expected` is what the execution itself is expected to bring about; `patience` is how long after the time to
-/// effect fresh evidence is waited for.
+/// `expected` is what the execution itself is expected to bring about. How often is looked, and how often in a row something must be
+/// seen, says the plan, or else `config`.
 ///
-/// With *b* explained episodes, of which and of the new ones *n* are open after the time to effect: none open is success, n ≤ b/2
-/// partial, n ≤ b ineffective, n > b degradation. Where something was gone before the first step took effect, it was fading by
-/// itself, and where something was given up, because its component is not heard of any more, nobody knows: unless things got
-/// worse nothing can be said.
+/// With *b* explained episodes, of which and of the new ones *n* are open: none open is success, n ≤ b/2 partial, n ≤ b ineffective,
+/// n > b degradation, unless what is treated is clearly better than its trend before would have led to: then more that is open is what
+/// was coming anyway. A guarded value that got worse is a degradation, too. Where something was gone before the first step took
+/// effect, or was on its way to be gone by now, it was healing by itself; and where something was given up, because its component is not
+/// heard of any more, nobody knows: unless things got worse nothing can be said. Looks that contradict each other until patience ends
+/// say nothing either.
 #[must_use]
 pub fn judge(
     execution: &Execution,
@@ -98,45 +109,224 @@ pub fn judge(
     observation: &Observation,
     expected: &[OwnEffect],
     now: Timestamp,
-    patience: Duration,
-) -> Verification {
+    config: &Config,
+) -> Verified {
+    let spec = execution.plan.verification.as_ref().unwrap_or(&config.verification);
     let applied = execution.last_applied.unwrap_or(execution.updated);
-    let due = later(applied, execution.plan.time_to_effect);
+    let first = later(applied, execution.plan.time_to_effect);
+    let begin = if spec.early { later(applied, spec.interval).min(first) } else { first };
+    let due = execution.looks.last().map_or(begin, |look| later(look.at, spec.interval));
     if now < due || observation.at < due {
-        return Verification::NotYet { until: due.max(now) };
+        return Verified::NotYet { until: due.max(now) };
     }
     let quality = observation.overall_quality();
-    let unknown = |reason: String| (Verdict::Unknown, reason);
-    let (verdict, reason) = if !quality.permits_action() {
-        let until = later(due, patience);
+    if now < first {
+        return early(execution, observation, expected, now, spec).unwrap_or_else(|| {
+            Verified::NotYet { until: later(now, spec.interval).min(first) }
+        });
+    }
+    if !quality.permits_action() {
+        let until = later(due, config.verification_patience);
         if now < until {
-            return Verification::NotYet { until };
+            return Verified::NotYet { until };
         }
-        unknown(format!("{WANT_OF_EVIDENCE}, but {}", quality.level()))
-    } else {
-        let count = Count::of(execution, observation, expected);
-        let faded = watch.faded(execution);
-        if count.is_worse() {
-            (Verdict::Degradation, count.to_string())
-        } else if count.before == 0 {
-            unknown("the plan explains no episode".to_owned())
-        } else if faded > 0 {
-            unknown(format!("{faded} episodes were gone before the first step took effect"))
-        } else if watch.given_up() > 0 {
-            let given_up = watch.given_up();
-            unknown(format!("of {given_up} episodes nothing is known: their components are gone"))
-        } else {
-            (count.verdict(), count.to_string())
+        let reason = format!("{WANT_OF_EVIDENCE}, but {}", quality.level());
+        return judged(Verdict::Unknown, reason, execution, watch, observation, now);
+    }
+    let seen = Seen::of(execution, observation, expected, &spec.guards, now);
+    let in_a_row = seen.in_a_row(execution);
+    let unknown = nothing_can_be_said(execution, watch, &seen);
+    let verdict = match (seen.sight, unknown) {
+        (Sight::Worse, _) if in_a_row >= usize::from(spec.failures) => {
+            Some((Verdict::Degradation, seen.reason.clone()))
         }
+        (Sight::Worse, _) => None,
+        (_, Some(reason)) => Some((Verdict::Unknown, reason)),
+        (Sight::Healed, None) => (in_a_row >= usize::from(spec.successes))
+            .then(|| (Verdict::Success, seen.reason.clone())),
+        (Sight::Better, None) => None,
+        (Sight::Same, None) => Some((seen.count.verdict(), seen.reason.clone())),
     };
+    let last = now >= later(first, config.verification_patience);
+    let at_last = || match seen.sight {
+        Sight::Better | Sight::Same => (seen.count.verdict(), seen.reason.clone()),
+        _ => (Verdict::Unknown, format!("no two looks agree, the last one: {}", seen.reason)),
+    };
+    match verdict.or_else(|| last.then(at_last)) {
+        Some((verdict, reason)) => judged(verdict, reason, execution, watch, observation, now),
+        None => Verified::Looked { sight: seen.sight, left: seen.left, reason: seen.reason },
+    }
+}
+
+/// Before the effect can be there only harm is looked for. `None` if there is none to be seen.
+fn early(
+    execution: &Execution,
+    observation: &Observation,
+    expected: &[OwnEffect],
+    now: Timestamp,
+    spec: &mapek_model::Verification,
+) -> Option<Verified> {
+    let seen = Seen::of(execution, observation, expected, &spec.guards, now);
+    if !observation.overall_quality().permits_action() {
+        return None;
+    }
+    if seen.sight != Sight::Worse {
+        // What was worse and is not any more begins anew.
+        let was_worse = execution.looks.last().is_some_and(|look| look.sight == Sight::Worse);
+        return was_worse.then_some(Verified::Looked {
+            sight: seen.sight,
+            left: seen.left,
+            reason: seen.reason,
+        });
+    }
+    Some(if seen.in_a_row(execution) >= usize::from(spec.failures) {
+        Verified::Judged(Judgement {
+            verdict: Verdict::Degradation,
+            reason: seen.reason,
+            after: measure(execution, observation),
+            time_to_effect: None,
+            at: now,
+        })
+    } else {
+        Verified::Looked { sight: seen.sight, left: seen.left, reason: seen.reason }
+    })
+}
+
+fn judged(
+    verdict: Verdict,
+    reason: String,
+    execution: &Execution,
+    watch: &Watch,
+    observation: &Observation,
+    now: Timestamp,
+) -> Verified {
     let gone = watch.absent_since(execution).filter(|_| verdict == Verdict::Success);
-    Verification::Judged(Judgement {
+    let applied = execution.last_applied.unwrap_or(execution.updated);
+    Verified::Judged(Judgement {
         verdict,
         reason,
         after: measure(execution, observation),
         time_to_effect: gone.map(|at| since(at, applied)),
         at: now,
     })
+}
+
+/// Why no verdict can be given on what did not get worse, if so.
+fn nothing_can_be_said(execution: &Execution, watch: &Watch, seen: &Seen) -> Option<String> {
+    let faded = watch.faded(execution);
+    let given_up = watch.given_up();
+    if seen.count.before == 0 {
+        Some("the plan explains no episode".to_owned())
+    } else if faded > 0 {
+        Some(format!("{faded} episodes were gone before the first step took effect"))
+    } else if given_up > 0 {
+        Some(format!("of {given_up} episodes nothing is known: their components are gone"))
+    } else if seen.sight == Sight::Healed && was_healing(execution, watch) {
+        Some("by its trend before, it would be gone by now without us".to_owned())
+    } else {
+        None
+    }
+}
+
+/// Whether all that is explained and has a value was on its way back, and would have been there when it was.
+fn was_healing(execution: &Execution, watch: &Watch) -> bool {
+    let Some(gone) = watch.absent_since(execution) else { return false };
+    let courses = &execution.before.courses;
+    let elapsed = since(gone, execution.started);
+    !courses.is_empty() && courses.values().all(|course| course.beyond_after(elapsed) == 0.0)
+}
+
+/// What one look shows.
+struct Seen {
+    count: Count,
+    sight: Sight,
+    left: Option<f64>,
+    reason: String,
+}
+
+/// What is treated is clearly better if no more than this is left of what doing nothing would have led to.
+const CLEARLY_BETTER: f64 = 0.8;
+/// What has not halved since the look before is not on its way: it halves only so often.
+const ON_ITS_WAY: f64 = 0.5;
+
+impl Seen {
+    fn of(
+        execution: &Execution,
+        observation: &Observation,
+        expected: &[OwnEffect],
+        guards: &[Guard],
+        now: Timestamp,
+    ) -> Self {
+        let count = Count::of(execution, observation, expected);
+        let elapsed = since(now, execution.started);
+        let left = left(execution, observation, elapsed);
+        let clearly_better = left.is_some_and(|left| left <= CLEARLY_BETTER);
+        let earlier = execution.looks.iter().rev().find_map(|look| look.left).unwrap_or(1.0);
+        let on_its_way = left.is_some_and(|left| left <= earlier * ON_ITS_WAY);
+        let tripped =
+            guards.iter().find_map(|it| tripped(it, execution, observation, expected, elapsed));
+        let (sight, reason) = match tripped {
+            Some(reason) => (Sight::Worse, reason),
+            None if count.after() == 0 => (Sight::Healed, count.to_string()),
+            None if count.is_worse() && !clearly_better => (Sight::Worse, count.to_string()),
+            None if on_its_way => (Sight::Better, format!("{count}, on their way back")),
+            None => (Sight::Same, count.to_string()),
+        };
+        Self { count, sight, left, reason }
+    }
+
+    /// For how many looks in a row, this one included, it was like that.
+    fn in_a_row(&self, execution: &Execution) -> usize {
+        1 + execution.looks.iter().rev().take_while(|look| look.sight == self.sight).count()
+    }
+}
+
+/// The share that is left of the worst that the plan explains, of what doing nothing would have led to. `None` where no episode
+/// had a value.
+fn left(execution: &Execution, observation: &Observation, elapsed: Duration) -> Option<f64> {
+    let open = observation.open.iter().map(|it| (it.fingerprint(), it));
+    let open: BTreeMap<_, _> = open.collect();
+    let mut worst: Option<f64> = None;
+    for (fingerprint, course) in &execution.before.courses {
+        let now = match open.get(fingerprint) {
+            Some(violation) => beyond(violation)?,
+            None => 0.0,
+        };
+        let without = course.beyond_after(elapsed);
+        // What would be back by itself, and is not, is none the better for us.
+        let share = if now == 0.0 { 0.0 } else { (now / without).min(1.0) };
+        worst = Some(worst.map_or(share, |worst| worst.max(share)));
+    }
+    worst
+}
+
+/// How far an open episode is beyond its threshold.
+fn beyond(violation: &Violation) -> Option<f64> {
+    let beyond = (violation.value? - violation.threshold?).abs();
+    beyond.is_finite().then_some(beyond)
+}
+
+/// What a guard says against the execution, if anything. It is not asked where what it guards is treated, or expected of our own.
+fn tripped(
+    guard: &Guard,
+    execution: &Execution,
+    observation: &Observation,
+    expected: &[OwnEffect],
+    elapsed: Duration,
+) -> Option<String> {
+    let explained = explained(execution);
+    let part = execution.plan.cause.component.as_ref();
+    let is_ours = guard.expectations.iter().any(|expectation| {
+        [None, part].iter().any(|at| explained.contains(&Fingerprint::of_breach(expectation, *at)))
+            || expected.iter().any(|ours| ours.expectation == *expectation)
+    });
+    if is_ours {
+        return None;
+    }
+    let now = observation.value(&guard.value)?;
+    let without = execution.before.led_to(&guard.value, elapsed)?;
+    let value = &guard.value;
+    guard.is_worse(without, now).then(|| format!("{value} is {now:.3}, not {without:.3} as it was"))
 }
 
 /// What is measured of an execution at one moment.
@@ -151,10 +341,26 @@ pub(crate) fn measure_for(
 ) -> Measured {
     let open = open(observation);
     let explained_open = open.intersection(explained).count();
+    let values = observation.values();
+    let going = observation.trends.iter().filter(|trend| trend.direction != Direction::Steady);
+    let slopes = going
+        .filter_map(|trend| Some((MetricName::try_new(&trend.name).ok()?, trend.slope)))
+        .filter(|(name, slope)| slope.is_finite() && values.contains_key(name))
+        .collect();
+    let courses = observation.open.iter().filter_map(|violation| {
+        let fingerprint = violation.fingerprint();
+        let (value, threshold) = (violation.value?, violation.threshold?);
+        let slope = observation.slopes.get(&fingerprint).copied().unwrap_or(0.0);
+        let finite = [value, threshold, slope].iter().all(|it| it.is_finite());
+        (finite && explained.contains(&fingerprint))
+            .then_some((fingerprint, Course { value, threshold, slope }))
+    });
     Measured {
         explained_open: count(explained_open),
         other_open: count(open.len() - explained_open),
-        values: observation.values(),
+        slopes,
+        courses: courses.collect(),
+        values,
     }
 }
 

@@ -97,7 +97,7 @@ impl Effector for Fake {
         Ok(Value::Null)
     }
 
-    async fn rehearse(&self, _: &Action, _: &Captured) -> Result<(), EffectError> {
+    async fn rehearse(&self, _: &Action, _: Way, _: &Captured) -> Result<(), EffectError> {
         Ok(())
     }
 

@@ -45,6 +45,7 @@ mod execution;
 mod plan;
 
 mod outcome;
+mod verification;
 
 #[cfg(any(test, feature = "proptest1"))]
 pub mod proptest1;
@@ -54,18 +55,19 @@ pub use approval::{Approval, ApprovalEvent, IllegalTransition};
 pub use diagnosis::{Cause, Diagnosis, Finding, FindingKind, RankedCause};
 pub use execution::{
     Captured, Ending, Execution, ExecutionEvent, ExecutionRecord, ExecutionStatus, IdempotencyKey,
-    Judgement, Phase, ReplayError, StepStatus, UndoReason, Way,
+    Irreversible, Judgement, Phase, ReplayError, StepStatus, UndoReason, Way,
 };
 pub use hash::{ContentHash, Fingerprint, PlanHash, canonical_json};
 pub use id::{CycleNumber, DiagnosisId, Epoch, ExecutionId, Generation, PlanId, Sequence};
 pub use labels::Labels;
 pub use name::{CauseKind, Component, Expectation, InvalidName, MetricName, SourceName, TargetId};
 pub use observation::{Direction, Observation, Resource, SensorCensus, Trend};
-pub use outcome::{Experience, Measured, Outcome, Tally};
+pub use outcome::{Course, Experience, Measured, Outcome, Tally};
 pub use plan::{Plan, PlanSignature, Precondition, Step, StepIndex};
 pub use quality::{Answer, Doubt, DoubtKind, Level, Quality};
 pub use rank::{Priority, Risk, Severity, Verdict};
 pub use series::{Query, Sample, Series};
 pub use time::{BackwardSpan, Duration, Span, Timestamp, duration, earlier, later, since};
 pub use unit::{Confidence, Cost, OutOfRange, Ratio, Score, Utility, number};
+pub use verification::{Guard, InvalidVerification, Look, Sight, Verification};
 pub use violation::{EpisodeKey, Violation, ViolationSource, Witness};

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    Component, Generation, MetricName, Quality, Ratio, Series, SourceName, TargetId, Timestamp,
+    Component, Fingerprint, Generation, MetricName, Quality, Ratio, Series, SourceName, TargetId, Timestamp,
     Violation,
 };
 
@@ -122,6 +122,9 @@ pub struct Observation {
     pub series: BTreeMap<String, Vec<Series>>,
     /// Where the watched values are going, by name.
     pub trends: Vec<Trend>,
+    /// How fast the values of open episodes change, in units a second; of those that were seen often enough and go somewhere.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub slopes: BTreeMap<Fingerprint, f64>,
     /// How far each source can be trusted.
     pub quality: BTreeMap<SourceName, Quality>,
     /// How many sensors are bad.
@@ -142,6 +145,7 @@ impl Observation {
             gone: Vec::new(),
             series: BTreeMap::new(),
             trends: Vec::new(),
+            slopes: BTreeMap::new(),
             quality: BTreeMap::new(),
             sensors: SensorCensus::default(),
             resources: Vec::new(),

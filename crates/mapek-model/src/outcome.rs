@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ActionKind, Cause, CauseKind, Confidence, Duration, ExecutionId, MetricName, PlanHash, PlanId,
+    ActionKind, Cause, CauseKind, Confidence, Duration, ExecutionId, Fingerprint, MetricName, PlanHash, PlanId,
     PlanSignature, TargetId, Timestamp, Utility, Verdict,
 };
 
@@ -19,6 +19,66 @@ pub struct Measured {
     pub other_open: u32,
     /// The watched values, all of them finite: JSON has no others, and what is journaled must be readable.
     pub values: BTreeMap<MetricName, f64>,
+    /// How fast those of them change that go somewhere, in units a second.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub slopes: BTreeMap<MetricName, f64>,
+    /// The courses of the explained episodes that have a value.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub courses: BTreeMap<Fingerprint, Course>,
+}
+
+/// How far an episode was beyond its threshold, and where that was going. All numbers are finite.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+pub struct Course {
+    /// Its newest value, in the metric's unit.
+    pub value: f64,
+    /// What it must not cross.
+    pub threshold: f64,
+    /// How fast the value changes, in units a second; 0 if it goes nowhere, or nobody knows.
+    #[serde(default)]
+    pub slope: f64,
+}
+
+impl Course {
+    /// How long a trend is believed to go on: as long as it is usually measured over. Nothing grows for ever.
+    pub const BELIEVED: Duration = Duration::from_secs(300);
+
+    /// How far beyond the threshold it would be after `elapsed` if it went on like this; 0 once it is back.
+    ///
+    /// ```
+    /// use mapek_model::{Course, Duration};
+    ///
+    /// let falling = Course { value: 3.0, threshold: 1.0, slope: -0.01 };
+    /// assert_eq!(falling.beyond_after(Duration::ZERO), 2.0);
+    /// assert_eq!(falling.beyond_after(Duration::from_secs(100)), 1.0);
+    /// assert_eq!(falling.beyond_after(Duration::from_secs(250)), 0.0);
+    /// // Of what lies below its threshold, falling is worse.
+    /// let below = Course { value: 80.0, threshold: 100.0, slope: -0.1 };
+    /// assert_eq!(below.beyond_after(Duration::from_secs(100)), 30.0);
+    /// assert_eq!(below.beyond_after(Duration::MAX), 50.0, "it is believed for five minutes");
+    /// ```
+    #[must_use]
+    pub fn beyond_after(self, elapsed: Duration) -> f64 {
+        let led_to = extrapolate(self.value, self.slope, elapsed);
+        let above = self.value >= self.threshold;
+        let beyond = if above { led_to - self.threshold } else { self.threshold - led_to };
+        beyond.max(0.0)
+    }
+}
+
+/// What a value would be after `elapsed` if it went on at this `slope`, for as long as trends are [believed](Course::BELIEVED).
+fn extrapolate(value: f64, slope: f64, elapsed: Duration) -> f64 {
+    value + slope * elapsed.min(Course::BELIEVED).as_secs_f64()
+}
+
+impl Measured {
+    /// What a watched value would be after `elapsed` if it went on as it did; `None` if it was not measured.
+    #[must_use]
+    pub fn led_to(&self, value: &str, elapsed: Duration) -> Option<f64> {
+        let (name, value) = self.values.iter().find(|(name, _)| name.as_str() == value)?;
+        Some(extrapolate(*value, self.slopes.get(name).copied().unwrap_or(0.0), elapsed))
+    }
 }
 
 /// What a plan achieved.

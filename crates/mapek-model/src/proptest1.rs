@@ -179,6 +179,7 @@ pub fn plan() -> impl Strategy<Value = Plan> {
                 risk_if_wrong,
                 priority,
                 time_to_effect: Duration::from_secs(60),
+                verification: None,
                 created,
                 expires: later(created, Duration::from_secs(600)),
                 rationale: "generated".to_owned(),

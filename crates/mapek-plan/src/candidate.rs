@@ -1,6 +1,6 @@
 //! What a strategy proposes, before it is scored.
 
-use mapek_model::{ActionKind, Duration, Plan, PlanSignature, Step, UndoClass};
+use mapek_model::{ActionKind, Duration, Plan, PlanSignature, Step, UndoClass, Verification};
 
 /// Steps that a strategy would take against a cause, checked: never empty, never too long, what cannot be undone last.
 ///
@@ -20,6 +20,7 @@ pub struct Candidate {
     steps: Vec<Step>,
     rationale: String,
     time_to_effect: Duration,
+    verification: Option<Verification>,
 }
 
 /// Steps cannot be a plan.
@@ -68,7 +69,14 @@ impl Candidate {
         time_to_effect: Duration,
     ) -> Result<Self, InvalidCandidate> {
         check(&steps)?;
-        Ok(Self { steps, rationale: rationale.into(), time_to_effect })
+        Ok(Self { steps, rationale: rationale.into(), time_to_effect, verification: None })
+    }
+
+    /// Looks for its effect in a way of its own, not as is done for all plans.
+    #[must_use]
+    pub fn verified_by(mut self, verification: Verification) -> Self {
+        self.verification = Some(verification);
+        self
     }
 
     /// What is done, in order.
@@ -87,6 +95,12 @@ impl Candidate {
     #[must_use]
     pub fn time_to_effect(&self) -> Duration {
         self.time_to_effect
+    }
+
+    /// How its effect is looked for; absent where it is as for all plans.
+    #[must_use]
+    pub fn verification(&self) -> Option<&Verification> {
+        self.verification.as_ref()
     }
 
     /// The kinds of its actions, in order.

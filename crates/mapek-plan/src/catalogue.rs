@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use mapek_model::{CauseKind, Duration, Precondition, RankedCause, Step};
+use mapek_model::{CauseKind, Duration, Precondition, RankedCause, Step, Verification};
 
 use crate::{Candidate, Context, Proposals, Rejection, StepBuilder, Strategy, Unavailable};
 
@@ -72,6 +72,7 @@ pub struct Remedy {
     rationale: String,
     parts: Vec<(Arc<dyn StepBuilder>, Duration)>,
     time_to_effect: Duration,
+    verification: Option<Verification>,
 }
 
 impl fmt::Debug for Remedy {
@@ -92,6 +93,7 @@ impl Remedy {
             rationale: rationale.into(),
             parts: Vec::new(),
             time_to_effect: Self::TIME_TO_EFFECT,
+            verification: None,
         }
     }
 
@@ -106,6 +108,13 @@ impl Remedy {
     #[must_use]
     pub fn seen_within(mut self, time: Duration) -> Self {
         self.time_to_effect = time;
+        self
+    }
+
+    /// How its effect is looked for from then on, where that is not as for all plans.
+    #[must_use]
+    pub fn verified_by(mut self, verification: Verification) -> Self {
+        self.verification = Some(verification);
         self
     }
 
@@ -125,7 +134,11 @@ impl Remedy {
             steps.push(Step { wait: *wait, ..builder.build(cause, context)? });
         }
         reconcile(&mut steps);
-        Ok(Candidate::try_new(steps, &*self.rationale, self.time_to_effect)?)
+        let candidate = Candidate::try_new(steps, &*self.rationale, self.time_to_effect)?;
+        Ok(match &self.verification {
+            Some(verification) => candidate.verified_by(verification.clone()),
+            None => candidate,
+        })
     }
 }
 

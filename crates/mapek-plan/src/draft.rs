@@ -82,6 +82,7 @@ impl<'a> Source<'a> {
                 .unwrap_or(Risk::High),
             priority: self.extent.priority(),
             time_to_effect: time_to_effect(candidate.time_to_effect(), own),
+            verification: candidate.verification().cloned(),
             created: now,
             expires: later(now, self.config.expiry),
             rationale: self.rationale(&candidate, scored, own),

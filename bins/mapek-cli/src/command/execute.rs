@@ -163,7 +163,10 @@ impl Rehearsal<'_> {
     ) -> Result<(Value, Value), EffectError> {
         let now = self.clock.now();
         let captured = Captured { at: now, state: self.effector.capture(action).await? };
-        self.effector.rehearse(action, &captured).await?;
+        self.effector.rehearse(action, Way::Do, &captured).await?;
+        if plan.steps[usize::from(index.0)].undo != UndoClass::Irreversible {
+            self.effector.rehearse(action, Way::Undo, &captured).await?;
+        }
         let sending = sending(index, plan, now);
         let answer = self.effector.apply(action, &captured, &sending).await?;
         Ok((captured.state, answer))

@@ -9,7 +9,9 @@ use mapek::{
     },
     execute::{self, Profile, RailsConfig},
     knowledge,
-    model::{Confidence, Duration, Expectation, MetricName, Query, Ratio},
+    model::{
+        Confidence, Direction, Duration, Expectation, Guard, MetricName, Query, Ratio, Verification,
+    },
     monitor::{AlertMapping, MonitorConfig, RuleConfig, WatchConfig},
     plan,
 };
@@ -17,7 +19,7 @@ use mapek::{
 use super::BuildError;
 use crate::config::{
     AlgorithmEntry, AlgorithmName, Config, Database, ExecutionMode, MetricEntry, QueryEntry,
-    RailsProfile, ThresholdDirection,
+    RailsProfile, ThresholdDirection, VerificationSection, Worse,
 };
 
 /// What Monitor watches.
@@ -207,6 +209,8 @@ pub(crate) fn execute_config(config: &Config, on_disk: bool) -> execute::Config 
             ExecutionMode::BestEffort => execute::ExecutionMode::BestEffort,
         },
         rails,
+        verification: verification(config),
+        verification_patience: section.verification.patience,
         approval_ttl: section.approvals.valid_for,
         begin_within: section.approvals.begin_within,
         // What was sent is on its way for as long as the call may take.
@@ -217,6 +221,29 @@ pub(crate) fn execute_config(config: &Config, on_disk: bool) -> execute::Config 
             records: section.journal_retention.records,
         },
         ..execute::Config::default()
+    }
+}
+
+/// How the effect of plans is looked for.
+fn verification(config: &Config) -> Verification {
+    let VerificationSection { interval, successes, failures, guards, .. } =
+        &config.execute.verification;
+    let guards = guards.iter().map(|guard| Guard {
+        value: guard.value.clone(),
+        worse: match guard.worse {
+            Worse::Rising => Direction::Rising,
+            Worse::Falling => Direction::Falling,
+        },
+        share: guard.share,
+        floor: guard.floor,
+        expectations: guard.expectations.clone(),
+    });
+    Verification {
+        interval: interval.unwrap_or(config.monitor.scrape_interval),
+        successes: *successes,
+        failures: *failures,
+        early: false,
+        guards: guards.collect(),
     }
 }
 

@@ -25,8 +25,13 @@ impl<E: Effector> Effector for WatchedEffector<E> {
         around("effector.capture", self.0.capture(action)).await
     }
 
-    async fn rehearse(&self, action: &Action, captured: &Captured) -> Result<(), EffectError> {
-        around("effector.rehearse", self.0.rehearse(action, captured)).await
+    async fn rehearse(
+        &self,
+        action: &Action,
+        way: Way,
+        captured: &Captured,
+    ) -> Result<(), EffectError> {
+        around("effector.rehearse", self.0.rehearse(action, way, captured)).await
     }
 
     async fn apply(

@@ -252,7 +252,7 @@ impl Effector for Hands {
         self.read("captures", |inner| json!(inner.plant.get(slot))).await
     }
 
-    async fn rehearse(&self, _: &Action, _: &Captured) -> Result<(), EffectError> {
+    async fn rehearse(&self, _: &Action, _: Way, _: &Captured) -> Result<(), EffectError> {
         self.read("rehearses", |_| ()).await
     }
 

@@ -93,7 +93,7 @@ impl Effector for Immutable {
         Self::refusal()
     }
 
-    async fn rehearse(&self, _: &Action, _: &Captured) -> Result<(), EffectError> {
+    async fn rehearse(&self, _: &Action, _: Way, _: &Captured) -> Result<(), EffectError> {
         Self::refusal()
     }
 

@@ -54,6 +54,26 @@ impl Committee<'_> {
         verdict(&answer.map_err(|error| reading(&error))?)
     }
 
+    /// Charter validates a size against the present one, which the undo would not be sent at: what it says of the sizes that it
+    /// accepts is what there is to go by.
+    pub(super) async fn rehearse_undo(
+        &self,
+        action: &Action,
+        before: &Before,
+    ) -> Result<(), EffectError> {
+        if !matches!(action, Action::ScaleUp { .. } | Action::ScaleDown { .. }) {
+            return Err(EffectError::refused("a restart cannot be undone"));
+        }
+        let CommitteeState { replicas_min, replicas_max, .. } = self.now().await?.value;
+        let (min, max) = (replicas_min.unwrap_or(1), replicas_max.unwrap_or(u32::MAX));
+        let back = before.replicas;
+        if (min..=max).contains(&back) {
+            return Ok(());
+        }
+        let reason = format!("there is no way back to {back} replicas: {min} to {max} are accepted");
+        Err(EffectError::refused(reason))
+    }
+
     pub(super) async fn apply(
         &self,
         action: &Action,

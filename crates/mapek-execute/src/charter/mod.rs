@@ -101,10 +101,24 @@ impl Effector for CharterEffector {
         }
     }
 
-    async fn rehearse(&self, action: &Action, captured: &Captured) -> Result<(), EffectError> {
-        match spec::policy_id(action)? {
-            None => self.committee().rehearse(action).await,
-            Some(id) => self.policies().rehearse(action, &id, &read(&captured.state)?).await,
+    async fn rehearse(
+        &self,
+        action: &Action,
+        way: Way,
+        captured: &Captured,
+    ) -> Result<(), EffectError> {
+        let id = spec::policy_id(action)?;
+        match (id, way) {
+            (None, Way::Do) => self.committee().rehearse(action).await,
+            (None, Way::Undo) => {
+                self.committee().rehearse_undo(action, &read(&captured.state)?).await
+            }
+            (Some(id), Way::Do) => {
+                self.policies().rehearse(action, &id, &read(&captured.state)?).await
+            }
+            (Some(id), Way::Undo) => {
+                self.policies().rehearse_undo(action, &id, &read(&captured.state)?).await
+            }
         }
     }
 

@@ -75,6 +75,21 @@ impl Policies<'_> {
         verdict(&answer.map_err(|error| reading(&error))?)
     }
 
+    /// Whether Charter would accept again what the undo leads back to: it may have learned to refuse it since.
+    pub(super) async fn rehearse_undo(
+        &self,
+        action: &Action,
+        id: &PolicyId,
+        before: &Before,
+    ) -> Result<(), EffectError> {
+        if before.active.is_none() && !matches!(action, Action::RollbackPolicy { .. }) {
+            return Ok(()); // back to no such policy
+        }
+        let policy = self.restored(id, before)?;
+        let answer = self.api.validate(&ValidateRequest::Policy { policy }).await;
+        verdict(&answer.map_err(|error| reading(&error))?)
+    }
+
     pub(super) async fn apply(
         &self,
         action: &Action,

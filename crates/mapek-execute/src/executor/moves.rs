@@ -6,7 +6,7 @@ use mapek_model::{
 };
 
 use super::nth;
-use crate::{Config, ExecutionMode, OwnEffect, Verification, judge, ledger::Tracked};
+use crate::{Config, ExecutionMode, OwnEffect, Verified, judge, ledger::Tracked};
 
 /// What is to be done next.
 #[derive(Debug, Clone, PartialEq)]
@@ -118,17 +118,20 @@ impl Scene<'_> {
 
     fn verifying(&self) -> Move {
         let (config, tracked) = (self.config, self.tracked);
-        let verification = judge(
+        let verified = judge(
             &tracked.execution,
             &tracked.watch,
             self.observation,
             self.expected,
             self.now,
-            config.verification_patience,
+            config,
         );
-        match verification {
-            Verification::NotYet { until } => Move::Wait { until, why: "for fresh metrics" },
-            Verification::Judged(judgement) => Move::Note(ExecutionEvent::Judged {
+        match verified {
+            Verified::NotYet { until } => Move::Wait { until, why: "for fresh metrics" },
+            Verified::Looked { sight, left, reason } => {
+                Move::Note(ExecutionEvent::Looked { sight, left, reason })
+            }
+            Verified::Judged(judgement) => Move::Note(ExecutionEvent::Judged {
                 verdict: judgement.verdict,
                 reason: judgement.reason,
                 after: judgement.after,

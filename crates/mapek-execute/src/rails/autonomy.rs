@@ -85,8 +85,13 @@ impl AutonomyConfig {
         } else if kinds(plan).any(|kind| is_dangerous(&kind)) {
             self.approvers.max(DANGEROUS_APPROVERS_MIN)
         } else {
-            self.approvers.max(1)
+            self.people()
         }
+    }
+
+    /// How many people approve what the loop must not do alone.
+    pub(super) fn people(&self) -> u8 {
+        self.approvers.max(1)
     }
 }
 

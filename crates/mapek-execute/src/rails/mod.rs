@@ -232,12 +232,25 @@ impl Rails {
             return Decision::Refused { refusals };
         }
         let needed = self.autonomy.approvers(context.plan);
+        // What was found to have no way back is nothing to do alone, whatever its kind.
+        let needed = if has_no_way_back(context) { needed.max(self.autonomy.people()) } else { needed };
         if context.approvals.len() >= usize::from(needed) {
             Decision::Run
         } else {
             Decision::AwaitApproval { needed }
         }
     }
+}
+
+/// Whether the newest rehearsal of this plan found a step that could not be undone.
+fn has_no_way_back(context: &Context<'_>) -> bool {
+    let found = |execution: &Execution| execution.irreversible.as_ref().map(|it| !it.is_empty());
+    if let Some(found) = context.execution.and_then(found) {
+        return found;
+    }
+    let (hash, signature) = (context.plan.hash(), context.plan.signature());
+    let mut alike = context.others.iter().rev().filter(|it| it.plan.signature() == signature);
+    alike.find_map(|it| found(it).filter(|_| it.plan.hash() == hash)).unwrap_or(false)
 }
 
 #[cfg(test)]

@@ -2,7 +2,9 @@
 
 mod behaviour;
 mod laws;
+mod looks;
 mod people;
+mod rehearsal;
 mod retention;
 mod verdicts;
 mod world;

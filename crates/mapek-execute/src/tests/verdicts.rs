@@ -59,10 +59,12 @@ async fn nothing_is_judged_before_the_time_to_effect() {
         Some(later(start_time(), seconds(60)))
     );
     scene.cycle().await;
+    assert_eq!(scene.execution().looks.len(), 1, "one look decides nothing");
+    scene.cycle().await;
     let judgement = scene.execution().judgement.unwrap();
     assert_eq!(judgement.verdict, Verdict::Success);
     assert_eq!(judgement.time_to_effect, Some(seconds(10)));
-    assert_eq!(judgement.at, later(start_time(), seconds(60)));
+    assert_eq!(judgement.at, later(start_time(), seconds(70)));
 }
 
 #[tokio::test]
@@ -139,7 +141,7 @@ async fn a_temporary_step_is_held_and_released_once_the_cause_stays_away() {
     scene.start(plan(vec![custom("alpha"), throttle()])).unwrap();
     scene.cycle().await;
     scene.open.clear();
-    scene.cycles(7).await;
+    scene.cycles(8).await;
     assert!(matches!(scene.execution().status.phase(), Phase::Holding { .. }));
     // The cause comes back for a moment: the clock begins anew.
     scene.open.insert("slow".to_owned(), scene.now);
@@ -179,7 +181,7 @@ async fn what_our_own_actions_bring_about_is_not_held_against_them() {
     assert!(own.expected.iter().any(|it| it.expectation.as_str() == "low-throughput"), "{own:?}");
     let now: Timestamp = scene.now;
     scene.open = [("low-throughput".to_owned(), now)].into();
-    scene.cycles(4).await;
+    scene.cycles(5).await;
     assert_eq!(scene.execution().judgement.unwrap().verdict, Verdict::Success);
 }
 
@@ -249,7 +251,7 @@ async fn a_crash_in_the_verification_window_forgets_nothing() {
     scene.open.clear();
     scene.cycles(3).await;
     scene.crash();
-    scene.cycles(4).await;
+    scene.cycles(5).await;
     let judgement = scene.execution().judgement.unwrap();
     assert_eq!(
         (judgement.verdict, judgement.time_to_effect),

@@ -48,6 +48,9 @@ pub(super) struct State {
     pub(super) unreadable: bool,
     pub(super) blind: bool,
     pub(super) non_repeatable: bool,
+    /// Actions whose undo would be refused for good, and those of which that cannot be said yet.
+    pub(super) no_way_back: BTreeSet<String>,
+    pub(super) way_back_unknown: BTreeSet<String>,
     /// What is still on its way.
     late: Vec<(Way, String, String)>,
 }
@@ -143,8 +146,17 @@ impl Effector for World {
         Ok(Value::String(self.value(action)?))
     }
 
-    async fn rehearse(&self, _: &Action, _: &Captured) -> Result<(), EffectError> {
-        Ok(())
+    async fn rehearse(&self, action: &Action, way: Way, _: &Captured) -> Result<(), EffectError> {
+        let state = self.state();
+        match way {
+            Way::Undo if state.no_way_back.contains(&name(action)) => {
+                Err(EffectError::refused("there is no way back"))
+            }
+            Way::Undo if state.way_back_unknown.contains(&name(action)) => {
+                Err(EffectError::transient("not now"))
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn apply(
@@ -251,6 +263,7 @@ pub(super) fn plan(steps: Vec<Step>) -> Plan {
         risk_if_wrong: Risk::Low,
         priority: Priority::High,
         time_to_effect: seconds(60),
+        verification: None,
         created: onset,
         expires: later(onset, seconds(3600)),
         rationale: "it is slow".to_owned(),
@@ -259,6 +272,7 @@ pub(super) fn plan(steps: Vec<Step>) -> Plan {
 
 pub(super) fn config() -> Config {
     let mut config = Config { state_dir: None, ..Config::default() };
+    config.verification.interval = seconds(10);
     config.rails.autonomy.profile = Profile::Auto;
     config
 }
@@ -279,6 +293,10 @@ pub(super) struct Scene {
     /// What is given up in the next cycle.
     pub(super) gone: Vec<String>,
     pub(super) quality: mapek_model::Quality,
+    /// Values of open episodes that are not 2, by expectation, and how fast they change.
+    pub(super) courses: BTreeMap<String, (f64, f64)>,
+    /// Watched values.
+    pub(super) watched: BTreeMap<String, f64>,
 }
 
 impl Scene {
@@ -292,7 +310,8 @@ impl Scene {
         let now = start_time();
         let open = ["slow", "failing"].map(|name| (name.to_owned(), now)).into();
         let quality = mapek_model::Quality::fresh();
-        Self { world, store, config, executor, now, open, gone: Vec::new(), quality }
+        let (gone, courses, watched) = Default::default();
+        Self { world, store, config, executor, now, open, gone, quality, courses, watched }
     }
 
     /// Drops the executor, as a crash would, and opens another on what is left.
@@ -308,6 +327,17 @@ impl Scene {
     pub(super) fn observation(&self) -> Observation {
         let mut observation = Observation::empty(TargetId::default(), self.now);
         observation.open = self.open.iter().map(|(name, onset)| violation(name, *onset)).collect();
+        for violation in &mut observation.open {
+            if let Some((value, slope)) = self.courses.get(violation.expectation.as_str()) {
+                violation.value = Some(*value);
+                observation.slopes.insert(violation.fingerprint(), *slope);
+            }
+        }
+        for (name, value) in &self.watched {
+            let samples = vec![mapek_model::Sample { at: self.now, value: *value }];
+            let series = mapek_model::Series { samples, ..mapek_model::Series::default() };
+            observation.series.insert(name.clone(), vec![series]);
+        }
         observation.open.sort_by_key(Violation::key);
         observation.gone = self.gone.iter().map(|name| violation(name, self.now)).collect();
         let source = SourceName::try_new("prometheus").unwrap();

@@ -122,7 +122,7 @@ impl Effector for Service {
         Ok(json!(*self.replicas.lock().unwrap()))
     }
 
-    async fn rehearse(&self, _: &Action, _: &Captured) -> Result<(), EffectError> {
+    async fn rehearse(&self, _: &Action, _: Way, _: &Captured) -> Result<(), EffectError> {
         Ok(())
     }
 

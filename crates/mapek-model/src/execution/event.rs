@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::{Confidence, Duration, ExecutionId, Measured, Plan, StepIndex, Timestamp, Verdict};
+use crate::{Confidence, Duration, ExecutionId, Measured, Plan, Sight, StepIndex, Timestamp, Verdict};
 
 /// Doing a step, or undoing it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -70,6 +70,16 @@ pub struct Captured {
     pub at: Timestamp,
     /// In the effector's own words; only the effector reads it.
     pub state: Value,
+}
+
+/// A step that could not be undone, as far as that can be found out without doing it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+pub struct Irreversible {
+    /// Which step.
+    pub step: StepIndex,
+    /// Why its undo would fail.
+    pub reason: String,
 }
 
 /// Why steps are undone.
@@ -199,8 +209,24 @@ pub enum ExecutionEvent {
         /// Why.
         reason: String,
     },
+    /// Before the first step was sent, the undo of each was tried as far as that is possible without doing it.
+    Rehearsed {
+        /// The steps that could not be undone, in order. They count as irreversible.
+        irreversible: Vec<Irreversible>,
+    },
     /// All steps are applied; now fresh metrics must show what they did.
     VerificationBegan,
+    /// Fresh metrics were looked at, and are to be looked at again before anything is concluded.
+    Looked {
+        /// What they showed.
+        sight: Sight,
+        /// The share that is left of the worst that the plan explains, of what doing nothing would have led to: 0 is gone, 1 is
+        /// all of it. Absent where nobody can tell.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        left: Option<f64>,
+        /// In words.
+        reason: String,
+    },
     /// Fresh metrics showed what the steps did.
     Judged {
         /// What they achieved.
@@ -255,6 +281,8 @@ impl ExecutionEvent {
             Self::Refused { .. } => "refused",
             Self::Unclear { .. } => "unclear",
             Self::Skipped { .. } => "skipped",
+            Self::Rehearsed { .. } => "rehearsed",
+            Self::Looked { .. } => "looked",
             Self::VerificationBegan => "verification_began",
             Self::Judged { .. } => "judged",
             Self::Held { .. } => "held",

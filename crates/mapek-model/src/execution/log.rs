@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     Captured, Confidence, Duration, ExecutionEvent, ExecutionId, ExecutionStatus,
-    IllegalTransition, Measured, Outcome, Plan, StepIndex, TargetId, Timestamp, Verdict, Way,
+    IllegalTransition, Irreversible, Look, Measured, Outcome, Plan, StepIndex, TargetId, Timestamp, Verdict, Way,
 };
 
 /// One entry of an execution's log.
@@ -84,6 +84,10 @@ pub struct Execution {
     pub retryable: bool,
     /// What was measured before it.
     pub before: Measured,
+    /// The steps that could not be undone, as was found before the first was sent; absent before that.
+    pub irreversible: Option<Vec<Irreversible>>,
+    /// The looks at its effect that decided nothing yet, in order.
+    pub looks: Vec<Look>,
     /// What it achieved; absent until it is judged.
     pub judgement: Option<Judgement>,
     /// Why the newest refusal, doubt, undo or ending came about.
@@ -133,6 +137,8 @@ impl Execution {
             attempts: 0,
             retryable: true,
             before: before.clone(),
+            irreversible: None,
+            looks: Vec::new(),
             judgement: None,
             reason: None,
         })
@@ -235,6 +241,12 @@ impl Execution {
                     self.last_applied = Some(record.at);
                     self.receipts.insert(*step, receipt.clone());
                 }
+            }
+            E::Rehearsed { irreversible } => self.irreversible = Some(irreversible.clone()),
+            E::Looked { sight, left, reason } => {
+                let (at, sight, left, reason) = (record.at, *sight, *left, reason.clone());
+                let look = Look { at, sight, left, reason };
+                self.looks.push(look);
             }
             E::Judged { verdict, reason, after, time_to_effect } => {
                 self.judgement = Some(Judgement {

@@ -18,6 +18,6 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-pub use event::{Captured, Ending, ExecutionEvent, IdempotencyKey, UndoReason, Way};
+pub use event::{Captured, Ending, ExecutionEvent, IdempotencyKey, Irreversible, UndoReason, Way};
 pub use log::{Execution, ExecutionRecord, Judgement, ReplayError};
 pub use status::{ExecutionStatus, Phase, StepStatus};

@@ -177,6 +177,8 @@ impl ExecutionStatus {
             E::Unclear { step, way, .. } => self.step_to(*step, *way, StepTo::Unclear),
             E::Skipped { step, .. } => self.step_to(*step, Way::Do, StepTo::Skipped),
             E::VerificationBegan => self.may_verify().then(|| self.at(Phase::Verifying)),
+            E::Rehearsed { .. } => self.may_rehearse().then(|| self.clone()),
+            E::Looked { .. } => (self.phase == Phase::Verifying).then(|| self.clone()),
             E::Judged { verdict, .. } => (self.phase == Phase::Verifying)
                 .then(|| self.at(Phase::Judged { verdict: *verdict })),
             E::Held { until } => matches!(self.phase, Phase::Judged { .. })
@@ -230,6 +232,11 @@ impl ExecutionStatus {
             _ => false,
         };
         allowed.then(|| self.at(Phase::Undoing { why, todo: steps.to_vec() }))
+    }
+
+    /// Before the first step is sent, and once.
+    fn may_rehearse(&self) -> bool {
+        self.phase == Phase::Running && self.steps.iter().all(|it| *it == StepStatus::Waiting)
     }
 
     /// Where nothing took effect there is nothing to verify.

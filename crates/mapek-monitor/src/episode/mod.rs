@@ -63,6 +63,12 @@ impl Episodes {
         self.open.values().map(|it| it.violation.clone()).collect()
     }
 
+    /// How fast the values of the open episodes change, of those that go somewhere.
+    pub(crate) fn slopes(&self) -> BTreeMap<Fingerprint, f64> {
+        let slopes = self.open.iter().map(|(fingerprint, it)| (*fingerprint, it.slope()));
+        slopes.filter_map(|(fingerprint, slope)| Some((fingerprint, slope?))).collect()
+    }
+
     /// The open episodes that began after `since`.
     pub(crate) fn began_after(&self, since: Timestamp) -> BTreeSet<Fingerprint> {
         let young = self.open.iter().filter(|(_, it)| it.violation.onset > since);

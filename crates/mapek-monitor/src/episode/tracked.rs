@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use mapek_model::{
     Component, Duration, Labels, Query, Severity, SourceName, TargetId, Timestamp, Violation,
-    ViolationSource, Witness, later,
+    ViolationSource, Witness, later, since,
 };
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +20,9 @@ pub(crate) struct Tracked {
     /// As what the managed system lists the component, if it ever did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     kind: Option<String>,
+    /// Its newest values, by when they were seen, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    course: Vec<(Timestamp, f64)>,
     /// Who sees it in this cycle, by own looking.
     #[serde(skip)]
     pub(super) current: BTreeSet<Identity>,
@@ -88,6 +91,9 @@ pub(super) fn onset(breaches: &[&Breach], floor: Option<Timestamp>, at: Timestam
     })
 }
 
+/// How many values of an episode say where it is going: enough to tell a trend from chance, few enough to be of now.
+const COURSE_KEPT: usize = 12;
+
 impl Tracked {
     pub(super) fn open(
         target: &TargetId,
@@ -111,10 +117,34 @@ impl Tracked {
             labels: Labels::default(),
             description: String::new(),
         };
-        let mut tracked =
-            Self { violation, seen: Vec::new(), kind: None, current: BTreeSet::new() };
+        let mut tracked = Self {
+            violation,
+            seen: Vec::new(),
+            kind: None,
+            course: Vec::new(),
+            current: BTreeSet::new(),
+        };
         tracked.take_in(breaches);
+        tracked.note_value(at);
         tracked
+    }
+
+    fn note_value(&mut self, at: Timestamp) {
+        let Some(value) = self.violation.value.filter(|value| value.is_finite()) else { return };
+        if self.course.last().is_none_or(|(before, _)| *before < at) {
+            self.course.push((at, value));
+        }
+        let surplus = self.course.len().saturating_sub(COURSE_KEPT);
+        self.course.drain(..surplus);
+    }
+
+    /// How fast its value changes, in units a second; `None` where it goes nowhere, or it is too early to tell.
+    pub(super) fn slope(&self) -> Option<f64> {
+        let (origin, _) = *self.course.first()?;
+        let points: Vec<_> =
+            self.course.iter().map(|(at, value)| (since(*at, origin).as_secs_f64(), *value)).collect();
+        let line = mapek_signal::theil_sen(&points)?;
+        (line.z.abs() >= mapek_signal::Z_TREND).then_some(line.slope)
     }
 
     /// Takes in what was seen of it at `at`. The onset moves to what a witness knows better, but not before `floor`.
@@ -123,6 +153,7 @@ impl Tracked {
         self.violation.onset = self.violation.onset.min(told);
         self.violation.last_seen = self.violation.last_seen.max(at);
         self.take_in(breaches);
+        self.note_value(at);
     }
 
     /// Whether it ended and began anew since it was last seen. Alertmanager shows a flap within `group_interval` only as a

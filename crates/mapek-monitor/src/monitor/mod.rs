@@ -199,6 +199,7 @@ impl Monitor {
         observation.closed = closed;
         observation.gone = gone;
         observation.open = self.state.episodes.violations();
+        observation.slopes = self.state.episodes.slopes();
         observation.resources.sort_by(|a, b| (&a.kind, &a.id).cmp(&(&b.kind, &b.id)));
         self.doubt_silence(&silent, &mut observation);
         self.tidy(left_out, &mut observation);

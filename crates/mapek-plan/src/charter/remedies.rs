@@ -1,6 +1,6 @@
 //! The table: what helps Charter against which cause.
 
-use mapek_model::{Action, CauseKind, Duration};
+use mapek_model::{Action, CauseKind, Duration, Verification};
 
 use super::{
     ApplyLastGood, COMMITTEE, CharterStrategies, ConfigKind, Reapply, RestoreConfiguration,
@@ -184,9 +184,11 @@ impl CharterStrategies {
     fn idle_capacity(&self) -> Vec<Remedy> {
         let pool = COMMITTEE.to_owned();
         vec![
+            // Nobody misses a worker too many; whom a worker too few hurts must not wait until it shows in the use.
             Remedy::new("scale down", "fewer workers do the same")
                 .then(ScaleDown { pool, replicas_min: self.replicas_min }, Duration::ZERO)
-                .seen_within(self.paced(USE_SHOWS)),
+                .seen_within(self.paced(USE_SHOWS))
+                .verified_by(Verification { early: true, ..Verification::default() }),
         ]
     }
 

@@ -20,7 +20,7 @@ pub(crate) use service::{
 };
 pub(crate) use stages::{
     AlgorithmEntry, AlgorithmName, AnalyzeSection, Database, ExecuteSection, ExecutionMode,
-    KnowledgeSection, PlanSection, RailsProfile,
+    KnowledgeSection, PlanSection, RailsProfile, VerificationSection, Worse,
 };
 
 /// The whole file.

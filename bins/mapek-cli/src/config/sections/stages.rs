@@ -5,13 +5,13 @@ use std::{collections::BTreeMap, path::PathBuf};
 use garde::Validate;
 use mapek::{
     execute::Retention,
-    model::{ActionKind, Cost, Duration},
+    model::{ActionKind, Cost, Duration, Expectation, Verification},
 };
 use serde::{Deserialize, Serialize};
 
 use super::{
     Secret,
-    check::{at_least_a_second, at_least_an_hour, http_url},
+    check::{at_least_a_second, at_least_an_hour, http_url, optional_at_least_a_second},
 };
 
 /// The four detectors.
@@ -159,6 +159,89 @@ impl Default for ApprovalsSection {
     }
 }
 
+/// How the effect of a plan is looked for that does not say so itself.
+#[derive(Debug, Clone, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct VerificationSection {
+    /// How long between two looks; that between two scrapes unless set.
+    #[garde(custom(optional_at_least_a_second))]
+    #[serde(with = "mapek::model::duration::option")]
+    pub(crate) interval: Option<Duration>,
+    /// How many looks in a row have to show that it is healed.
+    #[garde(range(min = 1, max = 100))]
+    pub(crate) successes: u16,
+    /// How many looks in a row have to show that it is worse before it is undone.
+    #[garde(range(min = 1, max = 100))]
+    pub(crate) failures: u16,
+    /// How long fresh metrics, and looks that agree, are waited for.
+    #[garde(custom(at_least_a_second))]
+    #[serde(with = "mapek::model::duration")]
+    pub(crate) patience: Duration,
+    /// Values that a plan must not make worse, though it treats something else.
+    #[garde(dive)]
+    pub(crate) guards: Vec<GuardSection>,
+}
+
+impl Default for VerificationSection {
+    fn default() -> Self {
+        let Verification { successes, failures, .. } = Verification::default();
+        let patience = mapek::execute::Config::default().verification_patience;
+        Self { interval: None, successes, failures, patience, guards: GuardSection::known() }
+    }
+}
+
+/// Which way a guarded value gets worse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Worse {
+    /// By growing.
+    Rising,
+    /// By shrinking.
+    Falling,
+}
+
+/// A value that plans must not make worse.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GuardSection {
+    /// The watched value.
+    #[garde(length(min = 1))]
+    pub(crate) value: String,
+    #[garde(skip)]
+    pub(crate) worse: Worse,
+    /// By which share of what it would be by its trend.
+    #[garde(range(min = 0.0, max = 1_000.0))]
+    pub(crate) share: f64,
+    /// By how much at least, in its own unit.
+    #[garde(range(min = 0.0))]
+    #[serde(default)]
+    pub(crate) floor: f64,
+    /// What is breached when it is bad: where a plan treats that, the guard is not asked.
+    #[garde(skip)]
+    #[serde(default)]
+    pub(crate) expectations: Vec<Expectation>,
+}
+
+impl GuardSection {
+    /// The three values by which users of Charter judge it.
+    fn known() -> Vec<Self> {
+        let guard = |value: &str, worse, share, floor, breached: &str| Self {
+            value: value.to_owned(),
+            worse,
+            share,
+            floor,
+            expectations: vec![Expectation::normalise(breached)],
+        };
+        vec![
+            // Half as slow again, and a person would notice.
+            guard("validation_latency", Worse::Rising, 0.5, 0.5, "high-validation-latency"),
+            // One more of a hundred requests fails.
+            guard("failure_rate", Worse::Rising, 0.5, 0.05, "high-failure-rate"),
+            guard("throughput", Worse::Falling, 0.5, 10.0, "low-throughput"),
+        ]
+    }
+}
+
 /// How much of the journal is kept.
 #[derive(Debug, Clone, Serialize, Deserialize, Validate)]
 #[serde(deny_unknown_fields, default)]
@@ -202,6 +285,8 @@ pub(crate) struct ExecuteSection {
     pub(crate) rails: RailsSection,
     #[garde(dive)]
     pub(crate) approvals: ApprovalsSection,
+    #[garde(dive)]
+    pub(crate) verification: VerificationSection,
     /// Where the journal and the inbox are.
     #[garde(skip)]
     pub(crate) state_dir: PathBuf,
@@ -221,6 +306,7 @@ impl Default for ExecuteSection {
             execution_mode: ExecutionMode::Transactional,
             rails: RailsSection::default(),
             approvals: ApprovalsSection::default(),
+            verification: VerificationSection::default(),
             state_dir: PathBuf::from("data"),
             journal_retention: JournalRetention::default(),
         }

@@ -1,6 +1,9 @@
 //! Doing steps: check, capture, intend, send; or find out what became of one that was sent.
 
-use mapek_model::{Captured, Execution, ExecutionEvent, Observation, Precondition, StepIndex, Way};
+use mapek_model::{
+    Captured, Execution, ExecutionEvent, Irreversible, Observation, Precondition, StepIndex,
+    StepStatus, UndoClass, Way,
+};
 
 use super::{
     super::{moves::give_up, needs_operator, nth},
@@ -14,22 +17,72 @@ use crate::{
 
 impl Act<'_> {
     pub(super) async fn do_step(&mut self, tracked: &Tracked, step: StepIndex) -> Turn {
+        if tracked.execution.irreversible.is_none() && is_untouched(&tracked.execution) {
+            return self.rehearse_undo(tracked).await;
+        }
         self.once(step, Way::Do)?;
         let execution = &tracked.execution;
         if let Err(reason) = self.still_valid(tracked, step) {
             return self.give_up(execution, step, &reason);
         }
         // Asked here to spare the managed system reads that lead nowhere; what counts is the answer before sending.
-        self.permitted(tracked)?;
+        if let Err(rest) = self.permitted(tracked) {
+            return self.held_back(execution, step, rest);
+        }
         let (effector, action) = (self.effector()?, action_of(execution, step)?);
         let captured = match effector.capture(action).await {
             Ok(state) => Captured { at: self.now, state },
             Err(error) => return self.unready(execution, step, &error, "reading its state"),
         };
-        if let Err(error) = effector.rehearse(action, &captured).await {
+        if let Err(error) = effector.rehearse(action, Way::Do, &captured).await {
             return self.unready(execution, step, &error, "checking it");
         }
         self.send(tracked, step, Some(captured)).await
+    }
+
+    /// Tries the undo of every step, as far as that is possible without doing it, before the first is sent.
+    async fn rehearse_undo(&mut self, tracked: &Tracked) -> Turn {
+        let effector = self.effector()?;
+        let mut irreversible = Vec::new();
+        for (place, planned) in (0..=u16::MAX).zip(&tracked.execution.plan.steps) {
+            if planned.undo == UndoClass::Irreversible {
+                continue; // nobody counts on it
+            }
+            let step = StepIndex(place);
+            let action = &planned.action;
+            let rehearsed = match effector.capture(action).await {
+                Ok(state) => {
+                    let captured = Captured { at: self.now, state };
+                    effector.rehearse(action, Way::Undo, &captured).await
+                }
+                Err(error) => Err(error),
+            };
+            match rehearsed {
+                Ok(()) => {}
+                Err(error) if error.is_transient() => {
+                    let nth = nth(step);
+                    return Err(self.rest(format!("rehearsing the undo of step {nth}: {error}")));
+                }
+                Err(error) => {
+                    irreversible.push(Irreversible { step, reason: error.to_string() });
+                }
+            }
+        }
+        self.note(ExecutionEvent::Rehearsed { irreversible })
+    }
+
+    /// What waits for people because it could not be undone ends here: nothing was sent yet, and it is laid before them anew.
+    fn held_back(&mut self, execution: &Execution, step: StepIndex, rest: Rest) -> Turn {
+        let awaits = matches!(rest.held_back, Some(Decision::AwaitApproval { .. }));
+        let first = execution.irreversible.iter().flatten().next();
+        match first.filter(|_| awaits && is_untouched(execution)) {
+            Some(Irreversible { step: stuck, reason }) => {
+                let nth = nth(*stuck);
+                let reason = format!("step {nth} could not be undone, and nobody approved that: {reason}");
+                self.give_up(execution, step, &reason)
+            }
+            None => Err(rest),
+        }
     }
 
     /// Writes the intent down, durable, then sends, then writes the answer down.
@@ -195,6 +248,11 @@ impl Act<'_> {
         self.once(step, Way::Do)?;
         self.send(tracked, step, None).await
     }
+}
+
+/// Whether no step of it was sent.
+fn is_untouched(execution: &Execution) -> bool {
+    execution.status.steps().iter().all(|step| *step == StepStatus::Waiting)
 }
 
 /// Whether a precondition holds; a resource that was not observed is not known to be as it should.

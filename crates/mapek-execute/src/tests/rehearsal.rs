@@ -1,0 +1,63 @@
+//! Undo is rehearsed before anything is done.
+
+use mapek_model::{Ending, StepIndex, UndoClass, Way};
+
+use super::world::{Scene, custom, id, plan};
+use crate::Decision;
+
+#[tokio::test]
+async fn every_undo_is_rehearsed_before_the_first_step_is_sent() {
+    let mut scene = Scene::new();
+    scene.world.state().way_back_unknown.insert("beta".to_owned());
+    scene.start(plan(vec![custom("alpha"), custom("beta")])).unwrap();
+    let advances = scene.cycle().await;
+    assert!(scene.world.effects(Way::Do).is_empty());
+    assert!(advances[0].waits.as_ref().unwrap().contains("the undo of step 2"), "{advances:?}");
+    scene.world.state().way_back_unknown.clear();
+    let execution = scene.finish().await;
+    assert_eq!(execution.irreversible, Some(Vec::new()));
+    assert_eq!(execution.status.ending(), Some(Ending::Completed));
+}
+
+#[tokio::test]
+async fn what_cannot_be_undone_is_not_begun_without_a_person() {
+    let mut scene = Scene::new();
+    scene.world.state().no_way_back.insert("beta".to_owned());
+    let stuck = || plan(vec![custom("alpha"), custom("beta")]);
+    scene.start(stuck()).unwrap();
+    scene.cycle().await;
+    let execution = scene.execution();
+    assert_eq!(execution.status.ending(), Some(Ending::FailedClean));
+    assert_eq!(execution.irreversible.unwrap()[0].step, StepIndex(1));
+    assert!(scene.world.effects(Way::Do).is_empty());
+    assert!(execution.reason.unwrap().contains("there is no way back"));
+
+    // The same plan now needs a person; so it does after a restart.
+    scene.crash();
+    scene.now = mapek_model::later(scene.now, super::world::seconds(600));
+    let control = scene.executor.control();
+    let decision = control.decide(&stuck(), &scene.observation(), scene.now);
+    assert_eq!(decision, Decision::AwaitApproval { needed: 1 });
+    assert!(control.decide(&plan(vec![custom("alpha")]), &scene.observation(), scene.now)
+        == Decision::Run);
+
+    // Whoever approves it takes it on, way back or not.
+    control.propose(&stuck(), 1, crate::LOOP, scene.now).unwrap();
+    control.approve(&stuck().hash(), "ada", None, scene.now).unwrap();
+    scene.start_as(2, stuck()).unwrap();
+    scene.cycle().await;
+    assert_eq!(scene.world.effects(Way::Do), ["alpha", "beta"]);
+    let execution = scene.executor.control().execution(id(2)).unwrap();
+    assert_eq!(execution.irreversible.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_nobody_hopes_to_undo_is_not_rehearsed() {
+    let mut scene = Scene::new();
+    scene.world.state().no_way_back.insert("alpha".to_owned());
+    let mut step = custom("alpha");
+    step.undo = UndoClass::Irreversible;
+    scene.start(plan(vec![step])).unwrap();
+    scene.cycle().await;
+    assert_eq!(scene.world.effects(Way::Do), ["alpha"]);
+}
