@@ -138,6 +138,7 @@ fn plan(violation: &Violation, at: Timestamp) -> Result<Plan, Box<dyn Error>> {
         priority: Priority::High,
         time_to_effect: Duration::from_secs(60),
         verification: None,
+        symptoms: Vec::new(),
         created: at,
         expires: later(at, Duration::from_secs(600)),
         rationale: "more replicas, evenly loaded".to_owned(),

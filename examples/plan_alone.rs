@@ -32,6 +32,7 @@ fn diagnosis() -> Result<Diagnosis, Box<dyn Error>> {
         confidence: Confidence::try_new(0.9)?,
         explains: Vec::new(),
         since: Timestamp::UNIX_EPOCH,
+        symptoms: Vec::new(),
         persisted_cycles: 2,
         reasons: vec!["one node draws half of all requests".to_owned()],
     };

@@ -248,6 +248,7 @@ fn ranked(
         },
         confidence,
         explains,
+        symptoms: candidate.signature.explains.clone(),
         since: now,
         persisted_cycles: 1,
         reasons: candidate.reasons.iter().take(REASONS_MAX).map(|it| it.1.clone()).collect(),

@@ -59,8 +59,8 @@ impl Treated {
         catalogue: &Catalogue,
     ) -> Option<RankedCause> {
         let signature = catalogue.cause(&self.cause.kind);
+        let patterns = signature.map_or(&[][..], |it| &it.explains);
         let symptom = |it: &Violation| {
-            let patterns = signature.map_or(&[][..], |it| &it.explains);
             patterns.iter().any(|pattern| pattern.matches(it.expectation.as_str()))
         };
         let explains = |it: &'a Violation| {
@@ -72,6 +72,7 @@ impl Treated {
             cause: self.cause.clone(),
             confidence: self.confidence,
             explains,
+            symptoms: patterns.to_vec(),
             since: self.since,
             persisted_cycles: 1,
             reasons: vec!["it is being treated, and its effect is not judged yet".to_owned()],

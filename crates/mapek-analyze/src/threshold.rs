@@ -23,6 +23,7 @@ pub const MIN_VIOLATIONS: u32 = 3;
 ///     confidence: Confidence::MAX,
 ///     explains: Vec::new(),
 ///     since: Timestamp::UNIX_EPOCH,
+///     symptoms: Vec::new(),
 ///     persisted_cycles: 9,
 ///     reasons: Vec::new(),
 /// };
@@ -59,6 +60,7 @@ mod tests {
                 confidence: Confidence::MAX,
                 explains: open.iter().map(Violation::key).collect(),
                 since: at(0),
+                symptoms: Vec::new(),
                 persisted_cycles: cycles,
                 reasons: Vec::new(),
             };

@@ -74,6 +74,7 @@ fn plan(n: u64) -> Plan {
         priority: Priority::High,
         time_to_effect: Duration::from_secs(60),
         verification: None,
+        symptoms: Vec::new(),
         created: at(n),
         expires: at(n + 3600),
         rationale: "validation takes 2.4 s at the 99th percentile, its threshold is 1 s".to_owned(),

@@ -97,7 +97,7 @@ pub enum Verified {
 /// seen, says the plan, or else `config`.
 ///
 /// With *b* explained episodes, of which and of the new ones *n* are open: none open is success, n ≤ b/2 partial, n ≤ b ineffective,
-/// n > b degradation, unless what is treated is clearly better than its trend before would have led to: then more that is open is what
+/// n > b degradation, where symptoms of the treated cause that began before the time to effect count as late, not as harm, and unless what is treated is clearly better than its trend before would have led to: then more that is open is what
 /// was coming anyway. A guarded value that got worse is a degradation, too. Where something was gone before the first step took
 /// effect, or was on its way to be gone by now, it was healing by itself; and where something was given up, because its component is not
 /// heard of any more, nobody knows: unless things got worse nothing can be said. Looks that contradict each other until patience ends
@@ -368,6 +368,8 @@ pub(crate) fn measure_for(
 struct Count {
     before: usize,
     still: usize,
+    /// New ones that the treated cause brings about, and that the plan could not have kept from coming.
+    late: usize,
     new: usize,
 }
 
@@ -375,25 +377,32 @@ impl Count {
     fn of(execution: &Execution, observation: &Observation, expected: &[OwnEffect]) -> Self {
         let explained = explained(execution);
         let still = open(observation).intersection(&explained).count();
-        let new: BTreeSet<_> = observation
+        let effect = execution.last_applied.map(|at| later(at, execution.plan.time_to_effect));
+        let is_late = |violation: &&Violation| {
+            let mut symptoms = execution.plan.symptoms.iter();
+            effect.is_none_or(|effect| violation.onset < effect)
+                && symptoms.any(|it| it.matches(violation.expectation.as_str()))
+        };
+        let begun: BTreeMap<_, _> = observation
             .open
             .iter()
             .filter(|violation| violation.onset > execution.started)
             .filter(|violation| !expected.iter().any(|ours| ours.explains(violation)))
-            .map(Violation::fingerprint)
-            .filter(|fingerprint| !explained.contains(fingerprint))
+            .map(|violation| (violation.fingerprint(), violation))
+            .filter(|(fingerprint, _)| !explained.contains(fingerprint))
             .collect();
+        let late = begun.values().filter(|violation| is_late(violation)).count();
         // What was open when it began, not what the plan was made for: a plan may have waited for its approval.
         let before = usize::try_from(execution.before.explained_open).unwrap_or(usize::MAX);
-        Self { before, still, new: new.len() }
+        Self { before, still, late, new: begun.len() - late }
     }
 
     const fn after(&self) -> usize {
-        self.still + self.new
+        self.still + self.late + self.new
     }
 
     const fn is_worse(&self) -> bool {
-        self.after() > self.before
+        self.still + self.new > self.before
     }
 
     const fn verdict(&self) -> Verdict {
@@ -410,6 +419,9 @@ impl Count {
 impl std::fmt::Display for Count {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} of {} episodes are still open", self.still, self.before)?;
+        if self.late > 0 {
+            write!(f, ", {} of the same cause came late", self.late)?;
+        }
         if self.new > 0 { write!(f, ", {} are new", self.new) } else { Ok(()) }
     }
 }

@@ -130,6 +130,7 @@ mod tests {
                 onset: at,
             }],
             since: at,
+            symptoms: Vec::new(),
             persisted_cycles: 1,
             reasons: Vec::new(),
         };

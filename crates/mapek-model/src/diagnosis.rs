@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CauseKind, Component, Confidence, DiagnosisId, EpisodeKey, MetricName, Risk, TargetId,
+    CauseKind, Component, Confidence, DiagnosisId, EpisodeKey, MetricName, Pattern, Risk, TargetId,
     Timestamp,
 };
 
@@ -85,6 +85,9 @@ pub struct RankedCause {
     pub confidence: Confidence,
     /// The open episodes that it explains, sorted. Never empty.
     pub explains: Vec<EpisodeKey>,
+    /// All that such a cause brings about, open or not yet. What opens of it is no sign of another cause.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub symptoms: Vec<Pattern>,
     /// Since when the evidence points to it without a break, as seen by the analyzer.
     pub since: Timestamp,
     /// How many cycles in a row it has been the case, this one included.

@@ -28,6 +28,7 @@ mod unit;
 mod hash;
 mod id;
 mod name;
+mod pattern;
 
 mod labels;
 mod quality;
@@ -63,6 +64,7 @@ pub use labels::Labels;
 pub use name::{CauseKind, Component, Expectation, InvalidName, MetricName, SourceName, TargetId};
 pub use observation::{Direction, Observation, Resource, SensorCensus, Trend};
 pub use outcome::{Course, Experience, Measured, Outcome, Tally};
+pub use pattern::Pattern;
 pub use plan::{Plan, PlanSignature, Precondition, Step, StepIndex};
 pub use quality::{Answer, Doubt, DoubtKind, Level, Quality};
 pub use rank::{Priority, Risk, Severity, Verdict};

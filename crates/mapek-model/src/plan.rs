@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Action, ActionKind, Cause, Confidence, Cost, DiagnosisId, Duration, EpisodeKey, Generation,
-    PlanHash, PlanId, Priority, Risk, Score, TargetId, Timestamp, UndoClass, Utility,
+    Pattern, PlanHash, PlanId, Priority, Risk, Score, TargetId, Timestamp, UndoClass, Utility,
     Verification, canonical_json,
 };
 
@@ -159,6 +159,9 @@ pub struct Plan {
     pub confidence: Confidence,
     /// The episodes that the cause explains, sorted; the outcome is judged on them.
     pub explains: Vec<EpisodeKey>,
+    /// All that its cause brings about. What of it opens before the time to effect is late, not harm.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub symptoms: Vec<Pattern>,
     /// What is done, in order. Never empty.
     pub steps: Vec<Step>,
     /// Expected utility of doing it over doing nothing, before cost, times the confidence in the cause: on the scale of

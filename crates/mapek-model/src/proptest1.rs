@@ -180,6 +180,7 @@ pub fn plan() -> impl Strategy<Value = Plan> {
                 priority,
                 time_to_effect: Duration::from_secs(60),
                 verification: None,
+                symptoms: Vec::new(),
                 created,
                 expires: later(created, Duration::from_secs(600)),
                 rationale: "generated".to_owned(),

@@ -57,6 +57,7 @@ fn scene(violations: usize) -> (Diagnosis, Observation) {
         confidence: Confidence::saturating(0.8),
         explains: keys.clone(),
         since: Timestamp::UNIX_EPOCH,
+        symptoms: Vec::new(),
         persisted_cycles: 3,
         reasons: Vec::new(),
     });

@@ -70,6 +70,7 @@ impl<'a> Source<'a> {
             cause: self.cause.cause.clone(),
             confidence: self.cause.confidence,
             explains: Vec::new(),
+            symptoms: self.cause.symptoms.clone(),
             benefit: scored.benefit,
             cost: scored.cost,
             score: scored.score,

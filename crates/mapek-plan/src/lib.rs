@@ -25,6 +25,7 @@
 //!     confidence: Confidence::try_new(0.9)?,
 //!     explains: Vec::new(),
 //!     since: Timestamp::UNIX_EPOCH,
+//!     symptoms: Vec::new(),
 //!     persisted_cycles: 2,
 //!     reasons: Vec::new(),
 //! };

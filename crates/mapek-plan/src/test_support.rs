@@ -31,6 +31,7 @@ impl Scene {
             confidence: Confidence::saturating(0.9),
             explains: Vec::new(),
             since: earlier(noon(), Duration::from_secs(60)),
+            symptoms: Vec::new(),
             persisted_cycles: 2,
             reasons: Vec::new(),
         };

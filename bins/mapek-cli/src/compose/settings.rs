@@ -292,6 +292,24 @@ mod tests {
     }
 
     #[test]
+    fn effects_are_looked_for_as_the_file_says() {
+        let mut config = Config::default();
+        let default = execute_config(&config, false).verification;
+        assert_eq!(default.interval, config.monitor.scrape_interval);
+        let guarded: Vec<_> = default.guards.iter().map(|guard| guard.value.as_str()).collect();
+        assert_eq!(guarded, ["validation_latency", "failure_rate", "throughput"]);
+        config.execute.verification.interval = Some(Duration::from_secs(5));
+        config.execute.verification.successes = 4;
+        config.execute.verification.failures = 3;
+        config.execute.verification.patience = Duration::from_secs(60);
+        config.execute.verification.guards.truncate(1);
+        let execute = execute_config(&config, false);
+        let Verification { interval, successes, failures, guards, .. } = execute.verification;
+        assert_eq!((interval.as_secs(), successes, failures, guards.len()), (5, 4, 3, 1));
+        assert_eq!(execute.verification_patience.as_secs(), 60);
+    }
+
+    #[test]
     fn what_was_sent_may_be_on_its_way_for_as_long_as_a_call_takes() {
         let settle = |timeout_seconds| {
             let mut config = Config::default();

@@ -1,68 +1,17 @@
-//! Patterns of expectations.
+//! Families of patterns.
 
-use std::{collections::BTreeMap, fmt};
+use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+pub use mapek_model::Pattern;
 
-/// A pattern of an expectation: its text, with `*` for any text, even none; or `@family` in a catalogue.
-///
-/// ```
-/// use mapek_analyze::Pattern;
-///
-/// let pattern = Pattern::new("high-*latency*");
-/// assert!(pattern.matches("high-validation-latency"));
-/// assert!(!pattern.matches("validation-latency-sla"));
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
-pub struct Pattern(String);
-
-impl Pattern {
-    /// Takes a pattern.
-    #[must_use]
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// Whether `text` is of this pattern. Linear in the text for each `*`.
-    #[must_use]
-    pub fn matches(&self, text: &str) -> bool {
-        let Some((head, rest)) = self.0.split_once('*') else { return self.0 == text };
-        let Some(mut text) = text.strip_prefix(head) else { return false };
-        let mut parts: Vec<_> = rest.split('*').collect();
-        let tail = parts.pop().unwrap_or_default();
-        // Leftmost matches leave most for the parts to come, so none is missed.
-        for part in parts {
-            match text.find(part) {
-                Some(at) => text = &text[at + part.len()..],
-                None => return false,
-            }
-        }
-        text.ends_with(tail)
-    }
-
-    /// The text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for Pattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
-
-/// Puts the members of families in the places of their names.
+/// Puts the members of families in the places of their names: a pattern `@family` stands for all of them.
 pub(super) fn expand(
     patterns: &mut Vec<Pattern>,
     families: &BTreeMap<String, Vec<Pattern>>,
 ) -> Result<(), String> {
     let mut expanded = Vec::with_capacity(patterns.len());
     for pattern in patterns.drain(..) {
-        match pattern.0.strip_prefix('@') {
+        match pattern.as_str().strip_prefix('@') {
             Some(name) => expanded.extend_from_slice(
                 families.get(name).ok_or_else(|| format!("there is no family {name:?}"))?,
             ),
@@ -71,24 +20,4 @@ pub(super) fn expand(
     }
     *patterns = expanded;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn stars_stand_for_anything() {
-        for (pattern, yes, no) in [
-            ("a", "a", "ab"),
-            ("*", "", "\u{0}never"),
-            ("a*", "a", "ba"),
-            ("*a", "aa", "ab"),
-            ("a*b*c", "aXbbc", "acb"),
-            ("ab*ba", "abba", "aba"),
-        ] {
-            assert!(Pattern::new(pattern).matches(yes), "{pattern} {yes}");
-            assert!(pattern == "*" || !Pattern::new(pattern).matches(no), "{pattern} {no}");
-        }
-    }
 }

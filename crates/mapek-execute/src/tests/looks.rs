@@ -1,7 +1,7 @@
 //! How often is looked, and what one look says.
 
 use mapek_model::{
-    Action, Direction, Ending, Guard, Judgement, Plan, Sight, Step, Verdict, Verification, Way,
+    Action, Direction, Ending, Guard, Judgement, Pattern, Plan, Sight, Step, Verdict, Verification, Way,
 };
 
 use super::world::{Scene, custom, plan, seconds};
@@ -123,6 +123,21 @@ async fn worse_is_what_is_worse_than_doing_nothing_would_have_been() {
     assert_eq!(beside_something_new((2.0, 0.05), 6.0).await, Verdict::Degradation);
     // It was getting better by itself, and now it is not.
     assert_eq!(beside_something_new((2.0, -0.015), 1.7).await, Verdict::Degradation);
+}
+
+#[tokio::test]
+async fn a_symptom_that_comes_late_is_no_harm() {
+    let mut scene = done(Plan { symptoms: vec![Pattern::new("oth*")], ..treated() }).await;
+    let onset = scene.now;
+    scene.open.insert("other".to_owned(), onset);
+    let judgement = judged(&mut scene).await;
+    assert_eq!(judgement.verdict, Verdict::Ineffective);
+    assert!(judgement.reason.contains("1 of the same cause came late"), "{}", judgement.reason);
+    // After the time to effect it should not have come any more.
+    let mut scene = done(Plan { symptoms: vec![Pattern::new("oth*")], ..treated() }).await;
+    let onset = mapek_model::later(scene.now, seconds(50));
+    scene.open.insert("other".to_owned(), onset);
+    assert_eq!(judged(&mut scene).await.verdict, Verdict::Degradation);
 }
 
 #[tokio::test]

@@ -264,6 +264,7 @@ pub(super) fn plan(steps: Vec<Step>) -> Plan {
         priority: Priority::High,
         time_to_effect: seconds(60),
         verification: None,
+        symptoms: Vec::new(),
         created: onset,
         expires: later(onset, seconds(3600)),
         rationale: "it is slow".to_owned(),

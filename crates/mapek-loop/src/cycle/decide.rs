@@ -208,6 +208,7 @@ mod tests {
             confidence: Confidence::MAX,
             explains: Vec::new(),
             since: at,
+            symptoms: Vec::new(),
             persisted_cycles: 1,
             reasons: Vec::new(),
         };
