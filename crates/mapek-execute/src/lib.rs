@@ -69,7 +69,7 @@ pub use effector::{EffectError, Effector, Presence, Repeat, Sending};
 pub use error::Error;
 pub use executor::{Advance, Executor, Order, Recovery};
 pub use journal::{BadRecord, Body, CycleInputs, Entry, Journal, Proposed, Record, scan};
-pub use judge::{Verified, Watch, judge};
+pub use judge::{Case, Verified, Watch, judge};
 pub use ledger::Damaged;
 /// Where a proposal stands: pending, approved, rejected, expired or withdrawn.
 pub use mapek_model::{Approval, ApprovalEvent};

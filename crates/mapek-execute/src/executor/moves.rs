@@ -6,7 +6,7 @@ use mapek_model::{
 };
 
 use super::nth;
-use crate::{Config, ExecutionMode, OwnEffect, Verified, judge, ledger::Tracked};
+use crate::{Case, Config, ExecutionMode, OwnEffect, Verified, judge, ledger::Tracked};
 
 /// What is to be done next.
 #[derive(Debug, Clone, PartialEq)]
@@ -117,16 +117,14 @@ impl Scene<'_> {
     }
 
     fn verifying(&self) -> Move {
-        let (config, tracked) = (self.config, self.tracked);
-        let verified = judge(
-            &tracked.execution,
-            &tracked.watch,
-            self.observation,
-            self.expected,
-            self.now,
-            config,
-        );
-        match verified {
+        let case = Case {
+            execution: &self.tracked.execution,
+            watch: &self.tracked.watch,
+            observation: self.observation,
+            expected: self.expected,
+            now: self.now,
+        };
+        match judge(&case, self.config) {
             Verified::NotYet { until } => Move::Wait { until, why: "for fresh metrics" },
             Verified::Looked { sight, left, reason } => {
                 Move::Note(ExecutionEvent::Looked { sight, left, reason })

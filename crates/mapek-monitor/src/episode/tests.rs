@@ -118,6 +118,29 @@ fn who_cannot_be_asked_keeps_it_open() {
 }
 
 #[test]
+fn the_course_of_a_value_is_told_once_it_is_no_chance() {
+    let bench = Bench::default();
+    let slopes = || bench.episodes.borrow().slopes();
+    let see = |n: u64, value: f64| {
+        let mut sighting = rule(10 * n);
+        sighting.breach.value = Some(value);
+        bench.cycle(10 * n, vec![sighting], &BOTH);
+    };
+    (0..3).for_each(|n| see(n, 2.0 + n as f64));
+    assert!(slopes().is_empty(), "three values may be chance");
+    (3..8).for_each(|n| see(n, 2.0 + n as f64));
+    let fingerprint = bench.open()[0].fingerprint();
+    assert!((slopes()[&fingerprint] - 0.1).abs() < 1e-9, "one in ten seconds");
+    // It survives being saved, and only the newest dozen counts.
+    let saved = serde_json::to_string(&*bench.episodes.borrow()).unwrap();
+    assert_eq!(serde_json::from_str::<Episodes>(&saved).unwrap(), *bench.episodes.borrow());
+    (8..20).for_each(|n| see(n, 5.0));
+    assert!(slopes().is_empty(), "it goes nowhere");
+    see(20, f64::NAN);
+    assert!(slopes().is_empty());
+}
+
+#[test]
 fn a_breach_that_comes_again_has_an_onset_of_its_own() {
     let bench = Bench::default();
     bench.cycle(0, vec![alert(0)], &BOTH);
