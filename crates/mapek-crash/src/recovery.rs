@@ -154,7 +154,7 @@ fn cycle(n: u64) -> Entry {
 #[cfg(test)]
 pub(crate) fn started(steps: Vec<Step>) -> ExecutionEvent {
     let plan = Box::new(Plan { steps, ..plan(1) });
-    let before = Measured { explained_open: 1, other_open: 0, values: BTreeMap::new() };
+    let before = Measured { explained_open: 1, ..Measured::default() };
     ExecutionEvent::Started { plan, chosen_with: Confidence::MAX, before }
 }
 
@@ -204,8 +204,12 @@ fn life(n: u64) -> Vec<Entry> {
         let name = format!("watched_value_{i}").parse().expect("it is a name");
         (name, f64::from(i) / 7.0)
     };
-    let measured =
-        || Measured { explained_open: 8, other_open: 1, values: (0..12).map(value).collect() };
+    let measured = || Measured {
+        explained_open: 8,
+        other_open: 1,
+        values: (0..12).map(value).collect(),
+        ..Measured::default()
+    };
     let mut events = vec![ExecutionEvent::Started {
         plan: Box::new(plan(n)),
         chosen_with: Confidence::MAX,

@@ -87,6 +87,8 @@ fn life(n: u64) -> Vec<Entry> {
     let measured = || Measured {
         explained_open: 8,
         other_open: 1,
+        slopes: BTreeMap::new(),
+        courses: BTreeMap::new(),
         values: (0..12)
             .map(|i| (format!("watched_value_{i}").parse().unwrap(), f64::from(i) / 7.0))
             .collect(),

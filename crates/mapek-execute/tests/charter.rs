@@ -114,7 +114,8 @@ async fn each_kind_is_done_read_back_and_undone() {
         let none = Value::Null;
         let presence = |way, receipt| effector.read_back(&action, way, &captured, receipt);
         assert_eq!(presence(Way::Do, &none).await, Ok(Presence::NotApplied), "{action}");
-        effector.rehearse(&action, &captured).await.unwrap();
+        effector.rehearse(&action, Way::Do, &captured).await.unwrap();
+        effector.rehearse(&action, Way::Undo, &captured).await.unwrap();
 
         let receipt = effector.apply(&action, &captured, &sending(0, Way::Do)).await.unwrap();
         pass(&charter, 60);
@@ -160,7 +161,7 @@ async fn a_restart_is_never_repeatable_and_shows_while_it_runs() {
     let read = || effector.read_back(&action, Way::Do, &captured, &Value::Null);
     assert_eq!(effector.repeat(&ActionKind::RestartService, Way::Do), Some(Repeat::NonRepeatable));
     assert_eq!(read().await, Ok(Presence::NotApplied));
-    effector.rehearse(&action, &captured).await.unwrap();
+    effector.rehearse(&action, Way::Do, &captured).await.unwrap();
     effector.apply(&action, &captured, &sending(0, Way::Do)).await.unwrap();
     pass(&charter, 1);
     assert!(matches!(read().await, Ok(Presence::Applied { .. })));
@@ -168,6 +169,31 @@ async fn a_restart_is_never_repeatable_and_shows_while_it_runs() {
     assert!(matches!(read().await, Ok(Presence::Unknown { .. })));
     let error = effector.undo(&action, &captured, &Value::Null, &sending(0, Way::Undo)).await;
     assert!(!error.unwrap_err().is_transient());
+}
+
+#[tokio::test]
+async fn a_way_back_that_charter_would_not_take_is_found_beforehand() {
+    let (charter, effector) = charter();
+    two_versions(&charter).await;
+    let scale = Action::ScaleUp { replicas: 5 };
+    let mut state = effector.capture(&scale).await.unwrap();
+    state["replicas"] = 10_000.into();
+    let captured = Captured { at: start(), state };
+    let error = effector.rehearse(&scale, Way::Undo, &captured).await.unwrap_err();
+    assert!(error.to_string().contains("no way back to 10000 replicas"), "{error}");
+
+    let rollback =
+        Action::RollbackPolicy { policy: "privacy".to_owned(), from_version: "2".to_owned() };
+    let mut state = effector.capture(&rollback).await.unwrap();
+    state["active"]["config"] = serde_json::json!({ "kind": "throttle", "rate_limit": -1 });
+    let captured = Captured { at: start(), state };
+    let error = effector.rehearse(&rollback, Way::Undo, &captured).await.unwrap_err();
+    assert!(!error.is_transient() && error.to_string().contains("rate_limit"), "{error}");
+
+    let restart =
+        Action::RestartService { graceful: true, timeout: Duration::from_secs(30), node: None };
+    let captured = Captured { at: start(), state: effector.capture(&restart).await.unwrap() };
+    assert!(effector.rehearse(&restart, Way::Undo, &captured).await.is_err());
 }
 
 #[tokio::test]
@@ -190,7 +216,7 @@ async fn what_does_not_fit_is_refused_before_anything_is_sent() {
             Err(error) => error,
             Ok(state) => {
                 let captured = Captured { at: start(), state };
-                effector.rehearse(&action, &captured).await.expect_err(&action.to_string())
+                effector.rehearse(&action, Way::Do, &captured).await.expect_err(&action.to_string())
             }
         };
         assert!(!error.is_transient(), "{action}: {error}");
@@ -229,11 +255,11 @@ async fn a_dry_run_reads_and_sends_nothing() {
     let dry = DryRun::over(effector);
     let action = Action::ScaleUp { replicas: 9 };
     let captured = Captured { at: start(), state: dry.capture(&action).await.unwrap() };
-    dry.rehearse(&action, &captured).await.unwrap();
+    dry.rehearse(&action, Way::Do, &captured).await.unwrap();
     let receipt = dry.apply(&action, &captured, &sending(0, Way::Do)).await.unwrap();
     assert!(receipt.to_string().contains("dry_run"));
     let impossible = Action::ScaleUp { replicas: 10_000 };
-    assert!(dry.rehearse(&impossible, &captured).await.is_err());
+    assert!(dry.rehearse(&impossible, Way::Do, &captured).await.is_err());
     assert!(charter.ledger().is_empty());
 }
 

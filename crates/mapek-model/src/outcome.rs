@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ActionKind, Cause, CauseKind, Confidence, Duration, ExecutionId, Fingerprint, MetricName, PlanHash, PlanId,
-    PlanSignature, TargetId, Timestamp, Utility, Verdict,
+    ActionKind, Cause, CauseKind, Confidence, Duration, ExecutionId, Fingerprint, MetricName,
+    PlanHash, PlanId, PlanSignature, TargetId, Timestamp, Utility, Verdict,
 };
 
 /// What was measured at one moment: on one side of an action.

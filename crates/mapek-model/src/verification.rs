@@ -21,7 +21,7 @@ use crate::{Direction, Duration, Expectation, Timestamp};
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked")]
-#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema), schemars(default))]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct Verification {
     /// How long between two looks: no less than between two scrapes, or both see the same.
     #[serde(with = "crate::duration")]
@@ -55,8 +55,10 @@ impl Default for Verification {
 
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema), schemars(rename = "Verification"))]
 struct Unchecked {
     #[serde(with = "crate::duration")]
+    #[cfg_attr(feature = "schemars", schemars(with = "crate::duration::Schema"))]
     interval: Duration,
     successes: u16,
     failures: u16,
@@ -66,8 +68,7 @@ struct Unchecked {
 
 impl Default for Unchecked {
     fn default() -> Self {
-        let Verification { interval, successes, failures, early, guards } =
-            Verification::default();
+        let Verification { interval, successes, failures, early, guards } = Verification::default();
         Self { interval, successes, failures, early, guards }
     }
 }
@@ -118,8 +119,7 @@ pub struct Guard {
 
 impl Guard {
     fn check(&self) -> Result<(), InvalidVerification> {
-        let bad =
-            |what: &str| Err(InvalidVerification(format!("guard {:?}: {what}", self.value)));
+        let bad = |what: &str| Err(InvalidVerification(format!("guard {:?}: {what}", self.value)));
         if self.worse == Direction::Steady {
             bad("worse must be rising or falling")
         } else if !(self.share >= 0.0 && self.share.is_finite()) {

@@ -12,5 +12,5 @@ pub(crate) use render::effective_yaml;
 pub use sections::Config;
 pub(crate) use sections::{
     AlgorithmEntry, AlgorithmName, Database, ExecutionMode, LogFormat, LogLevel, MetricEntry,
-    QueryEntry, RailsProfile, Secret, ThresholdDirection,
+    QueryEntry, RailsProfile, Secret, ThresholdDirection, VerificationSection, Worse,
 };

@@ -174,6 +174,6 @@ mod tests {
         let refused = Immutable.capture(&action).await.unwrap_err();
         assert!(!refused.is_transient(), "it would be tried again");
         let captured = Captured { at: Timestamp::UNIX_EPOCH, state: Value::Null };
-        assert_eq!(Immutable.rehearse(&action, &captured).await, Err(refused));
+        assert_eq!(Immutable.rehearse(&action, Way::Do, &captured).await, Err(refused));
     }
 }

@@ -98,7 +98,7 @@ impl Hands {
     /// Whether Charter would take `action` now.
     pub(super) async fn may(&self, action: &Action, now: Timestamp) -> bool {
         let Ok(state) = self.effector.capture(action).await else { return false };
-        self.effector.rehearse(action, &Captured { at: now, state }).await.is_ok()
+        self.effector.rehearse(action, Way::Do, &Captured { at: now, state }).await.is_ok()
     }
 
     /// Does `action`; answers what it is called if it was done. What fails for a moment, or is not answered, is sent again under its key.

@@ -70,7 +70,8 @@ impl Committee<'_> {
         if (min..=max).contains(&back) {
             return Ok(());
         }
-        let reason = format!("there is no way back to {back} replicas: {min} to {max} are accepted");
+        let reason =
+            format!("there is no way back to {back} replicas: {min} to {max} are accepted");
         Err(EffectError::refused(reason))
     }
 

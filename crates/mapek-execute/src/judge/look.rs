@@ -2,9 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use mapek_model::{
-    Fingerprint, Guard, Measured, Sight, Verdict, Violation, later,
-};
+use mapek_model::{Fingerprint, Guard, Measured, Sight, Verdict, Violation, later};
 
 use super::{Case, explained, open};
 
@@ -149,4 +147,3 @@ impl fmt::Display for Count {
         if self.new > 0 { write!(f, ", {} are new", self.new) } else { Ok(()) }
     }
 }
-

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mapek_model::{
-    Course, Direction, Execution, Fingerprint, Measured, MetricName, Observation,
-};
+use mapek_model::{Course, Direction, Execution, Fingerprint, Measured, MetricName, Observation};
 
 use super::{explained, open};
 

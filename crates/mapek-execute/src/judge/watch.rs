@@ -65,4 +65,3 @@ fn closed_at(observation: &Observation, fingerprint: Fingerprint) -> Timestamp {
         .max()
         .unwrap_or(observation.at)
 }
-

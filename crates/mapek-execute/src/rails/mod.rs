@@ -233,7 +233,8 @@ impl Rails {
         }
         let needed = self.autonomy.approvers(context.plan);
         // What was found to have no way back is nothing to do alone, whatever its kind.
-        let needed = if has_no_way_back(context) { needed.max(self.autonomy.people()) } else { needed };
+        let needed =
+            if has_no_way_back(context) { needed.max(self.autonomy.people()) } else { needed };
         if context.approvals.len() >= usize::from(needed) {
             Decision::Run
         } else {

@@ -1,7 +1,8 @@
 //! How often is looked, and what one look says.
 
 use mapek_model::{
-    Action, Direction, Ending, Guard, Judgement, Pattern, Plan, Sight, Step, Verdict, Verification, Way,
+    Action, Direction, Ending, Guard, Judgement, Pattern, Plan, Sight, Step, Verdict, Verification,
+    Way,
 };
 
 use super::world::{Scene, custom, plan, seconds};
@@ -43,8 +44,7 @@ async fn flickering(there: impl Fn(u32) -> bool) -> (Scene, Judgement) {
         }
         scene.open.clear();
         if there(n) {
-            scene.open =
-                ["slow", "failing", "other"].map(|name| (name.to_owned(), onset)).into();
+            scene.open = ["slow", "failing", "other"].map(|name| (name.to_owned(), onset)).into();
         }
         scene.cycle().await;
     }

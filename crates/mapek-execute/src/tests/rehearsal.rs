@@ -38,8 +38,10 @@ async fn what_cannot_be_undone_is_not_begun_without_a_person() {
     let control = scene.executor.control();
     let decision = control.decide(&stuck(), &scene.observation(), scene.now);
     assert_eq!(decision, Decision::AwaitApproval { needed: 1 });
-    assert!(control.decide(&plan(vec![custom("alpha")]), &scene.observation(), scene.now)
-        == Decision::Run);
+    assert!(
+        control.decide(&plan(vec![custom("alpha")]), &scene.observation(), scene.now)
+            == Decision::Run
+    );
 
     // Whoever approves it takes it on, way back or not.
     control.propose(&stuck(), 1, crate::LOOP, scene.now).unwrap();

@@ -177,24 +177,24 @@ fn what_cannot_be_trusted_stays_and_is_told_again() {
 
 #[tokio::test]
 async fn a_log_that_goes_on_behind_the_cut_stays_whole() {
-    let journal_retention = Retention { age: seconds(30 * DAY), records: 8 };
+    let journal_retention = Retention { age: seconds(30 * DAY), records: 10 };
     let mut scene = Scene::with(Config { journal_retention, ..config() });
     scene.start(plan(vec![custom("alpha")])).unwrap();
     scene.finish().await;
     let log = records(&scene);
-    assert!((6..=8).contains(&log), "{log} records");
+    assert!((8..=10).contains(&log), "{log} records");
     scene.now = later(scene.now, seconds(2 * DAY));
     // Behind the cut is only its end.
-    cycles(&mut scene, 1, 8);
+    cycles(&mut scene, 1, 10);
     assert_eq!(prune(&scene), 0, "its beginning stays with its end");
     checked(&mut scene);
     assert_eq!(scene.executor.control().damaged(), []);
     assert_eq!(scene.execution().status.ending(), Some(Ending::Completed));
-    cycles(&mut scene, 8, 20);
+    cycles(&mut scene, 10, 24);
     prune(&scene);
     checked(&mut scene);
     assert!(scene.executor.control().executions().is_empty(), "now all of it is old");
-    assert!(records(&scene) <= 10);
+    assert!(records(&scene) <= 12);
 }
 
 #[tokio::test]

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::{Confidence, Duration, ExecutionId, Measured, Plan, Sight, StepIndex, Timestamp, Verdict};
+use crate::{
+    Confidence, Duration, ExecutionId, Measured, Plan, Sight, StepIndex, Timestamp, Verdict,
+};
 
 /// Doing a step, or undoing it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use crate::{
     Captured, Confidence, Duration, ExecutionEvent, ExecutionId, ExecutionStatus,
-    IllegalTransition, Irreversible, Look, Measured, Outcome, Plan, StepIndex, TargetId, Timestamp, Verdict, Way,
+    IllegalTransition, Irreversible, Look, Measured, Outcome, Plan, StepIndex, TargetId, Timestamp,
+    Verdict, Way,
 };
 
 /// One entry of an execution's log.

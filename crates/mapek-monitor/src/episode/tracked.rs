@@ -141,8 +141,11 @@ impl Tracked {
     /// How fast its value changes, in units a second; `None` where it goes nowhere, or it is too early to tell.
     pub(super) fn slope(&self) -> Option<f64> {
         let (origin, _) = *self.course.first()?;
-        let points: Vec<_> =
-            self.course.iter().map(|(at, value)| (since(*at, origin).as_secs_f64(), *value)).collect();
+        let points: Vec<_> = self
+            .course
+            .iter()
+            .map(|(at, value)| (since(*at, origin).as_secs_f64(), *value))
+            .collect();
         let line = mapek_signal::theil_sen(&points)?;
         (line.z.abs() >= mapek_signal::Z_TREND).then_some(line.slope)
     }

@@ -78,7 +78,8 @@ impl Act<'_> {
         match first.filter(|_| awaits && is_untouched(execution)) {
             Some(Irreversible { step: stuck, reason }) => {
                 let nth = nth(*stuck);
-                let reason = format!("step {nth} could not be undone, and nobody approved that: {reason}");
+                let reason =
+                    format!("step {nth} could not be undone, and nobody approved that: {reason}");
                 self.give_up(execution, step, &reason)
             }
             None => Err(rest),
