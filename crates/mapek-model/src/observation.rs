@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    Component, Generation, MetricName, Quality, Ratio, Series, SourceName, TargetId, Timestamp,
-    Violation,
+    Component, Generation, MetricName, Quality, Ratio, Series, Silences, SourceName, TargetId,
+    Timestamp, Violation,
 };
 
 /// Which way a value is going.
@@ -128,6 +128,9 @@ pub struct Observation {
     pub sensors: SensorCensus,
     /// What the managed system consists of, by kind and id; empty where it cannot be read.
     pub resources: Vec<Resource>,
+    /// What people asked to be left alone; absent where there is nobody to ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silences: Option<Silences>,
 }
 
 impl Observation {
@@ -145,6 +148,7 @@ impl Observation {
             quality: BTreeMap::new(),
             sensors: SensorCensus::default(),
             resources: Vec::new(),
+            silences: None,
         }
     }
 
