@@ -40,6 +40,7 @@ const RECORDS: [&str; 25] = [
     "resumed",
     "rearmed",
     "watched",
+    "moved",
 ];
 
 /// What else is between a point before and a point after.

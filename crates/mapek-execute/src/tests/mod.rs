@@ -2,6 +2,7 @@
 
 mod behaviour;
 mod laws;
+mod others;
 mod people;
 mod retention;
 mod verdicts;

@@ -8,17 +8,17 @@ use std::{
 use async_trait::async_trait;
 use mapek_model::{
     Action, ActionKind, Captured, Cause, CauseKind, Component, Confidence, Cost, DiagnosisId,
-    Duration, EpisodeKey, Execution, ExecutionId, Expectation, Labels, MetricName, Observation,
-    Plan, PlanId, Priority, Risk, Score, Severity, SourceName, Step, TargetId, Timestamp,
-    UndoClass, Utility, Violation, ViolationSource, Way, Witness, later,
+    Duration, EpisodeKey, Execution, ExecutionId, Expectation, Generation, Labels, MetricName,
+    Observation, Plan, PlanId, Priority, Resource, Risk, Score, Severity, SourceName, Step,
+    TargetId, Timestamp, UndoClass, Utility, Violation, ViolationSource, Way, Witness, later,
 };
 use mapek_store::{MemoryStore, Store};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    Config, EffectError, Effector, Executor, Order, Presence, Profile, Rails, Recovery, Repeat,
-    Sending,
+    BlastRadiusConfig, Config, EffectError, Effector, Executor, Order, Presence, Profile, Rails,
+    Recovery, Repeat, Sending,
 };
 
 /// How one call goes wrong.
@@ -48,6 +48,8 @@ pub(super) struct State {
     pub(super) unreadable: bool,
     pub(super) blind: bool,
     pub(super) non_repeatable: bool,
+    /// Whether it tells which resource an action changes: the one of its name.
+    pub(super) tells_resources: bool,
     /// What is still on its way.
     late: Vec<(Way, String, String)>,
 }
@@ -68,6 +70,16 @@ impl World {
     pub(super) fn effects(&self, way: Way) -> Vec<String> {
         let state = self.state();
         state.effects.iter().filter(|it| it.0 == way).map(|it| it.1.clone()).collect()
+    }
+
+    /// Somebody else sets what an action of this name sets.
+    pub(super) fn set_by_others(&self, name: &str, value: &str) {
+        self.state().values.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// What an action of this name sets.
+    pub(super) fn is(&self, name: &str) -> String {
+        self.state().values.get(name).cloned().unwrap_or_else(|| "initial".to_owned())
     }
 
     /// What is not as it was in the beginning.
@@ -139,6 +151,13 @@ impl Effector for World {
         Some(if once { Repeat::NonRepeatable } else { Repeat::AbsoluteSet })
     }
 
+    fn resource(&self, action: &Action) -> Option<String> {
+        match action {
+            Action::RollbackPolicy { policy, .. } => Some(policy.clone()),
+            _ => self.state().tells_resources.then(|| name(action)),
+        }
+    }
+
     async fn capture(&self, action: &Action) -> Result<Value, EffectError> {
         Ok(Value::String(self.value(action)?))
     }
@@ -174,11 +193,13 @@ impl Effector for World {
         captured: &Captured,
         _: &Value,
     ) -> Result<Presence, EffectError> {
-        let as_before = captured.state == self.value(action)?;
+        let now = self.value(action)?;
+        let as_it_should_be =
+            if way == Way::Do { now == "changed" } else { captured.state == now.as_str() };
         if self.state().blind {
             return Ok(Presence::Unknown { reason: "nothing shows it".to_owned() });
         }
-        Ok(if as_before == (way == Way::Undo) {
+        Ok(if as_it_should_be {
             Presence::Applied { receipt: json!({ "read": true }) }
         } else {
             Presence::NotApplied
@@ -260,6 +281,9 @@ pub(super) fn plan(steps: Vec<Step>) -> Plan {
 pub(super) fn config() -> Config {
     let mut config = Config { state_dir: None, ..Config::default() };
     config.rails.autonomy.profile = Profile::Auto;
+    // Nobody knows what custom actions touch.
+    config.rails.blast_radius =
+        BlastRadiusConfig { nodes: None, percent: None, ..BlastRadiusConfig::default() };
     config
 }
 
@@ -279,6 +303,10 @@ pub(super) struct Scene {
     /// What is given up in the next cycle.
     pub(super) gone: Vec<String>,
     pub(super) quality: mapek_model::Quality,
+    /// What the managed system consists of, by id.
+    pub(super) generations: BTreeMap<String, u64>,
+    /// Who changed it last, as it says.
+    pub(super) source: Option<String>,
 }
 
 impl Scene {
@@ -292,7 +320,8 @@ impl Scene {
         let now = start_time();
         let open = ["slow", "failing"].map(|name| (name.to_owned(), now)).into();
         let quality = mapek_model::Quality::fresh();
-        Self { world, store, config, executor, now, open, gone: Vec::new(), quality }
+        let (gone, generations, source) = Default::default();
+        Self { world, store, config, executor, now, open, gone, quality, generations, source }
     }
 
     /// Drops the executor, as a crash would, and opens another on what is left.
@@ -310,6 +339,15 @@ impl Scene {
         observation.open = self.open.iter().map(|(name, onset)| violation(name, *onset)).collect();
         observation.open.sort_by_key(Violation::key);
         observation.gone = self.gone.iter().map(|name| violation(name, self.now)).collect();
+        let resource = |(id, generation): (&String, &u64)| Resource {
+            kind: "thing".to_owned(),
+            id: id.clone(),
+            status: "normal".to_owned(),
+            generation: Some(Generation::new(*generation)),
+            changed: None,
+            attributes: self.source.iter().map(|it| ("source".to_owned(), json!(it))).collect(),
+        };
+        observation.resources = self.generations.iter().map(resource).collect();
         let source = SourceName::try_new("prometheus").unwrap();
         observation.quality.insert(source, self.quality.clone());
         observation
