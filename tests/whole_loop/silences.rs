@@ -31,8 +31,10 @@ async fn a_silence_stops_what_would_be_done_until_it_is_expired_and_nothing_else
     let id = api.post_silence(&silence).await.unwrap();
 
     world.inject(slow_validation());
-    world.until("a plan that is held back", |state| state.last().is_some_and(is_held_back)).await;
-    world.cycles(3, "cycles that hold it back", |it| is_held_back(it)).await;
+    world
+        .until("a plan that is held back", |state| state.last().is_some_and(|it| is_held_back(it)))
+        .await;
+    world.cycles(3, "cycles that hold it back", is_held_back).await;
     let state = world.state();
     assert!(state.executions.is_empty(), "{:?}", state.executions);
     assert_eq!(world.effects("scale"), 0);

@@ -153,7 +153,9 @@ impl Effector for World {
 
     fn resource(&self, action: &Action) -> Option<String> {
         match action {
-            Action::RollbackPolicy { policy, .. } => Some(policy.clone()),
+            Action::RollbackPolicy { policy, .. } | Action::ApplyPolicy { policy, .. } => {
+                Some(policy.clone())
+            }
             _ => self.state().tells_resources.then(|| name(action)),
         }
     }
