@@ -14,7 +14,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 /// What a journal record is about, as far as points tell it apart.
-const RECORDS: [&str; 25] = [
+const RECORDS: [&str; 26] = [
     "started",
     "intended-do",
     "intended-undo",
