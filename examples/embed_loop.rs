@@ -24,10 +24,12 @@ use mapek::{
     },
     knowledge::{Knowledge, MemoryKnowledge},
     model::{
-        Action, ActionKind, Answer, Captured, Duration, Quality, Query, Sample, Series, Severity,
-        SourceName, Span, Step, TargetId, Timestamp, Verdict, Way,
+        Action, ActionKind, Answer, Captured, Duration, Quality, Query, Resource, Sample, Series,
+        Severity, SourceName, Span, Step, TargetId, Timestamp, Verdict, Way,
     },
-    monitor::{Error, MetricSource, Monitor, MonitorConfig, RuleConfig},
+    monitor::{
+        ElementReading, Error, ManagedElement, MetricSource, Monitor, MonitorConfig, RuleConfig,
+    },
     plan::{Candidate, Catalogue, Proposals, strategy_fn},
     store::MemoryStore,
 };
@@ -73,6 +75,27 @@ impl MetricSource for Shop {
 
 /// The only question: a rule is breached by every series that its expression answers.
 const TOO_LONG: &str = "more than 20 customers wait";
+
+/// What it consists of: the rails ask how much of it a plan would touch, and let nothing pass where nobody knows.
+#[async_trait]
+impl ManagedElement for Shop {
+    fn name(&self) -> SourceName {
+        SourceName::try_new("staff").expect("it is a short word in small letters")
+    }
+
+    async fn read(&self, _: Timestamp) -> ElementReading {
+        let workers = self.workers.load(Ordering::SeqCst);
+        let staff = Resource {
+            kind: "pool".to_owned(),
+            id: "workers".to_owned(),
+            status: "normal".to_owned(),
+            generation: None,
+            changed: None,
+            attributes: BTreeMap::from([("replicas".to_owned(), json!(workers))]),
+        };
+        ElementReading { resources: vec![staff], ..ElementReading::default() }
+    }
+}
 
 /// How the loop changes it.
 #[async_trait]
@@ -168,7 +191,7 @@ fn build(shop: &Arc<Shop>, clock: ManualClock) -> Result<Loop, Box<dyn StdError>
 
     let knowledge = Arc::new(MemoryKnowledge::new(Default::default()));
     Ok(Loop::builder()
-        .monitor(Monitor::builder(monitor).metrics(shop.clone()).build()?)
+        .monitor(Monitor::builder(monitor).metrics(shop.clone()).element(shop.clone()).build()?)
         .analyzer(Analyzer::try_new(analyze)?)
         .planner(mapek::plan::Config::default().build(remedies)?)
         .executor(executor)
@@ -198,7 +221,7 @@ async fn until(
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn StdError>> {
-    let shop = Arc::new(Shop { workers: AtomicU32::new(3), customers: AtomicU32::new(25) });
+    let shop = Arc::new(Shop { workers: AtomicU32::new(4), customers: AtomicU32::new(25) });
     // `SystemClock`, the default, for a loop in real time; on this one half an hour passes at once.
     let clock = ManualClock::at("2026-01-01T00:00:00Z".parse()?);
     let looped = build(&shop, clock.clone())?;
@@ -218,7 +241,7 @@ async fn main() -> Result<(), Box<dyn StdError>> {
     let open = |state: &LoopState| state.last().is_some_and(|last| !last.seen.open.is_empty());
     let state = until(&handle, &clock, open).await?;
     println!("paused: {}", state.paused.as_deref().unwrap_or("no"));
-    assert_eq!(shop.workers.load(Ordering::SeqCst), 3);
+    assert_eq!(shop.workers.load(Ordering::SeqCst), 4);
 
     // On again. It finds the cause and proposes a remedy; what it would do has a hash, and approvals bind to that.
     handle.resume("ada", "done")?;
@@ -226,7 +249,7 @@ async fn main() -> Result<(), Box<dyn StdError>> {
     let proposal = &state.proposals[0];
     println!("against {}: {}", proposal.plan.cause, proposal.plan.rationale);
     assert_eq!(proposal.plan.cause.kind, "understaffed");
-    assert_eq!(shop.workers.load(Ordering::SeqCst), 3, "nobody has said yes");
+    assert_eq!(shop.workers.load(Ordering::SeqCst), 4, "nobody has said yes");
 
     handle.approve(&proposal.hash, "grace", Some("it is Saturday"))?;
     let state = until(&handle, &clock, |state| !state.outcomes.is_empty()).await?;

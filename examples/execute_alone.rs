@@ -18,8 +18,8 @@ use mapek_execute::{
 };
 use mapek_model::{
     Action, ActionKind, Captured, Cause, Confidence, Cost, Duration, Ending, ExecutionId, Labels,
-    Observation, Plan, Priority, Quality, Risk, Score, Severity, SourceName, Step, TargetId,
-    Timestamp, Utility, Violation, ViolationSource, Way, Witness, later,
+    Observation, Plan, Priority, Quality, Resource, Risk, Score, Severity, SourceName, Step,
+    TargetId, Timestamp, Utility, Violation, ViolationSource, Way, Witness, later,
 };
 use mapek_store::MemoryStore;
 use serde_json::{Value, json};
@@ -77,7 +77,7 @@ impl Effector for Cluster {
         Ok(self.set(before.ok_or_else(|| EffectError::refused("nothing was captured"))?))
     }
 
-    /// Asked only if an answer was lost: is the effect there?
+    /// Asked if an answer was lost, before another step, and before it is undone: is the effect there?
     async fn read_back(
         &self,
         _: &Action,
@@ -169,6 +169,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let mut observation = Observation::empty(TargetId::default(), at);
         observation.quality.extend([(source(), Quality::fresh())]);
         observation.open.push(violation.clone());
+        observation.resources.push(pool(3));
         observation
     };
     let id = executor.start(order, &observed(now), now)?;
@@ -187,6 +188,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
     assert_eq!(execution.status.ending(), Some(Ending::Undone));
     assert_eq!(cluster.replicas.load(Ordering::SeqCst), 3, "as it was before");
     Ok(())
+}
+
+/// How large it is: where nobody knows how much of it a plan would touch, nothing passes.
+fn pool(replicas: u64) -> Resource {
+    Resource {
+        kind: "pool".to_owned(),
+        id: "cluster".to_owned(),
+        status: "normal".to_owned(),
+        generation: None,
+        changed: None,
+        attributes: BTreeMap::from([("replicas".to_owned(), json!(replicas))]),
+    }
 }
 
 fn source() -> SourceName {

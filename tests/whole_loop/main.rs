@@ -7,5 +7,6 @@
 mod healing;
 mod outages;
 mod repeats;
+mod silences;
 mod support;
 mod undoing;

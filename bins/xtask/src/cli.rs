@@ -13,6 +13,8 @@ Chores of the workspace. Call them as `cargo xtask CHORE`.
   dst [--seeds N] [--from S] [--bug NAME] [--trace]
                       simulate loop, journal, clock and a faulty world under N seeds (1000) from S (0) on, each another story;
                       fails if anything happens that must not. --trace tells the story, --bug puts a defect in
+  properties [--cases N]
+                      try the laws of rails and executor with N cases each (1 000 000), in the release profile
   crash [--quick]     kill the loop at every named point once, and look at what is left of it
   crash --kills N     the same at every pair of points, until there were N kills; see also docs/reliability.md
   intake [--long]     how many alerts a second the webhook takes in, durable, and with how much memory; 10 minutes each if long
@@ -34,6 +36,7 @@ pub(crate) enum Chore {
     Bench(Options),
     Simulate { save: bool },
     Dst { options: Vec<String> },
+    Properties { cases: u64 },
     Crash { arguments: Vec<String> },
     Intake { arguments: Vec<String> },
     Recovery { arguments: Vec<String> },
@@ -52,15 +55,27 @@ pub(crate) fn parse(args: &[String]) -> Result<Chore, Error> {
         ("simulate", []) => Ok(Chore::Simulate { save: false }),
         ("simulate", ["--save"]) => Ok(Chore::Simulate { save: true }),
         ("dst", options) => dst(options),
+        ("properties", []) => Ok(Chore::Properties { cases: CASES }),
+        ("properties", ["--cases", number]) => cases(number),
+        ("properties", ["--cases"]) => cases(""),
         // What these understand they say themselves.
         ("crash", options) => Ok(Chore::Crash { arguments: owned(options) }),
         ("intake", options) => Ok(Chore::Intake { arguments: owned(options) }),
         ("recovery", options) => Ok(Chore::Recovery { arguments: owned(options) }),
         ("bench", options) => bench(options).map(Chore::Bench),
         ("release-check", options) => Ok(Chore::ReleaseCheck { keep_going: keep_going(options)? }),
-        ("setup" | "coverage" | "simulate", [option, ..]) => Err(unknown(option)),
+        ("setup" | "coverage" | "simulate" | "properties", [option, ..]) => Err(unknown(option)),
         (other, _) => Err(Error::other(format!("no chore is called `{other}`\n\n{HELP}"))),
     }
+}
+
+/// How many cases of each law are tried, unless somebody says otherwise.
+const CASES: u64 = 1_000_000;
+
+fn cases(number: &str) -> Result<Chore, Error> {
+    let cases = number.parse().ok().filter(|cases| *cases > 0);
+    let cases = cases.ok_or_else(|| Error::other("--cases wants a number above 0"))?;
+    Ok(Chore::Properties { cases })
 }
 
 fn owned(options: &[&str]) -> Vec<String> {
@@ -140,6 +155,8 @@ mod tests {
         assert_eq!(parsed("bench --save --compare --max-ratio 3"), Ok(Chore::Bench(all)));
         let arguments = vec!["--kills".to_owned(), "10000".to_owned()];
         assert_eq!(parsed("crash --kills 10000"), Ok(Chore::Crash { arguments }));
+        assert_eq!(parsed("properties"), Ok(Chore::Properties { cases: 1_000_000 }));
+        assert_eq!(parsed("properties --cases 9"), Ok(Chore::Properties { cases: 9 }));
         assert_eq!(parsed("intake"), Ok(Chore::Intake { arguments: vec![] }));
     }
 
@@ -155,6 +172,9 @@ mod tests {
             ("dst --fast", "`--fast`"),
             ("dst --seeds many", "--seeds wants"),
             ("dst --bug", "--bug wants"),
+            ("properties --fast", "`--fast`"),
+            ("properties --cases", "--cases wants"),
+            ("properties --cases 0", "--cases wants"),
             ("bench --max-ratio", "--max-ratio wants"),
             ("bench --max-ratio 0", "--max-ratio wants"),
             ("bench --max-ratio NaN", "--max-ratio wants"),

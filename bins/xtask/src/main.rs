@@ -12,6 +12,7 @@ mod criterion;
 mod dst;
 mod error;
 mod examples;
+mod properties;
 mod release;
 mod reliability;
 mod setup;
@@ -46,6 +47,7 @@ fn run(chore: Chore) -> Result<(), Error> {
         Chore::Coverage => coverage::run(&workspace)?,
         Chore::Simulate { save } => simulate::run(&workspace, save)?,
         Chore::Dst { options } => dst::run(&workspace, &options)?,
+        Chore::Properties { cases } => properties::run(&workspace, cases)?,
         Chore::Crash { arguments } => reliability::crash(&workspace, &arguments)?,
         Chore::Intake { arguments } => reliability::measure(&workspace, "intake", &arguments)?,
         Chore::Recovery { arguments } => reliability::measure(&workspace, "recovery", &arguments)?,

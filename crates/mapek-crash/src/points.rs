@@ -14,7 +14,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 /// What a journal record is about, as far as points tell it apart.
-const RECORDS: [&str; 27] = [
+const RECORDS: [&str; 28] = [
     "started",
     "rehearsed",
     "intended-do",
@@ -42,6 +42,7 @@ const RECORDS: [&str; 27] = [
     "resumed",
     "rearmed",
     "watched",
+    "moved",
 ];
 
 /// What else is between a point before and a point after.

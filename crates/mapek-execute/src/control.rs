@@ -4,17 +4,20 @@ mod approvals;
 mod effects;
 mod executions;
 mod journal;
+mod witness;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use mapek_model::{ActionKind, Execution, ExecutionId, Observation, Plan, TargetId, Timestamp};
+use mapek_model::{
+    ActionKind, Execution, ExecutionId, Observation, Plan, Step, TargetId, Timestamp,
+};
 
 use crate::{
     Body, Config, Context, Decision, Effector, Error, PauseFile, Paused, Rails,
-    ledger::{Ledger, Tracked},
+    ledger::{Ledger, Tracked, Trails},
 };
 
 pub use effects::{OwnChange, OwnEffect, OwnEffects};
@@ -157,9 +160,18 @@ impl Control {
             approvals,
             others: &view.others(&plan.target, execution.map(|it| it.id)),
             damaged: &view.damaged_on(&plan.target),
+            foreign: &view.trails.get(&plan.target).map(Trails::foreign).unwrap_or_default(),
+            resources: &self.resources(plan),
             rearmed: view.rearmed.get(&plan.target).unwrap_or(&never),
             paused: self.paused_in(ledger).as_ref(),
         })
+    }
+
+    /// The resource that each step of a plan changes.
+    fn resources(&self, plan: &Plan) -> Vec<Option<String>> {
+        let effector = self.effector(&plan.target);
+        let resource = |step: &Step| effector?.resource(&step.action);
+        plan.steps.iter().map(resource).collect()
     }
 
     pub(crate) fn tracked(&self, id: ExecutionId) -> Option<Tracked> {

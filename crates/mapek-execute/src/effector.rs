@@ -112,7 +112,8 @@ pub trait Effector: fmt::Debug + Send + Sync {
     fn repeat(&self, kind: &ActionKind, way: Way) -> Option<Repeat>;
 
     /// Which resource an action changes, by the id that the managed system lists it with, so that nobody takes the change for
-    /// somebody else's. What it changes beside (its load, its parts) does not count. It asks nobody.
+    /// somebody else's, and that nobody goes on while others change the same. What it changes beside (its load, its parts) does not
+    /// count. It asks nobody.
     fn resource(&self, action: &Action) -> Option<String> {
         match action {
             Action::RollbackPolicy { policy, .. } | Action::ApplyPolicy { policy, .. } => {
@@ -168,7 +169,8 @@ pub trait Effector: fmt::Debug + Send + Sync {
         sending: &Sending,
     ) -> Result<Value, EffectError>;
 
-    /// Looks whether the step (or its undo) has taken effect.
+    /// Looks whether the step (or its undo) has taken effect, and is there still: asked after a lost answer, before the next
+    /// step, and before an undo. What others have set since is neither of the two: [`Presence::NotApplied`] both ways.
     ///
     /// # Errors
     ///

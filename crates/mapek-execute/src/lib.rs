@@ -56,6 +56,8 @@ mod executor;
 mod charter;
 
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
 
 #[cfg(feature = "charter")]
@@ -70,11 +72,13 @@ pub use error::Error;
 pub use executor::{Advance, Executor, Order, Recovery};
 pub use journal::{BadRecord, Body, CycleInputs, Entry, Journal, Proposed, Record, scan};
 pub use judge::{Case, Verified, Watch, judge};
-pub use ledger::Damaged;
+pub use ledger::{Damaged, ForeignChange, Moved, Writer};
 /// Where a proposal stands: pending, approved, rejected, expired or withdrawn.
 pub use mapek_model::{Approval, ApprovalEvent};
 pub use proposals::Proposal;
 pub use rails::{
-    Autonomy, AutonomyConfig, BreakerConfig, BudgetConfig, Context, Decision, DoubtConfig,
-    PauseFile, Paused, Profile, Rail, Rails, RailsConfig, Refusal,
+    Autonomy, AutonomyConfig, BlastRadiusConfig, BreakerConfig, BudgetConfig, CalendarConfig,
+    Context, Day, DayTime, Decision, DoubtConfig, InvalidWindow, OnceWindow, OthersConfig,
+    PauseFile, Paused, Profile, Rail, Rails, RailsConfig, Refusal, WeeklyWindow, WindowEffect,
+    Zone,
 };

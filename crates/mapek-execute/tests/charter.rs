@@ -14,8 +14,8 @@ use mapek_execute::{
 };
 use mapek_model::{
     Action, ActionKind, Captured, Component, Confidence, Duration, Ending, Epoch, Execution,
-    ExecutionId, IdempotencyKey, Observation, Phase, Plan, Step, StepIndex, TargetId, Violation,
-    ViolationSource, Way, Witness, later, proptest1,
+    ExecutionId, IdempotencyKey, Observation, Phase, Plan, Resource, Step, StepIndex, TargetId,
+    Violation, ViolationSource, Way, Witness, later, proptest1,
 };
 use mapek_store::MemoryStore;
 use proptest::strategy::{Strategy, ValueTree};
@@ -323,6 +323,15 @@ impl Run {
     fn observation(&self) -> Observation {
         let mut observation = Observation::empty(TargetId::default(), self.now);
         observation.open = self.violations.clone();
+        let replicas = PlantConfig::default().replicas;
+        observation.resources = vec![Resource {
+            kind: "committee".to_owned(),
+            id: "committee".to_owned(),
+            status: "normal".to_owned(),
+            generation: None,
+            changed: None,
+            attributes: BTreeMap::from([("replicas".to_owned(), replicas.into())]),
+        }];
         observation
     }
 
@@ -382,6 +391,42 @@ async fn every_policy_that_we_change_is_known_to_be_ours() {
     assert_eq!(changed, ["mapek-configuration", "mapek-rebalance"]);
     let (_, policies) = visible(&run.charter).await;
     assert!(changed.iter().all(|id| policies.contains_key(id)), "{policies:?}");
+}
+
+#[tokio::test]
+async fn undoing_a_rollback_does_not_go_over_a_version_that_somebody_else_has_applied() {
+    let rollback =
+        Action::RollbackPolicy { policy: "privacy".to_owned(), from_version: "2".to_owned() };
+    let mut run = Run::of(&[rollback]).await;
+    run.cycle().await;
+    let id = PolicyId::try_new("privacy").unwrap();
+    let theirs = PolicySpec::new(id.clone(), "Privacy", config(0.3));
+    let request = charter_client::ApplyRequest::new(theirs, start());
+    run.charter.apply(&request, &CallOptions::new()).await.unwrap();
+    pass(&run.charter, 60);
+    run.executor.control().rollback(execution_id(), "ada", "it hurts", run.now).unwrap();
+    let execution = run.finish().await;
+    assert_eq!(execution.status.ending(), Some(Ending::NeedsOperator), "{:?}", execution.reason);
+    let reason = execution.reason.unwrap();
+    assert!(reason.contains("somebody else has applied version 3 since"), "{reason}");
+    let versions = run.charter.versions(&id).await.unwrap();
+    let active: Vec<_> = versions.iter().filter(|it| it.status == PolicyStatus::Active).collect();
+    assert_eq!(active.iter().map(|it| it.version).collect::<Vec<_>>(), [3]);
+}
+
+#[tokio::test]
+async fn nothing_follows_a_scaling_that_somebody_else_has_changed() {
+    let mut run = Run::of(&capacity()).await;
+    let scaled = |run: &Run| run.charter.ledger().iter().filter(|it| it.call == "scale").count();
+    run.charter.inject(ApiFault::failure(Call::Apply, 503, 1)).unwrap();
+    run.cycle().await;
+    assert_eq!(scaled(&run), 1);
+    let request = ScaleRequest { replicas: 7 };
+    run.charter.scale(&request, &CallOptions::new()).await.unwrap();
+    let execution = run.finish().await;
+    assert_eq!(execution.status.ending(), Some(Ending::NeedsOperator), "{:?}", execution.reason);
+    assert!(execution.reason.unwrap().contains("what step 1 set is set otherwise by others since"));
+    assert_eq!(scaled(&run), 2, "theirs and ours, and none to undo");
 }
 
 #[tokio::test]

@@ -36,6 +36,7 @@ mod rank;
 mod series;
 
 mod observation;
+mod silence;
 mod violation;
 
 mod diagnosis;
@@ -69,6 +70,7 @@ pub use plan::{Plan, PlanSignature, Precondition, Step, StepIndex};
 pub use quality::{Answer, Doubt, DoubtKind, Level, Quality};
 pub use rank::{Priority, Risk, Severity, Verdict};
 pub use series::{Query, Sample, Series};
+pub use silence::{Silence, Silences};
 pub use time::{BackwardSpan, Duration, Span, Timestamp, duration, earlier, later, since};
 pub use unit::{Confidence, Cost, OutOfRange, Ratio, Score, Utility, number};
 pub use verification::{Guard, InvalidVerification, Look, Sight, Verification};

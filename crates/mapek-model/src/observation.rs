@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    Component, Fingerprint, Generation, MetricName, Quality, Ratio, Series, SourceName, TargetId,
+    Component, Fingerprint, Generation, MetricName, Quality, Ratio, Series, Silences, SourceName, TargetId,
     Timestamp, Violation,
 };
 
@@ -131,6 +131,9 @@ pub struct Observation {
     pub sensors: SensorCensus,
     /// What the managed system consists of, by kind and id; empty where it cannot be read.
     pub resources: Vec<Resource>,
+    /// What people asked to be left alone; absent where there is nobody to ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silences: Option<Silences>,
 }
 
 impl Observation {
@@ -149,6 +152,7 @@ impl Observation {
             quality: BTreeMap::new(),
             sensors: SensorCensus::default(),
             resources: Vec::new(),
+            silences: None,
         }
     }
 

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use alertmanager_client::{
     Alert, AlertFilter, AlertStateKind, AlertmanagerApi, Delivery, GettableAlert, Intake,
-    IntakeError, Labels as WireLabels,
+    IntakeError, Labels as WireLabels, Matchers, Silence,
 };
 use async_trait::async_trait;
 use mapek_model::{DoubtKind, Duration, Labels, Quality, SourceName, Timestamp, since};
 
 use crate::{
-    AlertBatch, AlertFeed, AlertInbox, AlertStatus, Error, FeedAlert, FeedAnswer, MemoryInbox,
-    SqliteInbox,
+    AlertBatch, AlertFeed, AlertInbox, AlertStatus, Covers, Error, FeedAlert, FeedAnswer,
+    HeardSilence, MemoryInbox, SilenceFeed, SqliteInbox,
 };
 
 /// The alerts that fire, from `GET /api/v2/alerts`, silenced and inhibited ones included.
@@ -69,11 +69,15 @@ impl AlertmanagerFeed {
     }
 
     fn failed(&self, error: alertmanager_client::Error) -> Error {
+        self.failed_at("alerts", error)
+    }
+
+    fn failed_at(&self, doing: &str, error: alertmanager_client::Error) -> Error {
         let name = self.name.as_str();
         if error.is_transient() {
-            Error::unreachable(name, "alerts", error)
+            Error::unreachable(name, doing, error)
         } else {
-            Error::refused(name, "alerts", error.to_string())
+            Error::refused(name, doing, error.to_string())
         }
     }
 }
@@ -99,6 +103,32 @@ impl AlertFeed for AlertmanagerFeed {
         }
         let alerts = alerts.into_iter().take(Self::ALERTS_MAX).map(FeedAlert::from).collect();
         Ok(FeedAnswer { alerts, quality })
+    }
+}
+
+#[async_trait]
+impl SilenceFeed for AlertmanagerFeed {
+    async fn silences(&self, _: Timestamp) -> Result<Vec<HeardSilence>, Error> {
+        let all = self.api.silences(&Matchers::any()).await;
+        let all = all.map_err(|error| self.failed_at("silences", error))?;
+        Ok(all.into_iter().filter(Silence::is_active).map(HeardSilence::from).collect())
+    }
+}
+
+impl From<Silence> for HeardSilence {
+    /// One whose matchers only Alertmanager understands may cover anything.
+    fn from(silence: Silence) -> Self {
+        let covers = match silence.to_matchers() {
+            Ok(matchers) => Covers::new(move |labels| matchers.matches(&labels.iter().collect())),
+            Err(_) => Covers::new(|_| true),
+        };
+        Self {
+            id: silence.id.to_string(),
+            by: silence.created_by,
+            comment: silence.comment,
+            until: silence.ends_at,
+            covers,
+        }
     }
 }
 

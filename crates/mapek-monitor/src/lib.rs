@@ -28,6 +28,7 @@ mod breach;
 mod element;
 mod feed;
 mod inbox;
+mod silences;
 mod source;
 
 mod alerts;
@@ -59,6 +60,7 @@ pub use inbox::SqliteInbox;
 pub use inbox::{AlertBatch, AlertInbox, InboxPosition, MemoryInbox, PendingAlert, Stored};
 pub use monitor::{Monitor, MonitorBuilder, MonitorState};
 pub use read::{ExpectedReset, Ours};
+pub use silences::{Covers, HeardSilence, SilenceFeed};
 pub use source::{AlertRule, MetricSource, Selector};
 
 #[cfg(feature = "prometheus")]
@@ -70,5 +72,5 @@ pub use promql::selectors;
 #[cfg(any(test, feature = "mock"))]
 pub use {
     element::MockManagedElement, feed::MockAlertFeed, inbox::MockAlertInbox,
-    source::MockMetricSource,
+    silences::MockSilenceFeed, source::MockMetricSource,
 };

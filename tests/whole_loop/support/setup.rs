@@ -146,6 +146,7 @@ pub(super) fn embedded(
         seed: None,
         metrics: Arc::new(source),
         feed: None,
+        silences: None,
         inbox: None,
         store: Arc::new(SqliteStore::open(state.join("journal.db")).unwrap()),
         knowledge: knowledge.build().unwrap(),

@@ -19,7 +19,8 @@ use mapek::{
     model::{ContentHash, SourceName},
     monitor::{
         AlertFeed, AlertInbox, AlertmanagerFeed, CharterElement, CharterElementConfig,
-        ManagedElement, MetricSource, Monitor, PrometheusConfig, PrometheusSource, SqliteInbox,
+        ManagedElement, MetricSource, Monitor, PrometheusConfig, PrometheusSource, SilenceFeed,
+        SqliteInbox,
     },
     plan::{Planner, charter::CharterStrategies},
     scrape::{EmbeddedSource, MetricStore, Scraper, StoreConfig, Target},
@@ -84,6 +85,8 @@ pub struct Outside {
     pub metrics: Arc<dyn MetricSource>,
     /// Alerts that fire.
     pub feed: Option<Arc<dyn AlertFeed>>,
+    /// What people asked to be left alone.
+    pub silences: Option<Arc<dyn SilenceFeed>>,
     /// Alerts that webhooks brought.
     pub inbox: Option<Arc<dyn AlertInbox>>,
     /// Where the journal is.
@@ -188,12 +191,12 @@ pub(crate) fn outside(
     })?;
     let open = |name: &str| directory.join(name);
     let store = SqliteStore::open(open("journal.db")).map_err(|error| locked("journal", error))?;
-    let (feed, inbox) = if config.alertmanager.enabled {
+    let (alerts, inbox) = if config.alertmanager.enabled {
         let api = alertmanager(config, clock.as_ref())?;
-        let feed = alert_feed(config, api);
+        let alerts = Arc::new(alert_feed(config, api));
         let inbox = SqliteInbox::open(open("inbox.db"), SqliteInbox::CAPACITY)
             .map_err(|error| locked("inbox", error))?;
-        (Some(Arc::new(feed) as Arc<dyn AlertFeed>), Some(Arc::new(inbox)))
+        (Some(alerts), Some(Arc::new(inbox)))
     } else {
         (None, None)
     };
@@ -203,7 +206,8 @@ pub(crate) fn outside(
         seed: None,
         system: System::charter(charter),
         metrics,
-        feed,
+        feed: alerts.clone().map(|alerts| alerts as Arc<dyn AlertFeed>),
+        silences: alerts.map(|alerts| alerts as Arc<dyn SilenceFeed>),
         inbox: inbox.clone().map(|inbox| inbox as Arc<dyn AlertInbox>),
         store: Arc::new(store),
         knowledge: knowledge(config)?,
@@ -239,6 +243,9 @@ pub fn builder(config: &Config, outside: Outside) -> Result<(Builder, Recovery),
         .element(outside.system.element);
     if let Some(feed) = outside.feed {
         monitor = monitor.feed(feed);
+    }
+    if let Some(silences) = outside.silences {
+        monitor = monitor.silences(silences);
     }
     if let Some(inbox) = outside.inbox {
         monitor = monitor.inbox(inbox);

@@ -26,6 +26,7 @@ pub(crate) fn seated(config: &Config, seat: &Seat) -> Result<Cycle, BuildError> 
         system: System::charter(Arc::clone(&seat.charter)),
         metrics: Arc::clone(&seat.metrics),
         feed: Some(Arc::clone(&seat.feed)),
+        silences: None,
         inbox: Some(Arc::clone(&seat.inbox)),
         store: Arc::new(MemoryStore::new()),
         knowledge: Knowledge::over(memory, knowledge),

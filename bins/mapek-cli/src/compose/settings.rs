@@ -199,6 +199,9 @@ pub(crate) fn execute_config(config: &Config, on_disk: bool) -> execute::Config 
         RailsProfile::Auto => Profile::Auto,
     };
     rails.autonomy.approvers = section.approvals.people;
+    rails.blast_radius = section.rails.blast_radius.clone();
+    rails.calendar = section.rails.calendar.clone();
+    rails.others = section.rails.others.clone();
     let timeout = u64::from(section.timeout_seconds);
     execute::Config {
         state_dir: on_disk.then(|| section.state_dir.clone()),
@@ -307,6 +310,23 @@ mod tests {
         let Verification { interval, successes, failures, guards, .. } = execute.verification;
         assert_eq!((interval.as_secs(), successes, failures, guards.len()), (5, 4, 3, 1));
         assert_eq!(execute.verification_patience.as_secs(), 60);
+    }
+
+    #[test]
+    fn rails_are_as_the_file_says() {
+        let mut config = Config::default();
+        assert_eq!(execute_config(&config, false).rails.blast_radius, Default::default());
+        let set = &mut config.execute.rails;
+        set.blast_radius.nodes = Some(2);
+        set.others.courtesy = Duration::from_secs(9);
+        let weekend =
+            r#"{"name": "x", "days": ["sunday"], "from": "00:00", "to": "24:00", "zone": "UTC"}"#;
+        set.calendar.weekly = vec![serde_json::from_str(weekend).unwrap()];
+        let expected = set.clone();
+        let rails = execute_config(&config, false).rails;
+        assert_eq!(rails.blast_radius, expected.blast_radius);
+        assert_eq!(rails.calendar, expected.calendar);
+        assert_eq!(rails.others, expected.others);
     }
 
     #[test]

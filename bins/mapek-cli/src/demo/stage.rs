@@ -53,6 +53,7 @@ impl Stage {
             system: System::charter(Arc::new(plant.clone())),
             metrics: Arc::new(EmbeddedSource::new(name, store)),
             feed: None,
+            silences: None,
             inbox: None,
             store: Arc::new(MemoryStore::new()),
             knowledge: Knowledge::over(

@@ -34,6 +34,7 @@ fn kind(bytes: &[u8]) -> &'static str {
         Body::Rearmed { .. } => "rearmed",
         Body::Cycle(_) => "cycle",
         Body::Watched { .. } => "watched",
+        Body::Moved { .. } => "moved",
         Body::Checkpoint { .. } => "checkpoint",
         Body::Execution { record } => match record.event {
             ExecutionEvent::Started { .. } => "started",

@@ -247,6 +247,14 @@ impl Effector for Hands {
         }
     }
 
+    fn resource(&self, action: &Action) -> Option<String> {
+        match action {
+            Action::ScaleUp { .. } | Action::ScaleDown { .. } => Some("workers".to_owned()),
+            Action::RollbackPolicy { policy, .. } => Some(policy.clone()),
+            _ => None,
+        }
+    }
+
     async fn capture(&self, action: &Action) -> Result<Value, EffectError> {
         let slot = slot(action).ok_or_else(|| EffectError::refused("unknown"))?;
         self.read("captures", |inner| json!(inner.plant.get(slot))).await

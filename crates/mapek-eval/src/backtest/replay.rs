@@ -139,6 +139,8 @@ fn ask(rails: &Rails, plan: &Plan, observation: &Observation, now: Timestamp) ->
         approvals: &BTreeSet::new(),
         others: &[],
         damaged: &[],
+        foreign: &[],
+        resources: &[],
         rearmed: &BTreeMap::new(),
         paused: None,
     })

@@ -33,6 +33,9 @@ use committee::Committee;
 use failure::reading;
 use policy::Policies;
 
+/// What the inventory calls the committee.
+const COMMITTEE: &str = "committee";
+
 /// Does and undoes steps on a Charter.
 ///
 /// The client below must try each mutation once: retries are the executor's, because only it writes them down. Whether Charter keeps
@@ -90,7 +93,8 @@ impl Effector for CharterEffector {
     }
 
     fn resource(&self, action: &Action) -> Option<String> {
-        spec::policy_id(action).ok()?.map(|id| id.as_str().to_owned())
+        let policy = spec::policy_id(action).ok()?;
+        Some(policy.map_or_else(|| COMMITTEE.to_owned(), |id| id.as_str().to_owned()))
     }
 
     async fn capture(&self, action: &Action) -> Result<Value, EffectError> {

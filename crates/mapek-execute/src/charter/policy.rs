@@ -115,6 +115,12 @@ impl Policies<'_> {
         let present = self.read(id).await?;
         if matches!(action, Action::RollbackPolicy { .. }) {
             let restored = self.restored(id, before)?;
+            let versions = self.versions(id).await?;
+            let theirs = versions.iter().find(|it| it.version > before.newest && holds(it.status));
+            if let Some(theirs) = theirs.filter(|it| it.config != restored.config) {
+                let reason = format!("somebody else has applied version {} since", theirs.version);
+                return Err(EffectError::refused(reason));
+            }
             return self.put(restored, present.etag.as_ref(), sending).await;
         }
         let versions = self.versions(id).await?;

@@ -106,10 +106,15 @@ impl Control {
         })
     }
 
-    /// The resources that an execution changed. What was undone was changed twice.
+    /// The resources that an execution changed, but for pools: that they are short of nodes is a sign of a cause whoever has scaled
+    /// them. What was undone was changed twice.
     fn changed_by(&self, execution: &Execution) -> impl Iterator<Item = OwnChange> {
         let effector = self.effector(execution.target());
-        sent(execution).filter_map(move |Sent { step, at, .. }| {
+        let settings = sent(execution).filter(|sent| {
+            use Action::{RestartService, ScaleDown, ScaleUp};
+            !matches!(sent.step.action, ScaleUp { .. } | ScaleDown { .. } | RestartService { .. })
+        });
+        settings.filter_map(move |Sent { step, at, .. }| {
             let resource = effector?.resource(&step.action)?;
             Some(OwnChange { resource, since: self.begins(at) })
         })

@@ -2,6 +2,7 @@
 
 mod back;
 mod forward;
+mod others;
 
 use std::{collections::BTreeSet, sync::Arc};
 

@@ -139,6 +139,7 @@ impl Executor {
             return Err(Error::WrongObservation { observed: observation.target.clone(), target });
         }
         self.check_effector(&plan)?;
+        self.control.witness(observation, now)?;
         let mut ledger = self.control.ledger();
         ledger.refresh()?;
         if let Some(other) = ledger.view.live().find(|it| *it.execution.target() == target) {
@@ -173,10 +174,11 @@ impl Executor {
     /// each step, and each event in the journal before what follows from it. One that fails stops no other.
     pub async fn advance(&mut self, observation: &Observation, now: Timestamp) -> Vec<Advance> {
         let ids: Vec<_> = {
-            let mut ledger = self.control.ledger();
-            if let Err(error) = ledger.refresh() {
-                tracing::error!(%error, "the journal cannot be read");
+            if let Err(error) = self.control.witness(observation, now) {
+                tracing::error!(%error, "what others do cannot be written down; nothing goes on");
+                return Vec::new();
             }
+            let ledger = self.control.ledger();
             let live = ledger.view.live();
             live.filter(|it| *it.execution.target() == observation.target)
                 .map(|it| it.execution.id)

@@ -6,7 +6,7 @@ use mapek_model::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::judge::Watch;
+use crate::{judge::Watch, ledger::Moved};
 
 /// One record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -84,6 +84,11 @@ pub enum Body {
         execution: ExecutionId,
         /// All that is known of them now.
         watch: Watch,
+    },
+    /// Resources of the record's target were seen in another state than before, or for the first time.
+    Moved {
+        /// Which, by kind and id.
+        moves: Vec<Moved>,
     },
     /// Records were pruned. What stays of them stays where it is.
     Checkpoint {

@@ -4,6 +4,8 @@
 //! is read at start. Whatever fails to be appended has not happened.
 
 mod pruning;
+mod sent;
+mod trails;
 mod view;
 
 use std::sync::Arc;
@@ -16,6 +18,9 @@ use mapek_store::Store;
 
 use crate::{Body, Entry, Error, Journal};
 
+pub(crate) use sent::Sent;
+pub(crate) use trails::Trails;
+pub use trails::{ForeignChange, Moved, Writer};
 pub use view::Damaged;
 pub(crate) use view::{Tracked, View};
 

@@ -10,7 +10,7 @@ use mapek_model::{
     Timestamp, since,
 };
 
-use super::{Ledger, View};
+use super::{Ledger, Trails, View};
 use crate::{
     Body, Config, Error, Record, Retention,
     journal::{Cut, Old},
@@ -87,6 +87,8 @@ struct Stay {
     logs: BTreeSet<ExecutionId>,
     /// Plans that wait for people, or that began behind `through`: what was said about them stays.
     plans: BTreeSet<PlanHash>,
+    /// Records of changes that are remembered.
+    moved: BTreeSet<Sequence>,
     /// Values that a newer record names, too.
     values: BTreeSet<ContentHash>,
 }
@@ -123,6 +125,7 @@ impl Stay {
             through,
             logs,
             plans: waiting.chain(begun.map(|tracked| tracked.hash)).collect(),
+            moved: view.trails.values().flat_map(Trails::records).collect(),
             values: values.map(|(hash, _)| *hash).collect(),
         }
     }
@@ -205,6 +208,11 @@ impl<'a> Sorting<'a> {
             Body::Latch { .. } => self.latch = Some(at),
             Body::Rearmed { kind, .. } => {
                 self.rearmed.insert((record.target, kind), at);
+            }
+            Body::Moved { .. } => {
+                if self.stay.moved.contains(&at) {
+                    self.keep.insert(at);
+                }
             }
             Body::Cycle(_) | Body::Checkpoint { .. } => {}
         }

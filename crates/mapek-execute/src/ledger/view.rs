@@ -7,6 +7,7 @@ use mapek_model::{
     Outcome, PlanHash, ReplayError, Sequence, TargetId, Timestamp,
 };
 
+use super::{sent::Sends, trails::Trails};
 use crate::{BadRecord, Body, Paused, Record, judge::Watch, proposals::Proposals, rails::did_harm};
 
 /// How many executions are remembered after they ended: enough for budgets and for people; the journal has more.
@@ -33,6 +34,8 @@ pub(crate) struct Tracked {
     pub(crate) watch: Watch,
     /// When there is something to do next, as far as is known.
     pub(crate) due: Option<Timestamp>,
+    /// What of it was sent, and when.
+    pub(crate) sends: Sends,
     /// Since when what was sent last, and not answered, is looked for. Who starts anew begins to look anew.
     pub(crate) looked_for: Option<Timestamp>,
 }
@@ -56,6 +59,8 @@ pub(crate) struct View {
     pub(crate) proposals: Proposals,
     pub(crate) latch: Option<Paused>,
     pub(crate) rearmed: BTreeMap<TargetId, BTreeMap<ActionKind, Timestamp>>,
+    /// How the resources of each target were seen to change.
+    pub(crate) trails: BTreeMap<TargetId, Trails>,
     pub(crate) outcomes: BTreeMap<Sequence, Outcome>,
     /// Outcomes up to here are no longer in memory.
     pub(super) forgotten: Sequence,
@@ -129,6 +134,11 @@ impl View {
                     tracked.watch.clone_from(watch);
                 }
             }
+            Body::Moved { moves } => {
+                if let Some(target) = &record.target {
+                    self.trails.entry(target.clone()).or_default().take(record, moves);
+                }
+            }
             Body::Cycle(_) | Body::Checkpoint { .. } => {}
         }
     }
@@ -145,6 +155,7 @@ impl View {
         let followed = match self.executions.get_mut(&id) {
             Some(tracked) => {
                 tracked.looked_for = None;
+                tracked.sends.take(happened);
                 tracked.execution.apply(happened)
             }
             None => self.begin(record, happened),
@@ -172,6 +183,7 @@ impl View {
             suspect: false,
             watch: Watch::default(),
             due: Some(record.at),
+            sends: Sends::default(),
             looked_for: None,
             execution,
         };

@@ -145,12 +145,16 @@ impl Breaker {
 
     /// Whether so many of them lie within one window; how long ago does not matter, only a person re-arms it.
     fn has_tripped(&self, times: &[Timestamp]) -> bool {
-        let failures = self.0.failures.max(1) as usize;
-        times.windows(failures).any(|run| match (run.first(), run.last()) {
-            (Some(first), Some(last)) => since(*last, *first) <= self.0.window,
-            _ => false,
-        })
+        crowded(times, self.0.failures, self.0.window)
     }
+}
+
+/// Whether so many (at least one) of these times, which are in order, lie within one window.
+pub(super) fn crowded(times: &[Timestamp], count: u32, window: Duration) -> bool {
+    times.windows(count.max(1) as usize).any(|run| match (run.first(), run.last()) {
+        (Some(first), Some(last)) => since(*last, *first) <= window,
+        _ => false,
+    })
 }
 
 /// Whether the breaker counts it.

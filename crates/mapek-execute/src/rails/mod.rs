@@ -4,11 +4,15 @@
 //! one rail. They are asked before a plan begins and again immediately before each of its steps is sent.
 
 mod autonomy;
+mod blast;
 mod budget;
+mod calendar;
 mod config;
 mod doubt;
+mod others;
 mod pause;
 mod place;
+mod silence;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,13 +22,18 @@ use std::{
 use mapek_model::{ActionKind, Approval, Execution, Observation, Plan, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::Damaged;
+use crate::{Damaged, ForeignChange};
 
 pub use autonomy::{Autonomy, AutonomyConfig, Profile};
+pub use blast::BlastRadiusConfig;
 pub(crate) use budget::did_harm;
 pub use budget::{BreakerConfig, BudgetConfig};
+pub use calendar::{
+    CalendarConfig, Day, DayTime, InvalidWindow, OnceWindow, WeeklyWindow, WindowEffect, Zone,
+};
 pub use config::RailsConfig;
 pub use doubt::DoubtConfig;
+pub use others::OthersConfig;
 pub use pause::{PauseFile, Paused};
 
 /// Why a rail refuses.
@@ -170,6 +179,10 @@ pub struct Context<'a> {
     pub others: &'a [&'a Execution],
     /// Executions whose log is damaged and that may be about this target.
     pub damaged: &'a [&'a Damaged],
+    /// What others have changed on this target, oldest first.
+    pub foreign: &'a [&'a ForeignChange],
+    /// Which resource each step of the plan changes, as far as its effector knows.
+    pub resources: &'a [Option<String>],
     /// When a person last re-armed a kind on this target.
     pub rearmed: &'a BTreeMap<ActionKind, Timestamp>,
     /// Why the loop is paused, if it is.
@@ -201,10 +214,14 @@ impl Rails {
     pub fn new(config: &RailsConfig) -> Self {
         let rails: Vec<Box<dyn Rail>> = vec![
             Box::new(pause::Pause),
+            Box::new(calendar::Calendar::new(config.calendar.clone())),
+            Box::new(silence::Silenced),
             Box::new(place::Substance),
             Box::new(place::Expiry),
             Box::new(place::Frozen),
             Box::new(place::FailureDomain),
+            Box::new(others::Others::new(config.others.clone())),
+            Box::new(blast::BlastRadius::new(config.blast_radius.clone())),
             Box::new(doubt::SensorDoubt::new(config.doubt.clone())),
             Box::new(budget::Budget::new(config.budget.clone())),
             Box::new(budget::Breaker::new(config.breaker.clone())),

@@ -1,12 +1,15 @@
 //! Each rail refuses what it is there for, and nothing else.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
 
 use mapek_model::{
     Action, ActionKind, Component, DoubtKind, Duration, Execution, ExecutionEvent, ExecutionId,
-    ExecutionRecord, IdempotencyKey, Measured, Observation, Plan, Quality, SensorCensus,
-    SourceName, Step, StepIndex, TargetId, Timestamp, Verdict, Way, Witness, earlier, later,
-    proptest1,
+    ExecutionRecord, IdempotencyKey, Measured, Observation, Plan, Quality, Resource, SensorCensus,
+    SourceName, Step, StepIndex, TargetId, Timestamp, Verdict, Violation, Way, Witness, earlier,
+    later, proptest1,
 };
 use proptest::{prelude::*, strategy::ValueTree as _};
 use uuid::Uuid;
@@ -26,15 +29,18 @@ fn node(name: &str) -> Action {
     Action::RestartService { graceful: true, timeout: seconds(1), node }
 }
 
-/// A plan of these actions with two confirmed episodes of two families, both open.
+/// A plan of these actions with two confirmed episodes of two families, both open, on a pool of eight.
 fn scene(actions: &[Action]) -> (Plan, Observation) {
-    let runner = &mut proptest::test_runner::TestRunner::deterministic();
-    let mut plan = proptest1::plan().new_tree(runner).unwrap().current();
+    static MADE: LazyLock<(Plan, Violation)> = LazyLock::new(|| {
+        let runner = &mut proptest::test_runner::TestRunner::deterministic();
+        let plan = proptest1::plan().new_tree(runner).unwrap().current();
+        (plan, proptest1::violation().new_tree(runner).unwrap().current())
+    });
+    let (mut plan, mut one) = MADE.clone();
     plan.steps = actions.iter().cloned().map(Step::of).collect();
     plan.expires = later(now(), seconds(60));
     plan.risk_if_wrong = mapek_model::Risk::Low;
     let mut observation = Observation::empty(TargetId::default(), now());
-    let mut one = proptest1::violation().new_tree(runner).unwrap().current();
     one.expectation = mapek_model::Expectation::try_new("slow").unwrap();
     let mut other = one.clone();
     other.expectation = mapek_model::Expectation::try_new("failing").unwrap();
@@ -46,6 +52,14 @@ fn scene(actions: &[Action]) -> (Plan, Observation) {
     (one.witnesses, other.witnesses) = (of("latency"), of("failures"));
     plan.explains = vec![one.key(), other.key()];
     observation.open = vec![one, other];
+    observation.resources = vec![Resource {
+        kind: "pool".to_owned(),
+        id: "workers".to_owned(),
+        status: "normal".to_owned(),
+        generation: None,
+        changed: None,
+        attributes: BTreeMap::from([("replicas".to_owned(), 8.into())]),
+    }];
     (plan, observation)
 }
 
@@ -87,6 +101,8 @@ impl Ask<'_> {
             approvals: &self.approvals,
             others: &self.others,
             damaged: &[],
+            foreign: &[],
+            resources: &[],
             rearmed: &self.rearmed,
             paused: self.paused.as_ref(),
         })
@@ -246,19 +262,30 @@ fn a_plan_cannot_talk_its_risk_down() {
 
 /// An execution of these actions that has done the first of them.
 fn execution(n: u128, actions: &[Action], started: Timestamp) -> Execution {
+    done(n, actions, 1, started)
+}
+
+/// One that has done all of them.
+fn executed(n: u128, actions: &[Action], started: Timestamp) -> Execution {
+    done(n, actions, actions.len(), started)
+}
+
+fn done(n: u128, actions: &[Action], steps: usize, started: Timestamp) -> Execution {
     let id = ExecutionId::from_uuid(Uuid::from_u128(n));
     let (plan, _) = scene(actions);
     let record = |event| ExecutionRecord { execution: id, at: started, event };
     let (chosen_with, before) = (mapek_model::Confidence::MAX, Measured::default());
     let begin = ExecutionEvent::Started { plan: Box::new(plan), chosen_with, before };
     let mut execution = Execution::begin(&record(begin)).unwrap();
-    let (step, way) = (StepIndex(0), Way::Do);
-    let key = IdempotencyKey::of(id, step, way);
-    for event in [
-        ExecutionEvent::Intended { step, way, attempt: 1, key, captured: None },
-        ExecutionEvent::Applied { step, way, receipt: serde_json::Value::Null },
-    ] {
-        execution.apply(&record(event)).unwrap();
+    for step in (0..).map(StepIndex).take(steps) {
+        let way = Way::Do;
+        let key = IdempotencyKey::of(id, step, way);
+        for event in [
+            ExecutionEvent::Intended { step, way, attempt: 1, key, captured: None },
+            ExecutionEvent::Applied { step, way, receipt: serde_json::Value::Null },
+        ] {
+            execution.apply(&record(event)).unwrap();
+        }
     }
     execution
 }
@@ -314,7 +341,7 @@ fn budgets_and_cooldown_hold_back() {
     assert_eq!(ask.decide(&plan, &observation), Decision::Run);
     let ask = Ask { others: runs.iter().collect(), ..Ask::new() };
     refused_by(&ask.decide(&plan, &observation), "budget");
-    let (different, observation) = scene(&[Action::ScaleDown { replicas: 1 }]);
+    let (different, observation) = scene(&[Action::ScaleDown { replicas: 5 }]);
     assert_eq!(ask.decide(&different, &observation), Decision::Run);
 
     let recent = end(execution(9, &[low_risk()], earlier(now(), seconds(119))), Verdict::Success);
@@ -398,6 +425,8 @@ fn a_rail_of_ones_own_counts_like_the_others() {
         approvals: &ask.approvals,
         others: &[],
         damaged: &[],
+        foreign: &[],
+        resources: &[],
         rearmed: &ask.rearmed,
         paused: None,
     });
@@ -501,35 +530,88 @@ fn freedom(decision: &Decision) -> u8 {
     }
 }
 
-proptest! {
-    /// A million cases: `PROPTEST_CASES=1000000 cargo test --release -p mapek-execute worse_evidence`.
-    #[test]
-    fn worse_evidence_never_lets_more_happen(
-        places in prop::collection::vec(0..4_u8, 1..4),
-        sensors in 0..9_u32,
-        profile in prop::sample::select(vec![Profile::Observe, Profile::Shipped, Profile::Auto]),
-        before in prop::collection::vec(worse(), 0..2),
-        after in prop::collection::vec(worse(), 1..5),
-    ) {
-        let actions: Vec<_> = places
-            .iter()
-            .map(|place| match place {
-                0 | 1 => low_risk(),
-                2 => node("node-1"),
-                _ => Action::ThrottleRequests { rate_limit: 9.0, node: None },
-            })
-            .collect();
-        let (mut plan, mut observation) = scene(&actions);
-        observation.sensors = SensorCensus { total: sensors, bad: 0 };
-        before.iter().for_each(|worse| worse.make(&mut plan, &mut observation));
-        let mut ask = Ask::new();
-        ask.config.autonomy.profile = profile;
-        let mut free = freedom(&ask.decide(&plan, &observation));
-        for worse in &after {
-            worse.make(&mut plan, &mut observation);
-            let decision = ask.decide(&plan, &observation);
-            prop_assert!(freedom(&decision) <= free, "{worse:?} made it {decision}");
-            free = freedom(&decision);
+mod properties {
+    use super::*;
+    use crate::testing::cases;
+
+    proptest! {
+        #![proptest_config(cases(256))]
+
+        #[test]
+        fn worse_evidence_never_lets_more_happen(
+            places in prop::collection::vec(0..4_u8, 1..4),
+            sensors in 0..9_u32,
+            profile in prop::sample::select(vec![Profile::Observe, Profile::Shipped, Profile::Auto]),
+            before in prop::collection::vec(worse(), 0..2),
+            after in prop::collection::vec(worse(), 1..5),
+        ) {
+            let actions: Vec<_> = places
+                .iter()
+                .map(|place| match place {
+                    0 | 1 => low_risk(),
+                    2 => node("node-1"),
+                    _ => Action::ThrottleRequests { rate_limit: 9.0, node: None },
+                })
+                .collect();
+            let (mut plan, mut observation) = scene(&actions);
+            observation.sensors = SensorCensus { total: sensors, bad: 0 };
+            before.iter().for_each(|worse| worse.make(&mut plan, &mut observation));
+            let mut ask = Ask::new();
+            ask.config.autonomy.profile = profile;
+            let mut free = freedom(&ask.decide(&plan, &observation));
+            for worse in &after {
+                worse.make(&mut plan, &mut observation);
+                let decision = ask.decide(&plan, &observation);
+                prop_assert!(freedom(&decision) <= free, "{worse:?} made it {decision}");
+                free = freedom(&decision);
+            }
+        }
+
+        /// Whatever is asked for when: what may begin stays within what was agreed.
+        #[test]
+        fn budgets_are_never_exceeded(
+            asked in prop::collection::vec((0..1_500_u64, 0..3_usize, 0..3_usize), 1..24),
+            (plans, actions, one) in (0..7_u32, 0..5_u32, prop::option::of(0..3_u32)),
+            cooldown in 0..600_u64,
+        ) {
+            let kinds = [low_risk(), Action::ScaleDown { replicas: 5 }, node("node-1")];
+            let mut ask = Ask::new();
+            ask.config.blast_radius.nodes = None;
+            ask.config.blast_radius.percent = None;
+            let budget = &mut ask.config.budget;
+            (budget.plans_per_hour, budget.actions_per_hour) = (plans, actions);
+            budget.cooldown = seconds(cooldown);
+            budget.kinds.extend(one.map(|limit| (ActionKind::ScaleUp, limit)));
+            let of_kind = |kind: usize| if kind == 0 { one.unwrap_or(actions) } else { actions };
+
+            let mut at = now();
+            let mut begun: Vec<(Timestamp, BTreeSet<usize>, Execution)> = Vec::new();
+            for (n, (gap, first, second)) in asked.into_iter().enumerate() {
+                at = later(at, seconds(gap));
+                let steps = BTreeSet::from([first, second]);
+                let actions: Vec<_> = steps.iter().map(|kind| kinds[*kind].clone()).collect();
+                let (mut plan, observation) = scene(&actions);
+                plan.expires = later(at, seconds(60));
+                let others = begun.iter().map(|(_, _, execution)| execution).collect();
+                let ask = Ask { others, config: ask.config.clone(), ..Ask::new() };
+                if ask.decide_at(&plan, &observation, at) == Decision::Run {
+                    let all = executed(n as u128, &actions, at);
+                    begun.push((at, steps, end(all, Verdict::Success)));
+                }
+            }
+            for (i, (at, steps, _)) in begun.iter().enumerate() {
+                let hour: Vec<_> =
+                    begun[..=i].iter().filter(|(then, ..)| *then > earlier(*at, seconds(3600))).collect();
+                prop_assert!(hour.len() <= plans as usize, "{} plans in an hour", hour.len());
+                for kind in steps {
+                    let same: Vec<_> = hour.iter().filter(|(_, steps, _)| steps.contains(kind)).collect();
+                    prop_assert!(same.len() <= of_kind(*kind) as usize, "{} of a kind", same.len());
+                    let mut before = begun[..i].iter().filter(|(_, steps, _)| steps.contains(kind));
+                    if let Some((then, ..)) = before.next_back() {
+                        prop_assert!(mapek_model::since(*at, *then) >= seconds(cooldown));
+                    }
+                }
+            }
         }
     }
 }

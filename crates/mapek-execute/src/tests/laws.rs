@@ -65,14 +65,22 @@ fn check(scene: &Scene, execution: &Execution, steps: usize) {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+mod properties {
+    use super::*;
+    use crate::testing::cases;
 
-    #[test]
-    fn unwinding_undoes_exactly_what_ran_in_reverse(steps in 1..=4_usize, faults in faults(4)) {
-        let mut scene = scene(steps, &faults);
-        let execution = run(&mut scene);
-        check(&scene, &execution, steps);
+    proptest! {
+        #![proptest_config(cases(200))]
+
+        #[test]
+        fn unwinding_undoes_exactly_what_ran_in_reverse(
+            steps in 1..=4_usize,
+            faults in faults(4),
+        ) {
+            let mut scene = scene(steps, &faults);
+            let execution = run(&mut scene);
+            check(&scene, &execution, steps);
+        }
     }
 }
 

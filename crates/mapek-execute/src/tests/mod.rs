@@ -3,6 +3,7 @@
 mod behaviour;
 mod laws;
 mod looks;
+mod others;
 mod people;
 mod rehearsal;
 mod retention;

@@ -463,9 +463,10 @@ fn live(deeds: &[Deed], pruning: bool) -> (Vec<Execution>, Vec<Outcome>, String)
     let mut probe = plan(vec![custom("alpha")]);
     probe.expires = later(scene.now, seconds(60));
     let observation = scene.observation();
+    // Whoever decides asks the world, too.
+    let effects = scene.world.state().effects.clone();
     let says = format!(
-        "{:?} {:?} {:?} {} {} {:?}",
-        scene.world.state().effects,
+        "{effects:?} {:?} {:?} {} {} {:?}",
         control.paused(),
         control
             .proposals()

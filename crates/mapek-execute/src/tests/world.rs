@@ -8,17 +8,17 @@ use std::{
 use async_trait::async_trait;
 use mapek_model::{
     Action, ActionKind, Captured, Cause, CauseKind, Component, Confidence, Cost, DiagnosisId,
-    Duration, EpisodeKey, Execution, ExecutionId, Expectation, Labels, MetricName, Observation,
-    Plan, PlanId, Priority, Risk, Score, Severity, SourceName, Step, TargetId, Timestamp,
-    UndoClass, Utility, Violation, ViolationSource, Way, Witness, later,
+    Duration, EpisodeKey, Execution, ExecutionId, Expectation, Generation, Labels, MetricName,
+    Observation, Plan, PlanId, Priority, Resource, Risk, Score, Severity, SourceName, Step,
+    TargetId, Timestamp, UndoClass, Utility, Violation, ViolationSource, Way, Witness, later,
 };
 use mapek_store::{MemoryStore, Store};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    Config, EffectError, Effector, Executor, Order, Presence, Profile, Rails, Recovery, Repeat,
-    Sending,
+    BlastRadiusConfig, Config, EffectError, Effector, Executor, Order, Presence, Profile, Rails,
+    Recovery, Repeat, Sending,
 };
 
 /// How one call goes wrong.
@@ -51,6 +51,8 @@ pub(super) struct State {
     /// Actions whose undo would be refused for good, and those of which that cannot be said yet.
     pub(super) no_way_back: BTreeSet<String>,
     pub(super) way_back_unknown: BTreeSet<String>,
+    /// Whether it tells which resource an action changes: the one of its name.
+    pub(super) tells_resources: bool,
     /// What is still on its way.
     late: Vec<(Way, String, String)>,
 }
@@ -71,6 +73,16 @@ impl World {
     pub(super) fn effects(&self, way: Way) -> Vec<String> {
         let state = self.state();
         state.effects.iter().filter(|it| it.0 == way).map(|it| it.1.clone()).collect()
+    }
+
+    /// Somebody else sets what an action of this name sets.
+    pub(super) fn set_by_others(&self, name: &str, value: &str) {
+        self.state().values.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// What an action of this name sets.
+    pub(super) fn is(&self, name: &str) -> String {
+        self.state().values.get(name).cloned().unwrap_or_else(|| "initial".to_owned())
     }
 
     /// What is not as it was in the beginning.
@@ -142,6 +154,15 @@ impl Effector for World {
         Some(if once { Repeat::NonRepeatable } else { Repeat::AbsoluteSet })
     }
 
+    fn resource(&self, action: &Action) -> Option<String> {
+        match action {
+            Action::RollbackPolicy { policy, .. } | Action::ApplyPolicy { policy, .. } => {
+                Some(policy.clone())
+            }
+            _ => self.state().tells_resources.then(|| name(action)),
+        }
+    }
+
     async fn capture(&self, action: &Action) -> Result<Value, EffectError> {
         Ok(Value::String(self.value(action)?))
     }
@@ -186,11 +207,13 @@ impl Effector for World {
         captured: &Captured,
         _: &Value,
     ) -> Result<Presence, EffectError> {
-        let as_before = captured.state == self.value(action)?;
+        let now = self.value(action)?;
+        let as_it_should_be =
+            if way == Way::Do { now == "changed" } else { captured.state == now.as_str() };
         if self.state().blind {
             return Ok(Presence::Unknown { reason: "nothing shows it".to_owned() });
         }
-        Ok(if as_before == (way == Way::Undo) {
+        Ok(if as_it_should_be {
             Presence::Applied { receipt: json!({ "read": true }) }
         } else {
             Presence::NotApplied
@@ -275,6 +298,9 @@ pub(super) fn config() -> Config {
     let mut config = Config { state_dir: None, ..Config::default() };
     config.verification.interval = seconds(10);
     config.rails.autonomy.profile = Profile::Auto;
+    // Nobody knows what custom actions touch.
+    config.rails.blast_radius =
+        BlastRadiusConfig { nodes: None, percent: None, ..BlastRadiusConfig::default() };
     config
 }
 
@@ -298,6 +324,10 @@ pub(super) struct Scene {
     pub(super) courses: BTreeMap<String, (f64, f64)>,
     /// Watched values.
     pub(super) watched: BTreeMap<String, f64>,
+    /// What the managed system consists of, by id.
+    pub(super) generations: BTreeMap<String, u64>,
+    /// Who changed it last, as it says.
+    pub(super) source: Option<String>,
 }
 
 impl Scene {
@@ -312,7 +342,21 @@ impl Scene {
         let open = ["slow", "failing"].map(|name| (name.to_owned(), now)).into();
         let quality = mapek_model::Quality::fresh();
         let (gone, courses, watched) = Default::default();
-        Self { world, store, config, executor, now, open, gone, quality, courses, watched }
+        let (generations, source) = Default::default();
+        Self {
+            world,
+            store,
+            config,
+            executor,
+            now,
+            open,
+            gone,
+            quality,
+            courses,
+            watched,
+            generations,
+            source,
+        }
     }
 
     /// Drops the executor, as a crash would, and opens another on what is left.
@@ -341,6 +385,15 @@ impl Scene {
         }
         observation.open.sort_by_key(Violation::key);
         observation.gone = self.gone.iter().map(|name| violation(name, self.now)).collect();
+        let resource = |(id, generation): (&String, &u64)| Resource {
+            kind: "thing".to_owned(),
+            id: id.clone(),
+            status: "normal".to_owned(),
+            generation: Some(Generation::new(*generation)),
+            changed: None,
+            attributes: self.source.iter().map(|it| ("source".to_owned(), json!(it))).collect(),
+        };
+        observation.resources = self.generations.iter().map(resource).collect();
         let source = SourceName::try_new("prometheus").unwrap();
         observation.quality.insert(source, self.quality.clone());
         observation

@@ -87,6 +87,8 @@ pub(super) fn policy(policy: &Policy, versions: Option<&[PolicyVersion]>) -> Res
     attributes.extend(kind);
     let etag = policy.etag.as_ref().map(|etag| ("etag".to_owned(), json!(etag.as_str())));
     attributes.extend(etag);
+    let source = versions.and_then(|versions| versions.last()?.source.clone());
+    attributes.extend(source.map(|source| ("source".to_owned(), json!(source))));
     attributes.extend(versions.map(|versions| ("versions".to_owned(), json!(versions))));
     Resource {
         kind: "policy".to_owned(),

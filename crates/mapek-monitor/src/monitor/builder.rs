@@ -4,8 +4,9 @@ use mapek_model::TargetId;
 
 use super::{Monitor, MonitorState};
 use crate::{
-    AlertFeed, AlertInbox, Error, ManagedElement, MetricSource, MonitorConfig,
+    AlertFeed, AlertInbox, Error, ManagedElement, MetricSource, MonitorConfig, SilenceFeed,
     read::{self, Probe, Sources},
+    silences::Known,
     source::source_name,
 };
 
@@ -38,6 +39,12 @@ impl MonitorBuilder {
     /// Where the alerts that fire can be read. Without it, alerts of webhooks are confirmed by their rules' expressions only.
     pub fn feed(mut self, feed: Arc<dyn AlertFeed>) -> Self {
         self.sources.feed = Some(feed);
+        self
+    }
+
+    /// Where silences can be read. Without it nothing is silenced.
+    pub fn silences(mut self, silences: Arc<dyn SilenceFeed>) -> Self {
+        self.sources.silences = Some(silences);
         self
     }
 
@@ -90,6 +97,7 @@ impl MonitorBuilder {
             config: self.config,
             sources: self.sources,
             inbox: self.inbox,
+            silences: Known::default(),
             alerts_by: alerts_by.unwrap_or_else(|| source_name("alertmanager")),
         })
     }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, stream};
 use mapek_model::{
-    Answer, Duration, Labels, Level, MetricName, Query, Timestamp, Violation, ViolationSource,
-    earlier,
+    Answer, Duration, Fingerprint, Labels, Level, MetricName, Query, Timestamp, Violation,
+    ViolationSource, earlier,
 };
 
 use super::{Monitor, Seen, heard::Heard};
@@ -246,6 +246,17 @@ impl Monitor {
         answer.into_iter().flat_map(|it| &it.alerts).filter(|alert| {
             alert.status == crate::AlertStatus::Firing && alerts::concerns(alert, &self.config)
         })
+    }
+
+    /// The labels of the alerts that the feed shows, by the episode that they tell of.
+    pub(super) fn told_labels(&self, readings: &Readings) -> BTreeMap<Fingerprint, Vec<Labels>> {
+        let mut told: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for alert in self.firing(readings) {
+            let breach = self.breach(Timestamp::UNIX_EPOCH, alert, true);
+            let episode = Fingerprint::of_breach(&breach.expectation, breach.component.as_ref());
+            told.entry(episode).or_default().push(alert.labels.clone());
+        }
+        told
     }
 
     /// What the feed shows. An alert whose own expression is false by now is not confirmed: it is about to end, or nobody's.

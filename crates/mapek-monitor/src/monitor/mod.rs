@@ -24,6 +24,7 @@ use crate::{
     read::{
         self, Age, Deadline, Look, Ours, Probe, Questions, Readings, RuleReport, Sources, TOO_LATE,
     },
+    silences::{self, Known},
     source::source_name,
 };
 
@@ -95,6 +96,8 @@ pub struct Monitor {
     inbox: Option<Arc<dyn AlertInbox>>,
     /// What alerts are said by: the feed, or what stands for it.
     alerts_by: SourceName,
+    /// What people asked to be left alone.
+    silences: Known,
     state: MonitorState,
 }
 
@@ -167,7 +170,7 @@ impl Monitor {
     }
 
     /// From what was read to what is going on: no waiting from here on.
-    fn conclude(&mut self, at: Timestamp, ours: &Ours, seen: Seen) -> Observation {
+    fn conclude(&mut self, at: Timestamp, ours: &Ours, mut seen: Seen) -> Observation {
         let mut observation = Observation::empty(self.target.clone(), at);
         let rules = self.look_at_metrics(at, ours, &seen.readings, &mut observation);
         let evidence = Evidence::new(self, &rules, ours, &seen, &observation);
@@ -201,6 +204,7 @@ impl Monitor {
         observation.open = self.state.episodes.violations();
         observation.slopes = self.state.episodes.slopes();
         observation.resources.sort_by(|a, b| (&a.kind, &a.id).cmp(&(&b.kind, &b.id)));
+        self.hear_silences(&mut seen, &mut observation);
         self.doubt_silence(&silent, &mut observation);
         self.tidy(left_out, &mut observation);
         self.state.inbox_position = seen.heard.up_to.max(self.state.inbox_position);
@@ -278,6 +282,34 @@ impl Monitor {
             }
         }
         ripe
+    }
+
+    /// What of the open episodes is silenced: by their own labels, or those of the alerts that tell of them.
+    fn hear_silences(&mut self, seen: &mut Seen, observation: &mut Observation) {
+        if self.sources.silences.is_none() {
+            return;
+        }
+        let read = seen.readings.silences.take().and_then(|read| {
+            read.inspect_err(|error| {
+                tracing::warn!(error = error.chain(), "silences cannot be read");
+            })
+            .ok()
+        });
+        self.silences.take(read);
+        let told = self.told_labels(&seen.readings);
+        let alerts = &self.config.alerts;
+        let labels = |violation: &Violation| {
+            // Also by the names of alerts that do not fire yet: who silences one knows what is coming.
+            let meant = alerts
+                .iter()
+                .filter(|(_, alert)| alert.expectation.as_ref() == Some(&violation.expectation));
+            let mut all = silences::own_labels(violation, meant.map(|(name, _)| name.as_str()));
+            all.extend(told.get(&violation.fingerprint()).into_iter().flatten().cloned());
+            all
+        };
+        let (at, open) = (observation.at, &observation.open);
+        let silences = self.silences.covering(at, &self.target, open, labels);
+        observation.silences = Some(silences);
     }
 
     /// Who hears nothing of a component with an open breach knows nothing of it.

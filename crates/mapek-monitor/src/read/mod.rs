@@ -20,7 +20,10 @@ use futures_util::{
 };
 use mapek_model::{Answer, Level, Query, Span, Timestamp};
 
-use crate::{AlertFeed, ElementReading, Error, FeedAnswer, ManagedElement, MetricSource};
+use crate::{
+    AlertFeed, ElementReading, Error, FeedAnswer, HeardSilence, ManagedElement, MetricSource,
+    SilenceFeed,
+};
 
 pub(crate) use deadline::Deadline;
 pub(crate) use probe::{Age, Probe};
@@ -36,6 +39,7 @@ pub(crate) struct Sources {
     pub(crate) metrics: Option<Arc<dyn MetricSource>>,
     pub(crate) feed: Option<Arc<dyn AlertFeed>>,
     pub(crate) elements: Vec<Arc<dyn ManagedElement>>,
+    pub(crate) silences: Option<Arc<dyn SilenceFeed>>,
 }
 
 /// What is to be asked of the metric source.
@@ -54,6 +58,7 @@ pub(crate) struct Readings {
     ranges: BTreeMap<usize, Result<Answer, Error>>,
     pub(crate) feed: Option<Result<FeedAnswer, Error>>,
     pub(crate) elements: BTreeMap<usize, ElementReading>,
+    pub(crate) silences: Option<Result<Vec<HeardSilence>, Error>>,
 }
 
 impl Readings {
@@ -90,6 +95,7 @@ enum Reading {
     Range(usize, Result<Answer, Error>),
     Feed(Result<FeedAnswer, Error>),
     Element(usize, ElementReading),
+    Silences(Result<Vec<HeardSilence>, Error>),
 }
 
 /// Asks everybody at once, the metric source at most `reads_max` questions at a time, until all have answered or the deadline
@@ -109,6 +115,9 @@ pub(crate) async fn gather(
     if let Some(feed) = &sources.feed {
         lanes.push(stream::once(feed.alerts(at).map(Reading::Feed)).boxed());
     }
+    if let Some(silences) = &sources.silences {
+        lanes.push(stream::once(silences.silences(at).map(Reading::Silences)).boxed());
+    }
     for (place, element) in sources.elements.iter().enumerate() {
         let read = element.read(at).map(move |reading| Reading::Element(place, reading));
         lanes.push(stream::once(read).boxed());
@@ -121,6 +130,7 @@ pub(crate) async fn gather(
             Reading::Range(place, answer) => drop(readings.ranges.insert(place, answer)),
             Reading::Feed(answer) => readings.feed = Some(answer),
             Reading::Element(place, reading) => drop(readings.elements.insert(place, reading)),
+            Reading::Silences(answer) => readings.silences = Some(answer),
         }
     }
     readings

@@ -1,6 +1,9 @@
 //! What values must satisfy, beyond their types.
 
-use mapek::model::Duration;
+use mapek::{
+    execute::{BlastRadiusConfig, OthersConfig},
+    model::Duration,
+};
 
 pub(super) fn at_least_a_second(value: &Duration, (): &()) -> garde::Result {
     if *value < Duration::from_secs(1) {
@@ -25,6 +28,27 @@ pub(super) fn finite(value: &Option<f64>, (): &()) -> garde::Result {
         Some(value) if !value.is_finite() => Err(garde::Error::new("must be a finite number")),
         _ => Ok(()),
     }
+}
+
+/// A limit of nothing is not what anybody means: that is the profile `observe`.
+pub(super) fn some_of_it(limits: &BlastRadiusConfig, (): &()) -> garde::Result {
+    if limits.nodes == Some(0) {
+        return Err(garde::Error::new("nodes must be 1 or more, or null for no limit"));
+    }
+    match limits.percent {
+        Some(percent) if !(1..=100).contains(&percent) => {
+            Err(garde::Error::new("percent must be 1 to 100, or null for no limit"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// As many as are remembered.
+pub(super) fn countable(others: &OthersConfig, (): &()) -> garde::Result {
+    if !(1..=16).contains(&others.reversals) {
+        return Err(garde::Error::new("reversals must be 1 to 16"));
+    }
+    Ok(())
 }
 
 pub(super) fn http_url(value: &str, (): &()) -> garde::Result {

@@ -4,14 +4,17 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use garde::Validate;
 use mapek::{
-    execute::Retention,
+    execute::{BlastRadiusConfig, CalendarConfig, OthersConfig, Retention},
     model::{ActionKind, Cost, Duration, Expectation, Verification},
 };
 use serde::{Deserialize, Serialize};
 
 use super::{
     Secret,
-    check::{at_least_a_second, at_least_an_hour, http_url, optional_at_least_a_second},
+    check::{
+        at_least_a_second, at_least_an_hour, countable, http_url, optional_at_least_a_second,
+        some_of_it,
+    },
 };
 
 /// The four detectors.
@@ -129,10 +132,20 @@ pub(crate) enum RailsProfile {
 }
 
 /// The rails.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, Validate)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RailsSection {
+    #[garde(skip)]
     pub(crate) profile: RailsProfile,
+    /// How much one plan may touch.
+    #[garde(custom(some_of_it))]
+    pub(crate) blast_radius: BlastRadiusConfig,
+    /// When nothing is done.
+    #[garde(skip)]
+    pub(crate) calendar: CalendarConfig,
+    /// How somebody else who acts is given way.
+    #[garde(custom(countable))]
+    pub(crate) others: OthersConfig,
 }
 
 /// What people have to say before a plan runs that is not automatic.
@@ -281,7 +294,7 @@ pub(crate) struct ExecuteSection {
     pub(crate) rollback_enabled: bool,
     #[garde(skip)]
     pub(crate) execution_mode: ExecutionMode,
-    #[garde(skip)]
+    #[garde(dive)]
     pub(crate) rails: RailsSection,
     #[garde(dive)]
     pub(crate) approvals: ApprovalsSection,

@@ -66,6 +66,7 @@ impl Act<'_> {
         receipt: &Value,
     ) -> Turn {
         let (effector, action) = (self.effector()?, action_of(execution, step)?);
+        self.still_ours(execution, (step, action), captured, receipt).await?;
         self.undo_intended(execution, step)?;
         let sending = self.sending(execution, step, Way::Undo);
         let answer = effector.undo(action, captured, receipt, &sending).await;

@@ -25,6 +25,7 @@ impl Act<'_> {
         if let Err(reason) = self.still_valid(tracked, step) {
             return self.give_up(execution, step, &reason);
         }
+        self.undisturbed(execution, step).await?;
         // Asked here to spare the managed system reads that lead nowhere; what counts is the answer before sending.
         if let Err(rest) = self.permitted(tracked) {
             return self.held_back(execution, step, rest);

@@ -238,6 +238,7 @@ fn kinds(observation: &Observation, source: &'static str) -> Vec<DoubtKind> {
 mod alerts;
 mod parts;
 mod restart;
+mod silences;
 
 #[tokio::test]
 async fn an_episode_lives_and_ends() {

@@ -1,0 +1,166 @@
+//! How resources were seen to change, and by whom.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use mapek_model::{ExecutionId, Generation, Sequence, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::Record;
+
+/// How many changes by others are remembered of each resource beside those that answered ours.
+const CHANGES_KEPT: usize = 4;
+/// How many of those that answered ours: more than anybody wants to see before they are asked.
+const ANSWERS_KEPT: usize = 16;
+
+/// Who changed something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "snake_case")]
+pub enum Writer {
+    /// Nobody knows: it was seen for the first time.
+    Unknown,
+    /// We did, as far as can be told: a step of ours was on its way.
+    Us,
+    /// Somebody else.
+    Others {
+        /// Who, where the managed system says so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        who: Option<String>,
+        /// Which execution of ours had set it before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answers: Option<ExecutionId>,
+    },
+}
+
+/// A resource that was seen in another state than before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moved {
+    /// What sort of thing.
+    pub kind: String,
+    /// Which one.
+    pub id: String,
+    /// Its state before; absent if it was seen for the first time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Generation>,
+    /// Its state now.
+    pub after: Generation,
+    /// It was in its state before until then at least.
+    pub since: Timestamp,
+    /// Who did it.
+    pub writer: Writer,
+}
+
+/// A change that somebody else made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForeignChange {
+    /// What sort of thing was changed.
+    pub kind: String,
+    /// Which one.
+    pub id: String,
+    /// Its state before.
+    pub before: Option<Generation>,
+    /// Its state after.
+    pub after: Generation,
+    /// It was made no earlier than this.
+    pub since: Timestamp,
+    /// When it was seen.
+    pub seen: Timestamp,
+    /// Who made it, where the managed system says so.
+    pub who: Option<String>,
+    /// The execution of ours that had set it before: what we set is set otherwise by them.
+    pub answers: Option<ExecutionId>,
+}
+
+/// What is remembered of one resource.
+#[derive(Debug)]
+pub(crate) struct Trail {
+    /// Its newest state.
+    pub(crate) generation: Generation,
+    /// Since when.
+    pub(crate) at: Timestamp,
+    newest: Sequence,
+    changes: VecDeque<(Sequence, ForeignChange)>,
+    answers: VecDeque<(Sequence, ForeignChange)>,
+}
+
+impl Trail {
+    fn foreign(&self) -> impl Iterator<Item = &(Sequence, ForeignChange)> {
+        self.changes.iter().chain(&self.answers)
+    }
+
+    /// When somebody else changed it last.
+    pub(crate) fn others_last(&self) -> Option<Timestamp> {
+        self.foreign().map(|(_, change)| change.seen).max()
+    }
+
+    fn note(&mut self, sequence: Sequence, change: ForeignChange) {
+        let (list, most) = match change.answers {
+            Some(_) => (&mut self.answers, ANSWERS_KEPT),
+            None => (&mut self.changes, CHANGES_KEPT),
+        };
+        list.push_back((sequence, change));
+        if list.len() > most {
+            list.pop_front();
+        }
+    }
+}
+
+/// What is remembered of the resources of one target.
+#[derive(Debug, Default)]
+pub(crate) struct Trails {
+    by_resource: BTreeMap<(String, String), Trail>,
+    /// When they were looked at last. Who starts anew does not know it.
+    pub(crate) looked: Option<Timestamp>,
+}
+
+impl Trails {
+    pub(super) fn take(&mut self, record: &Record, moves: &[Moved]) {
+        for moved in moves {
+            let key = (moved.kind.clone(), moved.id.clone());
+            let trail = self.by_resource.entry(key).or_insert_with(|| Trail {
+                generation: moved.after,
+                at: record.at,
+                newest: record.sequence,
+                changes: VecDeque::new(),
+                answers: VecDeque::new(),
+            });
+            (trail.generation, trail.at, trail.newest) = (moved.after, record.at, record.sequence);
+            if let Writer::Others { who, answers } = &moved.writer {
+                let change = ForeignChange {
+                    kind: moved.kind.clone(),
+                    id: moved.id.clone(),
+                    before: moved.before,
+                    after: moved.after,
+                    since: moved.since,
+                    seen: record.at,
+                    who: who.clone(),
+                    answers: *answers,
+                };
+                trail.note(record.sequence, change);
+            }
+        }
+    }
+
+    pub(crate) fn get(&self, kind: &str, id: &str) -> Option<&Trail> {
+        self.by_resource.get(&(kind.to_owned(), id.to_owned()))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.by_resource.len()
+    }
+
+    /// What others have changed, oldest first.
+    pub(crate) fn foreign(&self) -> Vec<&ForeignChange> {
+        let mut all: Vec<_> = self.by_resource.values().flat_map(Trail::foreign).collect();
+        all.sort_by_key(|(sequence, change)| (*sequence, &change.kind, &change.id));
+        all.into_iter().map(|(_, change)| change).collect()
+    }
+
+    /// The records that all this is known from.
+    pub(super) fn records(&self) -> BTreeSet<Sequence> {
+        let of = |trail: &Trail| {
+            let foreign: Vec<_> = trail.foreign().map(|(sequence, _)| *sequence).collect();
+            foreign.into_iter().chain([trail.newest])
+        };
+        self.by_resource.values().flat_map(of).collect()
+    }
+}

@@ -1,0 +1,223 @@
+//! Somebody else is at work on the same things.
+
+use mapek_model::{Ending, Step, Way, later};
+
+use super::world::{Scene, custom, id, plan, seconds};
+use crate::{Body, Decision, Moved, Writer};
+
+/// A world that tells which resource an action changes, and counts.
+fn scene(names: &[&str]) -> Scene {
+    let mut scene = Scene::new();
+    scene.world.state().tells_resources = true;
+    scene.generations = names.iter().map(|name| ((*name).to_owned(), 1)).collect();
+    scene
+}
+
+/// Two steps, the second of which waits long enough for something to happen in between.
+fn slow_plan() -> mapek_model::Plan {
+    let mut plan = plan(vec![custom("alpha"), custom("beta")]);
+    plan.steps[0].wait = seconds(15);
+    plan
+}
+
+fn step_up(scene: &mut Scene, name: &str) {
+    *scene.generations.get_mut(name).unwrap() += 1;
+}
+
+fn moves(scene: &Scene) -> Vec<Moved> {
+    let mut found = Vec::new();
+    crate::scan(&scene.store, |record| {
+        if let Ok(crate::Record { body: Body::Moved { moves }, .. }) = record {
+            found.extend(moves);
+        }
+    })
+    .unwrap();
+    found
+}
+
+fn asked(scene: &Scene, steps: Vec<Step>) -> Decision {
+    let mut next = plan(steps);
+    next.created = scene.now;
+    next.expires = later(scene.now, seconds(600));
+    scene.executor.control().decide(&next, &scene.observation(), scene.now)
+}
+
+fn refused_by(decision: &Decision, rail: &str) -> String {
+    let Decision::Refused { refusals } = decision else { panic!("{decision:?}") };
+    let found = refusals.iter().find(|it| it.rail == rail);
+    found.unwrap_or_else(|| panic!("{rail}: {decision}")).reason.clone()
+}
+
+#[tokio::test]
+async fn what_we_change_is_ours_and_what_others_change_is_told_with_their_name() {
+    let mut scene = scene(&["alpha", "beta"]);
+    scene.cycle().await;
+    scene.start(plan(vec![custom("alpha")])).unwrap();
+    scene.cycle().await;
+    step_up(&mut scene, "alpha");
+    step_up(&mut scene, "beta");
+    scene.source = Some("ops".to_owned());
+    scene.cycle().await;
+    let told: Vec<_> = moves(&scene).into_iter().map(|it| (it.id, it.writer)).collect();
+    let ops = Writer::Others { who: Some("ops".to_owned()), answers: None };
+    let of = |id: &str, writer| (id.to_owned(), writer);
+    let expected = [
+        of("alpha", Writer::Unknown),
+        of("beta", Writer::Unknown),
+        of("alpha", Writer::Us),
+        of("beta", ops),
+    ];
+    assert_eq!(told, expected);
+}
+
+#[tokio::test]
+async fn while_others_change_the_next_thing_it_is_left_to_them_also_after_a_crash() {
+    let mut scene = scene(&["alpha", "beta"]);
+    scene.cycle().await;
+    let mut long = slow_plan();
+    long.expires = later(scene.now, seconds(3600));
+    scene.start(long).unwrap();
+    scene.cycle().await;
+    assert_eq!(scene.world.effects(Way::Do), ["alpha"]);
+    step_up(&mut scene, "alpha");
+    step_up(&mut scene, "beta");
+    scene.cycle().await;
+    scene.crash();
+    let advances = scene.cycle().await;
+    let held = advances[0].held_back.as_ref().unwrap();
+    assert!(refused_by(held, "others").contains("thing beta was changed"), "{held}");
+    scene.cycles(26).await;
+    assert_eq!(scene.world.effects(Way::Do), ["alpha"], "five minutes are not over");
+    scene.cycles(3).await;
+    assert_eq!(scene.world.effects(Way::Do), ["alpha", "beta"]);
+}
+
+#[tokio::test]
+async fn a_resource_that_two_set_by_turns_waits_for_a_person() {
+    let mut scene = scene(&["alpha"]);
+    scene.cycle().await;
+    for turn in 1..=2_u32 {
+        assert_eq!(asked(&scene, vec![custom("alpha")]), Decision::Run, "turn {turn}");
+        let mut next = plan(vec![custom("alpha")]);
+        (next.created, next.expires) = (scene.now, later(scene.now, seconds(600)));
+        scene.start_as(turn.into(), next).unwrap();
+        scene.cycle().await;
+        step_up(&mut scene, "alpha");
+        scene.cycle().await;
+        scene.open.clear();
+        while !scene.executor.live().is_empty() {
+            scene.cycle().await;
+        }
+        step_up(&mut scene, "alpha");
+        scene.world.set_by_others("alpha", "initial");
+        scene.cycle().await;
+        // What it was for comes again later, so that no courtesy holds; the cooldown is over, too.
+        scene.now = later(scene.now, seconds(400));
+        scene.open = [("slow".to_owned(), scene.now), ("failing".to_owned(), scene.now)].into();
+        scene.cycle().await;
+    }
+    scene.crash();
+    let reason = refused_by(&asked(&scene, vec![custom("alpha")]), "others");
+    assert!(
+        reason.starts_with("others set it otherwise after us 2 times: thing alpha"),
+        "{reason}"
+    );
+    assert_eq!(asked(&scene, vec![custom("beta")]), Decision::Run, "that is another thing");
+    let kind = custom("alpha").action.kind();
+    let control = scene.executor.control();
+    control.rearm(&Default::default(), kind, "ada", "ops has let go", scene.now).unwrap();
+    assert_eq!(asked(&scene, vec![custom("alpha")]), Decision::Run);
+}
+
+#[tokio::test]
+async fn no_step_follows_one_that_others_have_overwritten() {
+    let mut scene = scene(&["alpha"]);
+    scene.cycle().await;
+    scene.start(slow_plan()).unwrap();
+    scene.cycle().await;
+    scene.world.set_by_others("alpha", "theirs");
+    scene.generations.insert("alpha".to_owned(), 2);
+    scene.cycle().await;
+    step_up(&mut scene, "alpha");
+    scene.source = Some("ops".to_owned());
+    scene.cycles(2).await;
+    let execution = scene.execution();
+    assert_eq!(execution.status.ending(), Some(Ending::NeedsOperator));
+    let reason = execution.reason.unwrap();
+    assert!(reason.contains("what step 1 set is set otherwise by others since"), "{reason}");
+    assert!(reason.contains("thing alpha was changed by ops"), "{reason}");
+    assert!(reason.contains("step 2 is not sent"), "{reason}");
+    assert_eq!(scene.world.effects(Way::Do), ["alpha"]);
+    assert!(scene.world.effects(Way::Undo).is_empty());
+    assert_eq!(scene.world.is("alpha"), "theirs");
+}
+
+#[tokio::test]
+async fn an_undo_does_not_go_over_what_others_have_set_since() {
+    let mut scene = Scene::new();
+    scene.start(plan(vec![custom("alpha")])).unwrap();
+    scene.cycle().await;
+    scene.world.set_by_others("alpha", "theirs");
+    scene.executor.control().rollback(id(1), "ada", "it hurts", scene.now).unwrap();
+    scene.cycles(3).await;
+    let execution = scene.execution();
+    assert_eq!(execution.status.ending(), Some(Ending::NeedsOperator));
+    let reason = execution.reason.unwrap();
+    assert!(reason.contains("undoing it would overwrite that"), "{reason}");
+    assert_eq!(scene.world.is("alpha"), "theirs");
+    assert!(scene.world.effects(Way::Undo).is_empty());
+}
+
+#[tokio::test]
+async fn what_others_have_put_back_themselves_is_undone_already() {
+    let mut scene = Scene::new();
+    scene.start(plan(vec![custom("alpha")])).unwrap();
+    scene.cycle().await;
+    scene.world.set_by_others("alpha", "initial");
+    scene.executor.control().rollback(id(1), "ada", "it hurts", scene.now).unwrap();
+    scene.cycles(3).await;
+    assert_eq!(scene.execution().status.ending(), Some(Ending::Undone));
+    assert!(scene.world.effects(Way::Undo).is_empty());
+}
+
+#[tokio::test]
+async fn a_step_that_sets_the_same_anew_is_no_stranger() {
+    let mut scene = Scene::new();
+    let mut twice = plan(vec![custom("alpha"), custom("alpha"), custom("beta")]);
+    twice.steps[1].wait = seconds(15);
+    scene.start(twice).unwrap();
+    let execution = scene.finish().await;
+    assert_eq!(execution.status.ending(), Some(Ending::Completed), "{:?}", execution.reason);
+}
+
+#[tokio::test]
+async fn what_is_known_of_others_is_known_from_what_is_left_after_pruning() {
+    let mut scene = scene(&["alpha", "beta"]);
+    scene.cycle().await;
+    step_up(&mut scene, "alpha");
+    scene.cycle().await;
+    let refused = |scene: &Scene| {
+        let mut old = plan(vec![custom("alpha")]);
+        old.expires = later(scene.now, seconds(600));
+        let decision = scene.executor.control().decide(&old, &scene.observation(), scene.now);
+        refused_by(&decision, "others")
+    };
+    let before = refused(&scene);
+    scene.config.journal_retention.age = seconds(1);
+    scene.config.journal_retention.records = 8;
+    scene.crash();
+    for n in 0..40 {
+        let control = scene.executor.control();
+        control.pause("ada", &format!("{n}"), scene.now).unwrap();
+        control.resume("ada", "again", scene.now).unwrap();
+    }
+    let now = later(scene.now, seconds(5));
+    assert!(scene.executor.control().prune(mapek_model::Sequence::new(1_000), now).unwrap() > 0);
+    assert_eq!(refused(&scene), before);
+    scene.crash();
+    assert_eq!(refused(&scene), before);
+    step_up(&mut scene, "beta");
+    scene.cycle().await;
+    let told = moves(&scene);
+    assert_eq!(told.last().unwrap().before.map(|it| it.get()), Some(1), "{told:?}");
+}
