@@ -51,6 +51,7 @@ mod idle;
 
 mod report;
 mod state;
+mod unready;
 
 mod config;
 mod cycle;
@@ -77,4 +78,5 @@ pub use ids::{IdSource, RandomIds, Seed, SeededIds};
 pub use report::{CycleReport, Decided, NoPlanning, Progress, Seen, Timings};
 pub use runner::Loop;
 pub use state::{LoopState, Statistics};
+pub use unready::Unready;
 pub use wake::{WakeReason, Waker};

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::Damaged;
 
 pub use autonomy::{Autonomy, AutonomyConfig, Profile};
-pub(crate) use budget::did_harm;
+pub(crate) use budget::{Breaker, did_harm};
 pub use budget::{BreakerConfig, BudgetConfig};
 pub use config::RailsConfig;
 pub use doubt::DoubtConfig;

@@ -27,7 +27,7 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 use http::{Method, StatusCode};
-use mapek_loop::{LoopHandle, LoopState};
+use mapek_loop::{LoopHandle, LoopState, Unready};
 use tokio::sync::watch;
 use tower::Service;
 
@@ -174,10 +174,10 @@ impl App {
     }
 
     /// Why the loop is not ready to do its work; absent if it is.
-    fn unready(&self) -> Option<String> {
+    fn unready(&self) -> Option<Unready> {
         // The loop holds the sender as long as it lives.
         if self.state.has_changed().is_err() {
-            return Some("the loop has stopped".to_owned());
+            return Some(Unready::Stopped);
         }
         self.state().unready()
     }

@@ -21,8 +21,9 @@ pub(super) async fn health(State(app): State<App>) -> Response {
 pub(super) async fn ready(State(app): State<App>) -> Response {
     match app.unready() {
         None => Json(json!({"status": "ready"})).into_response(),
-        Some(reason) => {
-            let body = Json(json!({"status": "unready", "reason": reason}));
+        Some(why) => {
+            let (word, reason) = (why.as_str(), why.to_string());
+            let body = Json(json!({"status": "unready", "why": word, "reason": reason}));
             (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
         }
     }

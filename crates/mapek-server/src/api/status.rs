@@ -33,7 +33,7 @@ pub(super) struct Status {
 
 pub(super) async fn status(State(app): State<App>) -> Json<Status> {
     let state = app.state();
-    let unready = app.unready();
+    let unready = app.unready().map(|why| why.to_string());
     Json(Status {
         target: state.target.clone(),
         version: app.version.to_string(),

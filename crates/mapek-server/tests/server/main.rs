@@ -5,6 +5,7 @@
 mod acts;
 mod documents;
 mod guarded;
+mod leaving;
 mod matrix;
 mod metrics;
 mod routes;
