@@ -42,6 +42,7 @@
 //! # Feature flags
 //!
 //! - **`mock`**: `MockClock` and `MockIdSource`, for mockall.
+//! - **`schemars`**: JSON Schema of what an API shows.
 mod clock;
 mod ids;
 mod wake;
@@ -80,3 +81,6 @@ pub use runner::Loop;
 pub use state::{LoopState, Statistics};
 pub use unready::Unready;
 pub use wake::{WakeReason, Waker};
+
+/// What [`LoopState`] shows of what was learned.
+pub use mapek_knowledge::Insight;

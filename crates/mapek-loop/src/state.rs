@@ -17,6 +17,7 @@ use crate::{Clock, CycleReport, LoopConfig, Timings, Unready};
 
 /// How much has happened since the loop was built.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct Statistics {
     /// Cycles.
     pub cycles: u64,

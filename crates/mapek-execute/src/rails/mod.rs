@@ -29,6 +29,7 @@ pub use pause::{PauseFile, Paused};
 
 /// Why a rail refuses.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct Refusal {
     /// Which rail, in the word that metrics use.
     pub rail: String,
@@ -62,6 +63,7 @@ impl fmt::Display for Refusal {
 /// What the rails say to a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "decision", rename_all = "snake_case")]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub enum Decision {
     /// It may run.
     Run,

@@ -171,7 +171,7 @@ async fn bad_questions_are_answered_with_what_to_do() {
         let (status, detail) =
             problem(shown.get(&format!("/api/v1/violations?{query}")).await).await;
         assert_eq!(status, 400, "{query}");
-        let advice = "; the only parameter is limit, a number in 1..=1000";
+        let advice = "; the parameters are limit, after, severity, expectation, component";
         assert!(detail.ends_with(advice) && detail.len() < 250, "{query}: {detail}");
     }
     for (path, expected) in [
