@@ -1,6 +1,7 @@
 //! People are told: `mapek run` against a receiver and a real Alertmanager.
 
 #[cfg(test)]
+#[expect(dead_code, reason = "other tests need more of it")]
 mod support;
 
 use std::{path::Path, sync::Arc, time::Duration};

@@ -68,6 +68,9 @@ fn channel(entry: &WebhookEntry, client: reqwest::Client) -> Result<Arc<dyn Chan
     let name = &entry.name;
     let address = address(name.as_str(), entry.url.as_deref(), entry.url_file.as_deref())?
         .ok_or_else(|| wrong(name, "give url, or url_file where the address is a secret"))?;
+    if entry.format == WebhookFormat::Slack && entry.token_file.is_some() {
+        return Err(wrong(name, "token_file is for format: json; a chat knows us by its address"));
+    }
     let token = entry.token_file.as_deref().map(|path| secret(name, path)).transpose()?;
     match (entry.format, &entry.template, token) {
         (WebhookFormat::Json, Some(_), _) => {
@@ -77,10 +80,7 @@ fn channel(entry: &WebhookEntry, client: reqwest::Client) -> Result<Arc<dyn Chan
         (WebhookFormat::Json, None, Some(token)) => {
             Ok(Arc::new(Webhook::new(client, address).with_token(token)))
         }
-        (WebhookFormat::Slack, _, Some(_)) => {
-            Err(wrong(name, "token_file is for format: json; a chat knows us by its address"))
-        }
-        (WebhookFormat::Slack, template, None) => {
+        (WebhookFormat::Slack, template, _) => {
             let template = template.as_deref().map(str::parse::<Template>).transpose();
             let template = template.map_err(|error| wrong(name, error))?.unwrap_or_default();
             Ok(Arc::new(Chat::new(client, address, template)))
