@@ -1,4 +1,5 @@
 //! People are told: `mapek run` against a receiver and a real Alertmanager.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 #[cfg(test)]
 #[expect(dead_code, reason = "other tests need more of it")]

@@ -14,13 +14,11 @@ const CHARS_MAX: usize = 1500;
 #[must_use]
 pub fn defused(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    let mut kept = 0;
-    for c in text.chars() {
+    for (kept, c) in text.chars().enumerate() {
         if kept == CHARS_MAX {
             out.push('…');
             break;
         }
-        kept += 1;
         match c {
             c if c.is_control() || is_break(c) => out.push(' '),
             // What turns the direction of a text, or cannot be seen, only serves to deceive.

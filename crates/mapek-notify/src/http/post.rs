@@ -23,7 +23,7 @@ pub(crate) async fn post(
         Some(token) => request.bearer_auth(token.expose_secret()),
         None => request,
     };
-    let response = request.send().await.map_err(|error| unreachable(error))?;
+    let response = request.send().await.map_err(unreached)?;
     let status = response.status();
     if status.is_success() {
         return Ok(());
@@ -37,7 +37,7 @@ pub(crate) async fn post(
 }
 
 /// What went wrong, without the address.
-fn unreachable(error: reqwest::Error) -> Failed {
+fn unreached(error: reqwest::Error) -> Failed {
     let error = error.without_url();
     let mut reason = error.to_string();
     let mut cause = error.source();

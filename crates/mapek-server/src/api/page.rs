@@ -126,17 +126,23 @@ impl<S: Send + Sync, F: Filter> FromRequestParts<S> for Asked<F> {
                 return Err(problem(format!("{name} is there twice")));
             }
             let taken = match name.as_str() {
-                "limit" => parsed(value, "a number in 1..=1000").and_then(|limit| match limit {
-                    1..=LIMIT_MAX => Ok(asked.limit = limit),
-                    _ => Err("must be a number in 1..=1000".to_owned()),
-                }),
-                "after" => Ok(asked.after = Some(value.clone())),
+                "limit" => limit(value).map(|limit| asked.limit = limit),
+                "after" => {
+                    asked.after = Some(value.clone());
+                    Ok(())
+                }
                 _ => asked.filter.set(name, value),
             };
             taken.map_err(|why| problem(format!("{name} {why}")))?;
         }
         Ok(asked)
     }
+}
+
+fn limit(value: &str) -> Result<usize, String> {
+    let what = "a number in 1..=1000";
+    let limit = parsed(value, what)?;
+    if (1..=LIMIT_MAX).contains(&limit) { Ok(limit) } else { Err(format!("must be {what}")) }
 }
 
 /// A list: a page of its items, and how many there are of those that were asked for.

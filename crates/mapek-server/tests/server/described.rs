@@ -149,6 +149,9 @@ async fn what_a_running_server_answers_is_what_it_says() {
     contract.fits("get", "/api/v1/cycles", 200, "application/json", &wrong).unwrap_err();
 }
 
+/// Whom to ask, what for, with which headers and which body.
+type Try<'a> = (&'a Router, &'a str, &'a [(&'a str, &'a str)], &'a str);
+
 async fn asked(
     router: &Router,
     method: &Method,
@@ -193,7 +196,7 @@ async fn what_goes_wrong_and_what_is_done_is_as_it_says_too() {
         };
         asked(&busy, &Method::GET, "/api/v1/status", &[], "").await;
         let hash = format!(r#"{{"hash": "{}"}}"#, "0".repeat(64));
-        let tries: [(&Router, &str, &[(&str, &str)], &str); 9] = [
+        let tries: [Try<'_>; 9] = [
             (&router, &uri, &[json_body], body),
             (&router, &uri, &[json_body, ("authorization", "Bearer viewer")], body),
             (&router, &uri, &[json_body, admin, ("origin", "https://evil.example")], body),
