@@ -47,6 +47,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("mapek-scrape", &["mapek-model", "mapek-monitor"]),
     ("mapek-server", &["mapek-model", "mapek-loop"]),
+    // The executor's decisions and damages are in what the loop shows; the client is a feature.
+    ("mapek-notify", &["mapek-model", "mapek-loop", "mapek-execute", "alertmanager-client"]),
     (
         "mapek",
         &[
@@ -61,6 +63,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "mapek-loop",
             "mapek-scrape",
             "mapek-server",
+            "mapek-notify",
             "alertmanager-client",
             "charter-client",
         ],

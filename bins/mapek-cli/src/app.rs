@@ -8,6 +8,7 @@ use mapek::{
     alertmanager::{WebhookConfig, WebhookService},
     model::{Duration, later},
     monitor::{AlertInbox, InboxIntake},
+    notify::Notifier,
     scrape::Scraper,
     server::{
         Access, Metrics, MetricsRecorder, Options, Server, ServerConfig, Tls, metrics_router,
@@ -21,6 +22,7 @@ use crate::{
     compose::{self, BuildError, Charter},
     config::Config,
     counted::{CountedInbox, TimedCharter, WakingIntake},
+    people,
 };
 
 /// How often the reference server in this process is moved on.
@@ -37,6 +39,8 @@ pub struct App {
     recorder: MetricsRecorder,
     webhook: Option<Webhook>,
     access: Access,
+    notifier: Notifier,
+    people: Config,
     scraper: Option<Scraper>,
     scrape_interval: Duration,
     plant: Option<InProcess>,
@@ -95,10 +99,13 @@ impl App {
             Some(port) => Some(listen(host, port, tls.as_ref()).await?),
             None => None,
         };
+        let notifier = compose::notifier(config, Arc::clone(&clock), &metrics)?;
         Ok(Self {
             clock,
             api: listen(host, config.api.port, tls.as_ref()).await?,
             access,
+            notifier,
+            people: config.clone(),
             metrics_server,
             recorder: metrics.recorder(),
             metrics,
@@ -141,6 +148,9 @@ impl App {
         let states = looped.handle().watch();
         // It would follow for as long as anybody holds a handle.
         tasks.spawn(stop.clone().run_until_cancelled_owned(recorder.follow(states.clone())));
+        let people = people::follow(self.people, access.identities.clone(), Arc::clone(&clock));
+        tasks.spawn(stop.clone().run_until_cancelled_owned(people));
+        tasks.spawn(self.notifier.follow(states.clone(), stop.clone()));
         let own = metrics_server.is_none().then(|| metrics.clone());
         let options = Options {
             metrics: own,
@@ -202,6 +212,10 @@ async fn webhook(
         request_timeout: limits.read_timeout * 2,
         ..ServerConfig::default()
     });
+    let server = match compose::webhook_tls(config)? {
+        Some(tls) => server.with_tls(tls),
+        None => server,
+    };
     let service = WebhookService::with_config(intake, limits);
     Ok(Webhook { server, service, access })
 }

@@ -15,7 +15,8 @@ use mapek::{
         ValidateRequest, Validation, Violations,
     },
     monitor::{AlertBatch, AlertInbox, Error as MonitorError, InboxPosition, PendingAlert, Stored},
-    server::{ClientTimer, EventCounter},
+    notify::{Meter, Told},
+    server::{ClientTimer, EventCounter, NotificationCounter},
 };
 
 /// Takes webhooks, counts their alerts and wakes the loop, once they are durable.
@@ -71,6 +72,16 @@ impl AlertInbox for CountedInbox {
         let left = read.split_off(&InboxPosition(up_to.0.saturating_add(1)));
         self.processed.add(std::mem::replace(&mut *read, left).len() as u64);
         Ok(())
+    }
+}
+
+/// Counts messages to people.
+#[derive(Debug)]
+pub(crate) struct CountedMessages(pub(crate) NotificationCounter);
+
+impl Meter for CountedMessages {
+    fn count(&self, channel: &str, kind: &str, told: Told, messages: u64) {
+        self.0.add(channel, kind, told.as_str(), messages);
     }
 }
 

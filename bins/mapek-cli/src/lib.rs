@@ -9,6 +9,7 @@ mod config;
 mod counted;
 mod demo;
 mod logging;
+mod people;
 mod yaml;
 
 mod app;

@@ -18,6 +18,7 @@ use mapek_model::{
 use crate::{
     Body, Config, Context, Decision, Effector, Error, PauseFile, Paused, Rails,
     ledger::{Ledger, Tracked, Trails},
+    rails::Breaker,
 };
 
 pub use effects::{OwnChange, OwnEffect, OwnEffects};
@@ -131,6 +132,16 @@ impl Control {
     ) -> Result<(), Error> {
         let (by, reason) = signed(by, reason)?;
         self.ledger().commit(Some(target), now, Body::Rearmed { kind, by, reason })
+    }
+
+    /// The kinds that the breaker has disabled on a target until a person re-arms them, each with when it last did harm. It goes by
+    /// the [`Config`] that the executor was opened with.
+    #[must_use]
+    pub fn disabled(&self, target: &TargetId) -> BTreeMap<ActionKind, Timestamp> {
+        let (ledger, never) = (self.ledger(), BTreeMap::new());
+        let rearmed = ledger.view.rearmed.get(target).unwrap_or(&never);
+        let breaker = Breaker::new(self.config().rails.breaker.clone());
+        breaker.disabled(&ledger.view.others(target, None), rearmed)
     }
 
     /// What the rails say to a plan at this moment.

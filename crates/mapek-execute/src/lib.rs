@@ -36,6 +36,7 @@
 //! - **`sqlite`** (default): `mapek_store::SqliteStore` below the journal.
 //! - **`charter`**: the effector for Charter.
 //! - **`mock`**: `MockEffector`, for tests with mockall.
+//! - **`schemars`**: JSON Schema of what an API shows.
 mod config;
 mod error;
 

@@ -15,6 +15,7 @@ pub const INSIGHTS_MAX: usize = 200;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "about", rename_all = "snake_case")]
 #[non_exhaustive]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub enum Topic {
     /// How a plan did against a cause.
     Plan {
@@ -32,6 +33,7 @@ pub enum Topic {
 
 /// Something learned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct Insight {
     /// The cause that it is about.
     pub cause: CauseKind,

@@ -31,6 +31,7 @@
 //!
 //! - **`sqlite`** (default): `SqliteKnowledge`, the store in a file.
 //! - **`mock`**: `MockKnowledgeStore`, for mockall.
+//! - **`schemars`**: JSON Schema of what an API shows.
 mod error;
 mod statistics;
 

@@ -42,6 +42,7 @@
 //! # Feature flags
 //!
 //! - **`mock`**: `MockClock` and `MockIdSource`, for mockall.
+//! - **`schemars`**: JSON Schema of what an API shows.
 mod clock;
 mod ids;
 mod wake;
@@ -51,6 +52,7 @@ mod idle;
 
 mod report;
 mod state;
+mod unready;
 
 mod config;
 mod cycle;
@@ -77,4 +79,8 @@ pub use ids::{IdSource, RandomIds, Seed, SeededIds};
 pub use report::{CycleReport, Decided, NoPlanning, Progress, Seen, Timings};
 pub use runner::Loop;
 pub use state::{LoopState, Statistics};
+pub use unready::Unready;
 pub use wake::{WakeReason, Waker};
+
+/// What [`LoopState`] shows of what was learned.
+pub use mapek_knowledge::Insight;

@@ -17,6 +17,7 @@ use crate::WakeReason;
 /// Everything in it follows from the cycle's inputs, so the same run gives the same bytes. How long things took does not;
 /// that is in [`Timings`], apart.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct CycleReport {
     /// Which cycle.
     pub number: CycleNumber,
@@ -52,6 +53,7 @@ pub struct CycleReport {
 
 /// What Monitor saw, without the series.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct Seen {
     /// Episodes that are going on.
     pub open: Vec<Violation>,
@@ -94,6 +96,7 @@ impl Seen {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "why", rename_all = "snake_case")]
 #[non_exhaustive]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub enum NoPlanning {
     /// An execution on the target is not finished.
     Awaits {
@@ -124,6 +127,7 @@ impl std::fmt::Display for NoPlanning {
 
 /// What was decided about one plan.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct Decided {
     /// The plan.
     pub plan: PlanId,
@@ -147,6 +151,7 @@ impl Decided {
 
 /// What one execution did in one cycle.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct Progress {
     /// What happened, and what it waits for now.
     #[serde(flatten)]

@@ -8,15 +8,16 @@ use std::{
 use mapek_execute::{Control, Damaged, Decision, Proposal};
 use mapek_knowledge::Insight;
 use mapek_model::{
-    Component, Duration, Execution, ExecutionId, Expectation, Outcome, TargetId, Timestamp,
-    Violation, duration,
+    ActionKind, Component, Duration, Execution, ExecutionId, Expectation, Outcome, TargetId,
+    Timestamp, Violation,
 };
 use serde::Serialize;
 
-use crate::{Clock, CycleReport, LoopConfig, Timings};
+use crate::{Clock, CycleReport, LoopConfig, Timings, Unready};
 
 /// How much has happened since the loop was built.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct Statistics {
     /// Cycles.
     pub cycles: u64,
@@ -51,6 +52,8 @@ pub struct LoopState {
     pub executions: BTreeMap<ExecutionId, Execution>,
     /// Executions whose log cannot be followed: each freezes its target until a person resolves it.
     pub damaged: Vec<Damaged>,
+    /// Kinds of actions that the breaker has disabled until a person re-arms them, each with when it last did harm.
+    pub disabled: BTreeMap<ActionKind, Timestamp>,
     /// The newest outcomes, newest last; at most [`OUTCOMES_MAX`](Self::OUTCOMES_MAX).
     pub outcomes: VecDeque<Outcome>,
     /// What was learned, in words.
@@ -114,6 +117,7 @@ impl LoopState {
             proposals: Vec::new(),
             executions: BTreeMap::new(),
             damaged: Vec::new(),
+            disabled: BTreeMap::new(),
             outcomes: VecDeque::new(),
             insights: Vec::new(),
             statistics: Statistics::default(),
@@ -147,26 +151,23 @@ impl LoopState {
     /// Why the loop is not ready to do its work; absent if it is. It looks at the loop's clock: if no cycle has completed for
     /// four intervals, the loop hangs, and the newest snapshot does not know it.
     #[must_use]
-    pub fn unready(&self) -> Option<String> {
+    pub fn unready(&self) -> Option<Unready> {
         if self.stopped {
-            return Some("the loop has stopped".to_owned());
+            return Some(Unready::Stopped);
         }
-        let Some(last) = self.last() else {
-            return Some("the first cycle has not run".to_owned());
-        };
+        let Some(last) = self.last() else { return Some(Unready::Starting) };
         if let Some(waited) = self.pulse.as_ref().and_then(Pulse::overdue) {
-            let waited = duration::format(Duration::from_secs(waited.as_secs()));
-            return Some(format!("no cycle has completed for {waited}"));
+            return Some(Unready::Hanging { waited: Duration::from_secs(waited.as_secs()) });
         }
         if let Some(why) = &self.paused {
-            return Some(why.clone());
+            return Some(Unready::Paused { why: why.clone() });
         }
         if let Some(fault) = last.faults.first() {
-            return Some(format!("the last cycle failed: {fault}"));
+            return Some(Unready::Faulty { fault: fault.clone() });
         }
         match self.needing_operator() {
             0 => None,
-            count => Some(format!("{count} executions need an operator")),
+            count => Some(Unready::NeedsOperator { count }),
         }
     }
 
@@ -175,6 +176,7 @@ impl LoopState {
         self.paused = control.paused().map(|paused| paused.to_string());
         self.proposals = control.proposals();
         self.damaged = control.damaged();
+        self.disabled = control.disabled(&self.target);
         let executions = control.executions().into_iter();
         self.executions = executions.map(|execution| (execution.id, execution)).collect();
     }

@@ -58,6 +58,7 @@
 //!
 //! - **`charter`**: the strategies for Charter, in module `charter`.
 //! - **`mock`**: `MockStrategy`, for mockall.
+//! - **`schemars`**: JSON Schema of what an API shows.
 mod strategy;
 
 mod candidate;

@@ -7,6 +7,7 @@ use crate::RejectedPlan;
 
 /// What to do about a diagnosis.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct Planning {
     /// What may be done, best first.
     pub plans: Vec<Plan>,
@@ -36,6 +37,7 @@ impl Planning {
 
 /// A plan that is not to be acted on yet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct Waiting {
     /// The plan.
     pub plan: Plan,
@@ -47,6 +49,7 @@ pub struct Waiting {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[serde(tag = "waits_for", rename_all = "snake_case")]
 #[non_exhaustive]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub enum WaitReason {
     /// That its cause stays.
     #[error("its cause was there for {persisted} of {needed} cycles")]

@@ -18,6 +18,7 @@ pub struct Rejection {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[serde(tag = "unavailable", rename_all = "snake_case")]
 #[non_exhaustive]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub enum Unavailable {
     /// The observation does not hold what is needed.
     #[error("{what} is not known")]
@@ -61,6 +62,7 @@ impl From<InvalidCandidate> for Unavailable {
 #[derive(Debug, Clone, PartialEq, thiserror::Error, Serialize, Deserialize)]
 #[serde(tag = "reason", rename_all = "snake_case")]
 #[non_exhaustive]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub enum Reason {
     /// The catalogue holds nothing against this kind of cause.
     #[error("no strategy is known against this cause")]
@@ -163,6 +165,7 @@ fn up(number: f64, parts: f64) -> f64 {
 
 /// A plan that is not proposed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct RejectedPlan {
     /// The cause that it would have treated.
     pub cause: Cause,

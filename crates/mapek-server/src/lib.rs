@@ -51,5 +51,5 @@ pub use access::{
 };
 pub use api::{Options, ROUTES, Route, metrics_router, router, webhook_router};
 pub use error::Error;
-pub use metrics::{ClientTimer, EventCounter, Metrics, MetricsRecorder};
+pub use metrics::{ClientTimer, EventCounter, Metrics, MetricsRecorder, NotificationCounter};
 pub use server::{Server, ServerConfig, Tls};

@@ -39,6 +39,7 @@
 //! - **`charter`**: Charter as the managed system.
 //! - **`scrape`**: the embedded metric source, for where there is no Prometheus.
 //! - **`server`**: the REST API as a router to mount.
+//! - **`notify`**: messages to people, by webhooks, chats and alerts.
 pub use mapek_analyze as analyze;
 pub use mapek_execute as execute;
 pub use mapek_knowledge as knowledge;
@@ -53,13 +54,15 @@ pub use mapek_loop::{
     Builder, Checkpoint, CheckpointError, Clock, Cycle, CycleReport, Decided, Error,
     FileCheckpoint, IdSource, Loop, LoopConfig, LoopHandle, LoopState, ManualClock,
     MemoryCheckpoint, NoPlanning, Obstacle, Progress, RandomIds, Seed, SeededIds, Seen, Statistics,
-    SystemClock, Timings, WakeReason, Waker,
+    SystemClock, Timings, Unready, WakeReason, Waker,
 };
 
 #[cfg(feature = "alertmanager")]
 pub use alertmanager_client as alertmanager;
 #[cfg(feature = "charter")]
 pub use charter_client as charter;
+#[cfg(feature = "notify")]
+pub use mapek_notify as notify;
 #[cfg(feature = "scrape")]
 pub use mapek_scrape as scrape;
 #[cfg(feature = "server")]

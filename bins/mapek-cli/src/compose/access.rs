@@ -8,42 +8,74 @@ use mapek::{
 };
 
 use super::BuildError;
-use crate::{bounded, config::Config};
+use crate::{
+    bounded,
+    config::{Config, TlsSection, TokenEntry, TokensFile},
+    yaml,
+};
 
 /// What Alertmanager is called where names of people stand.
 const ALERTMANAGER: &str = "alertmanager";
 
+/// What says how the webhook speaks TLS.
+const WEBHOOK_TLS: &str = "alertmanager.webhook_tls";
+
 /// Webhooks a second, and at once: an Alertmanager sends one for each group that is due, and thousands after an outage.
 const WEBHOOKS: (u32, u32) = (500, 2000);
 
-/// All who may use the API.
-fn identities(config: &Config) -> Result<Identities, BuildError> {
-    let failed = |key: &str, why: String| BuildError::new(key.to_owned(), why);
-    let mut credentials = Vec::new();
-    for entry in &config.api.auth.tokens {
-        let hash = entry.sha256.get();
-        let hash =
-            hash.map_err(|why| failed("api.auth.tokens", format!("{}: {why}", entry.name)))?;
-        let proof = Proof::Token { hash, expires: entry.expires };
-        credentials.push(Credential { person: entry.name.clone(), role: entry.role, proof });
+/// All who may use the API, as the configuration and its file of tokens say at this moment.
+pub(crate) fn identities(config: &Config) -> Result<Identities, BuildError> {
+    let auth = &config.api.auth;
+    let mut credentials = by_token(&auth.tokens, "api.auth.tokens")?;
+    if let Some(path) = &auth.tokens_file {
+        let file = tokens_file(path)?;
+        credentials.extend(by_token(&file.tokens, &path.display().to_string())?);
     }
-    for entry in &config.api.tls.identities {
+    credentials.extend(by_certificate(&config.api.tls, "api.tls")?);
+    let identities = Identities::try_new(credentials);
+    let identities = identities.map_err(BuildError::of("who may use the API"))?;
+    // Who is in a file may come later.
+    Ok(if auth.tokens_file.is_some() { identities.closed() } else { identities })
+}
+
+fn tokens_file(path: &Path) -> Result<TokensFile, BuildError> {
+    let name = path.display().to_string();
+    let what = || format!("api.auth.tokens_file: {name}");
+    let text = bounded::read(path).map_err(|error| {
+        BuildError::new(what(), error).with_help("check the path, and that this user may read it")
+    })?;
+    if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
+        return Ok(TokensFile::default());
+    }
+    yaml::parse(&text, &name).map_err(|why| BuildError::new(what(), why))
+}
+
+fn by_token(entries: &[TokenEntry], key: &str) -> Result<Vec<Credential>, BuildError> {
+    let credential = |entry: &TokenEntry| {
+        let failed = |why| BuildError::new(key.to_owned(), format!("{}: {why}", entry.name));
+        let proof =
+            Proof::Token { hash: entry.sha256.get().map_err(failed)?, expires: entry.expires };
+        Ok(Credential { person: entry.name.clone(), role: entry.role, proof })
+    };
+    entries.iter().map(credential).collect()
+}
+
+fn by_certificate(tls: &TlsSection, key: &str) -> Result<Vec<Credential>, BuildError> {
+    let failed = |why: String| BuildError::new(format!("{key}.identities"), why);
+    if !tls.identities.is_empty() && tls.client_ca_file.is_none() {
+        let why = format!("nobody can show a certificate without {key}.client_ca_file");
+        return Err(failed(why));
+    }
+    let mut credentials = Vec::new();
+    for entry in &tls.identities {
         let proof = match (&entry.uri, &entry.dns) {
             (Some(uri), None) => Proof::Uri(uri.clone()),
             (None, Some(name)) => Proof::Dns(name.clone()),
-            _ => {
-                let why = format!("{}: give either uri or dns", entry.name);
-                return Err(failed("api.tls.identities", why));
-            }
+            _ => return Err(failed(format!("{}: give either uri or dns", entry.name))),
         };
         credentials.push(Credential { person: entry.name.clone(), role: entry.role, proof });
     }
-    let tls = &config.api.tls;
-    if !tls.identities.is_empty() && tls.client_ca_file.is_none() {
-        let why = "nobody can show a certificate without api.tls.client_ca_file".to_owned();
-        return Err(failed("api.tls.identities", why));
-    }
-    Identities::try_new(credentials).map_err(BuildError::of("who may use the API"))
+    Ok(credentials)
 }
 
 /// Who may use the API, and how.
@@ -72,7 +104,13 @@ pub(crate) fn webhook_access(config: &Config, clock: Arc<dyn Clock>) -> Result<A
         role: Role::Viewer,
         proof: Proof::Token { hash, expires: None },
     });
-    let identities = Identities::try_new(credentials.into_iter().collect());
+    let tls = &config.alertmanager.webhook_tls;
+    let by_certificate = by_certificate(tls, WEBHOOK_TLS)?;
+    if tls.client_ca_file.is_some() && by_certificate.is_empty() {
+        let why = "say in identities whose certificates may send";
+        return Err(BuildError::new(WEBHOOK_TLS, why));
+    }
+    let identities = Identities::try_new(credentials.into_iter().chain(by_certificate).collect());
     Ok(Access {
         identities: identities.map_err(BuildError::of(key))?,
         rate: Rate::new(WEBHOOKS.0, WEBHOOKS.1),
@@ -82,24 +120,32 @@ pub(crate) fn webhook_access(config: &Config, clock: Arc<dyn Clock>) -> Result<A
 
 /// The certificate of the API and the metrics, if they have one.
 pub(crate) fn tls(config: &Config) -> Result<Option<Tls>, BuildError> {
-    let tls = &config.api.tls;
+    listener_tls(&config.api.tls, "api.tls")
+}
+
+/// The certificate of the webhook, if it has one.
+pub(crate) fn webhook_tls(config: &Config) -> Result<Option<Tls>, BuildError> {
+    listener_tls(&config.alertmanager.webhook_tls, WEBHOOK_TLS)
+}
+
+fn listener_tls(tls: &TlsSection, key: &'static str) -> Result<Option<Tls>, BuildError> {
     let read = |path: &Path| {
         bounded::read(path).map_err(|error| {
-            BuildError::new(format!("api.tls: {}", path.display()), error)
+            BuildError::new(format!("{key}: {}", path.display()), error)
                 .with_help("check the path, and that this user may read it")
         })
     };
-    let (certificate, key) = match (&tls.certificate_file, &tls.key_file) {
-        (Some(certificate), Some(key)) => (certificate, key),
+    let (certificate, private) = match (&tls.certificate_file, &tls.key_file) {
+        (Some(certificate), Some(private)) => (certificate, private),
         (None, None) if tls.client_ca_file.is_none() => return Ok(None),
         _ => {
             let why = "certificate_file and key_file are given together";
-            return Err(BuildError::new("api.tls", why));
+            return Err(BuildError::new(key, why));
         }
     };
-    let (certificate, key) = (read(certificate)?, read(key)?);
+    let (certificate, private) = (read(certificate)?, read(private)?);
     let authority = tls.client_ca_file.as_deref().map(read).transpose()?;
     let authority = authority.as_ref().map(String::as_bytes);
-    let tls = Tls::from_pem(certificate.as_bytes(), key.as_bytes(), authority);
-    tls.map(Some).map_err(BuildError::of("api.tls"))
+    let tls = Tls::from_pem(certificate.as_bytes(), private.as_bytes(), authority);
+    tls.map(Some).map_err(BuildError::of(key))
 }

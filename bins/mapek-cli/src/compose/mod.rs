@@ -2,6 +2,7 @@
 
 mod access;
 mod charter;
+mod notify;
 mod past;
 mod seat;
 mod settings;
@@ -27,8 +28,9 @@ use mapek::{
     store::{SqliteStore, Store},
 };
 
-pub(crate) use access::{access, tls, webhook_access};
+pub(crate) use access::{access, identities, tls, webhook_access, webhook_tls};
 pub use charter::{Charter, charter};
+pub(crate) use notify::notifier;
 pub(crate) use past::{present, recorded, replaying};
 pub(crate) use seat::seated;
 pub(crate) use settings::{CHECK_ALERT, analyze_config, monitor_config};

@@ -13,6 +13,7 @@ use mapek::{
         Confidence, Direction, Duration, Expectation, Guard, MetricName, Query, Ratio, Verification,
     },
     monitor::{AlertMapping, MonitorConfig, RuleConfig, WatchConfig},
+    notify::Alerts,
     plan,
 };
 
@@ -57,9 +58,10 @@ pub(crate) fn monitor_config(config: &Config) -> Result<MonitorConfig, BuildErro
 /// The alert by which `mapek check` looks whether alerts arrive.
 pub(crate) const CHECK_ALERT: &str = "MapekCheck";
 
-/// Alerts that fire on purpose.
+/// Alerts that fire on purpose, and those that we post: that we need somebody is no sign of trouble in the managed system.
 fn alerts_ignored() -> BTreeSet<String> {
-    MonitorConfig::ALERTS_IGNORED.into_iter().chain([CHECK_ALERT]).map(str::to_owned).collect()
+    let ours = Alerts::NAMES.into_iter().chain([CHECK_ALERT]);
+    MonitorConfig::ALERTS_IGNORED.into_iter().chain(ours).map(str::to_owned).collect()
 }
 
 /// Alerts of Charter's own rules that say what a rule of ours says, too.

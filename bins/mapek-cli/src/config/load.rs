@@ -96,7 +96,7 @@ fn text(path: &Path) -> Result<String, ConfigError> {
 }
 
 /// Parses `text`, which errors call `name`.
-pub(super) fn parse(text: &str, name: &str) -> Result<Config, ConfigError> {
+pub(crate) fn parse(text: &str, name: &str) -> Result<Config, ConfigError> {
     if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
         return Ok(Config::default());
     }
@@ -151,7 +151,8 @@ fn reaches_out(host: &str) -> bool {
 }
 
 fn knows_anybody(config: &Config) -> bool {
-    !config.api.auth.tokens.is_empty() || !config.api.tls.identities.is_empty()
+    let auth = &config.api.auth;
+    !auth.tokens.is_empty() || auth.tokens_file.is_some() || !config.api.tls.identities.is_empty()
 }
 
 /// What others than this machine could do, or see.
@@ -178,12 +179,19 @@ fn exposed(config: &Config) -> Vec<String> {
         (
             alertmanager.enabled
                 && reaches_out(&alertmanager.webhook_host)
-                && alertmanager.webhook_token_sha256.is_none(),
+                && alertmanager.webhook_token_sha256.is_none()
+                && alertmanager.webhook_tls.identities.is_empty(),
             format!(
                 "alertmanager.webhook_host {} is reached from elsewhere, and everybody who reaches it \
-                 may tell of alerts: set alertmanager.webhook_token_sha256",
+                 may tell of alerts: set alertmanager.webhook_token_sha256 or \
+                 alertmanager.webhook_tls",
                 alertmanager.webhook_host
             ),
+        ),
+        (
+            config.orchestrator.mode == Mode::Production && !alertmanager.notify.tells_somebody(),
+            "alertmanager.notify tells nobody what the loop needs people for: set alerts or webhooks"
+                .to_owned(),
         ),
         (
             api.allowed_hosts.iter().any(|host| host == "*"),
@@ -322,6 +330,10 @@ mod tests {
         }
         let webhook = told(&[("MAPEK__ALERTMANAGER__WEBHOOK_HOST", "0.0.0.0")]).unwrap();
         assert!(webhook.contains("everybody who reaches it may tell of alerts"), "{webhook}");
+        let nobody = told(&[production]).unwrap();
+        assert!(nobody.contains("notify tells nobody"), "{nobody}");
+        let alerts = ("MAPEK__ALERTMANAGER__NOTIFY__ALERTS", "true");
+        assert!(!told(&[production, alerts]).unwrap().contains("tells nobody"));
         let any = told(&[("MAPEK__API__ALLOWED_HOSTS", "['*']")]).unwrap();
         assert!(any.contains("allows every name"), "{any}");
     }

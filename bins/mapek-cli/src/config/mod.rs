@@ -7,10 +7,13 @@ mod load;
 mod render;
 mod sections;
 
+#[cfg(test)]
+pub(crate) use load::parse;
 pub use load::{ConfigError, Loaded, load};
 pub(crate) use render::effective_yaml;
 pub use sections::Config;
 pub(crate) use sections::{
     AlgorithmEntry, AlgorithmName, Database, ExecutionMode, LogFormat, LogLevel, MetricEntry,
-    QueryEntry, RailsProfile, Secret, ThresholdDirection, VerificationSection, Worse,
+    QueryEntry, RailsProfile, Secret, ThresholdDirection, TlsSection, TokenEntry, TokensFile,
+    VerificationSection, WebhookEntry, WebhookFormat, Worse,
 };

@@ -38,6 +38,7 @@ pub struct Order {
 
 /// What an advance did for one execution.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct Advance {
     /// Which execution.
     pub execution: ExecutionId,

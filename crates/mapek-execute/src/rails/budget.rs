@@ -1,6 +1,6 @@
 //! How often, and how often with harm.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mapek_model::{
     ActionKind, Duration, Execution, Judgement, Plan, StepStatus, Timestamp, Verdict, earlier,
@@ -121,18 +121,21 @@ impl Default for BreakerConfig {
 }
 
 #[derive(Debug)]
-pub(super) struct Breaker(BreakerConfig);
+pub(crate) struct Breaker(BreakerConfig);
 
 impl Breaker {
-    pub(super) const fn new(config: BreakerConfig) -> Self {
+    pub(crate) const fn new(config: BreakerConfig) -> Self {
         Self(config)
     }
 
     /// When executions with this kind did harm, since a person last re-armed it, in order.
-    fn harm(&self, context: &Context<'_>, kind: &ActionKind) -> Vec<Timestamp> {
-        let rearmed = context.rearmed.get(kind).copied().unwrap_or(Timestamp::MIN);
-        let mut times: Vec<_> = context
-            .others
+    fn harm(
+        others: &[&Execution],
+        rearmed: &BTreeMap<ActionKind, Timestamp>,
+        kind: &ActionKind,
+    ) -> Vec<Timestamp> {
+        let rearmed = rearmed.get(kind).copied().unwrap_or(Timestamp::MIN);
+        let mut times: Vec<_> = others
             .iter()
             .filter(|other| may_have_done(other, kind))
             .filter_map(|other| other.judgement.as_ref())
@@ -141,6 +144,21 @@ impl Breaker {
             .collect();
         times.sort_unstable();
         times
+    }
+
+    /// The kinds that it has disabled, each with the last harm.
+    pub(crate) fn disabled(
+        &self,
+        others: &[&Execution],
+        rearmed: &BTreeMap<ActionKind, Timestamp>,
+    ) -> BTreeMap<ActionKind, Timestamp> {
+        let kinds: BTreeSet<_> = others.iter().flat_map(|other| kinds(&other.plan)).collect();
+        let tripped = |kind: ActionKind| {
+            let times = Self::harm(others, rearmed, &kind);
+            let last = *times.last()?;
+            self.has_tripped(&times).then_some((kind, last))
+        };
+        kinds.into_iter().filter_map(tripped).collect()
     }
 
     /// Whether so many of them lie within one window; how long ago does not matter, only a person re-arms it.
@@ -173,7 +191,7 @@ impl Rail for Breaker {
         }
         let tripped = kinds(context.plan)
             .into_iter()
-            .find(|kind| self.has_tripped(&self.harm(context, kind)));
+            .find(|kind| self.has_tripped(&Self::harm(context.others, context.rearmed, kind)));
         tripped.map_or(Ok(()), |kind| {
             let reason = format!("{kind} did harm too often; a person has to re-arm it");
             let unless = format!("a person re-arms {kind}");

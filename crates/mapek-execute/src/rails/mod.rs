@@ -26,7 +26,7 @@ use crate::{Damaged, ForeignChange};
 
 pub use autonomy::{Autonomy, AutonomyConfig, Profile};
 pub use blast::BlastRadiusConfig;
-pub(crate) use budget::did_harm;
+pub(crate) use budget::{Breaker, did_harm};
 pub use budget::{BreakerConfig, BudgetConfig};
 pub use calendar::{
     CalendarConfig, Day, DayTime, InvalidWindow, OnceWindow, WeeklyWindow, WindowEffect, Zone,
@@ -38,6 +38,7 @@ pub use pause::{PauseFile, Paused};
 
 /// Why a rail refuses.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub struct Refusal {
     /// Which rail, in the word that metrics use.
     pub rail: String,
@@ -71,6 +72,7 @@ impl fmt::Display for Refusal {
 /// What the rails say to a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "decision", rename_all = "snake_case")]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 pub enum Decision {
     /// It may run.
     Run,

@@ -400,10 +400,16 @@ fn two_degradations_disable_a_kind_until_a_person_rearms_it() {
     let (a, b, c) = (harm(1, 100), harm(2, 80), harm(3, 50));
     let mut ask = Ask { others: vec![&a, &c], ..Ask::new() };
     assert_eq!(ask.decide(&plan, &observation), Decision::Run, "too far apart");
+    let breaker = Breaker::new(BreakerConfig::default());
+    assert_eq!(breaker.disabled(&ask.others, &ask.rearmed), BTreeMap::new());
     ask.others = vec![&a, &b];
     refused_by(&ask.decide(&plan, &observation), "breaker");
+    let last = b.judgement.as_ref().unwrap().at;
+    let told = breaker.disabled(&ask.others, &ask.rearmed);
+    assert_eq!(told, BTreeMap::from([(ActionKind::ScaleUp, last)]));
     ask.rearmed.insert(ActionKind::ScaleUp, earlier(now(), seconds(3600 * 90)));
     assert_eq!(ask.decide(&plan, &observation), Decision::Run);
+    assert_eq!(breaker.disabled(&ask.others, &ask.rearmed), BTreeMap::new());
 }
 
 #[test]

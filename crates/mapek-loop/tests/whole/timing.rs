@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use mapek_loop::{CycleReport, Loop, LoopConfig, WakeReason};
+use mapek_loop::{CycleReport, Loop, LoopConfig, Unready, WakeReason};
 use mapek_model::Duration;
 
 use crate::world::World;
@@ -19,10 +19,10 @@ async fn a_wake_up_runs_a_cycle_before_its_time_and_shutting_down_ends_the_loop(
     let report = handle.run_cycle().await.unwrap();
     assert_eq!(report.woken_by, BTreeSet::from([WakeReason::Request]));
     handle.pause("ada", "enough").unwrap();
-    assert!(handle.state().unready().unwrap().contains("ada"));
+    assert!(handle.state().unready().unwrap().to_string().contains("ada"));
     stop.notify_one();
     assert!(task.await.unwrap().is_some());
-    assert_eq!(handle.state().unready().unwrap(), "the loop has stopped");
+    assert_eq!(handle.state().unready(), Some(Unready::Stopped));
     assert!(matches!(handle.run_cycle().await, Err(mapek_loop::Error::Stopped)));
 }
 
@@ -124,7 +124,7 @@ async fn a_loop_that_hangs_is_not_ready() {
     world.clock.advance(Duration::from_secs(600));
     all_quiet().await;
     assert_eq!(running.handle.state().statistics.cycles, cycles, "it hangs");
-    let why = running.handle.state().unready().unwrap();
+    let why = running.handle.state().unready().unwrap().to_string();
     assert!(why.starts_with("no cycle has completed for 1"), "{why}");
     running.task.abort();
 }

@@ -11,12 +11,15 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use mapek_model::Duration;
 
 use super::{
-    Access, Identity, Needs,
+    Access, Identity, Needs, TokenHash,
     identities::Unproven,
     origin,
     rate::{Limiter, Payer},
 };
-use crate::{api::Problem, server::Connected};
+use crate::{
+    api::Problem,
+    server::{CertificateNames, Connected},
+};
 
 /// What asks whether the process is alive: it must be answered when all else is busy, and costs nothing.
 const PROBES: [&str; 2] = ["/health", "/ready"];
@@ -39,6 +42,59 @@ pub(crate) enum Caller {
     Known(Identity),
     /// Somebody who shows what proves nothing.
     Unproven(String),
+}
+
+/// What somebody shows of who they are.
+#[derive(Debug, Clone)]
+enum Shown {
+    Nothing,
+    Token(TokenHash),
+    Certificate(Arc<CertificateNames>),
+    /// What can prove nothing, whoever there is.
+    Nonsense(&'static str),
+}
+
+/// What an answer that does not end rests on: who asked may go while it lasts.
+#[derive(Debug, Clone)]
+pub(crate) struct Standing {
+    guard: Arc<Guard>,
+    shown: Shown,
+    needs: Needs,
+    acts: bool,
+}
+
+impl Standing {
+    /// Whether who asked might still ask.
+    fn holds(&self) -> bool {
+        let caller = self.guard.caller(&self.shown);
+        self.guard.permit(self.needs, self.acts, &caller).is_ok()
+    }
+
+    /// Returns once who asked might ask no more: their token is gone or has expired, or their role is another.
+    pub(crate) async fn ended(self) {
+        let Access { identities, clock, .. } = &self.guard.access;
+        loop {
+            // Before the look, so that no change in between is missed.
+            let changed = identities.changes();
+            if !self.holds() {
+                return;
+            }
+            let expires = match &self.shown {
+                Shown::Token(hash) => identities.expiry(hash),
+                _ => None,
+            };
+            let expired = async {
+                match expires {
+                    Some(at) => clock.sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = changed => {}
+                () = expired => {}
+            }
+        }
+    }
 }
 
 /// Why a request does not pass.
@@ -92,8 +148,8 @@ impl Guard {
         Self { access, limiter, too_many }
     }
 
-    /// Who sends it, if it may pass.
-    fn check(&self, request: &Request) -> Result<Caller, Refusal> {
+    /// Who sends it, if it may pass, and what they show.
+    fn check(&self, request: &Request) -> Result<(Caller, Shown), Refusal> {
         let connected = request.extensions().get::<Connected>();
         let local = connected.map(|it| it.local);
         let authority = origin::authority(request.uri(), request.headers())
@@ -113,11 +169,12 @@ impl Guard {
         if !PROBES.contains(&request.uri().path()) {
             self.pay(Payer::address(address(request)))?;
         }
-        let caller = self.caller(request.headers(), connected);
+        let shown = shown(request.headers(), connected);
+        let caller = self.caller(&shown);
         if let Caller::Known(identity) = &caller {
             self.pay(Payer::Person(identity.person.clone()))?;
         }
-        Ok(caller)
+        Ok((caller, shown))
     }
 
     fn pay(&self, payer: Payer) -> Result<(), Refusal> {
@@ -129,20 +186,17 @@ impl Guard {
         })
     }
 
-    /// A token counts before a certificate: whoever shows one wants to be known by it.
-    fn caller(&self, headers: &HeaderMap, connected: Option<&Connected>) -> Caller {
+    fn caller(&self, shown: &Shown) -> Caller {
         let identities = &self.access.identities;
         let known = |identity: Result<Identity, Unproven>| match identity {
             Ok(identity) => Caller::Known(identity),
             Err(why) => Caller::Unproven(why.to_string()),
         };
-        match bearer(headers) {
-            Ok(Some(token)) => known(identities.by_token(token, self.access.clock.now())),
-            Err(why) => Caller::Unproven(why.to_owned()),
-            Ok(None) => match connected.and_then(|it| it.certificate.as_deref()) {
-                Some(names) => known(identities.by_certificate(names)),
-                None => Caller::Nobody,
-            },
+        match shown {
+            Shown::Nothing => Caller::Nobody,
+            Shown::Token(hash) => known(identities.by_hash(hash, self.access.clock.now())),
+            Shown::Certificate(names) => known(identities.by_certificate(names)),
+            Shown::Nonsense(why) => Caller::Unproven((*why).to_owned()),
         }
     }
 
@@ -154,7 +208,7 @@ impl Guard {
         caller: &Caller,
     ) -> Result<Option<Identity>, Refusal> {
         let Needs::Role(least) = needs else { return Ok(None) };
-        if self.access.identities.is_empty() {
+        if self.access.identities.is_open() {
             if !acts {
                 return Ok(None);
             }
@@ -183,6 +237,18 @@ impl Guard {
 
 fn unauthorised(detail: &str, challenge: &'static str) -> Refusal {
     Refusal::new(StatusCode::UNAUTHORIZED, detail).then(Then::Challenge(challenge))
+}
+
+/// A token counts before a certificate: whoever shows one wants to be known by it.
+fn shown(headers: &HeaderMap, connected: Option<&Connected>) -> Shown {
+    match bearer(headers) {
+        Ok(Some(token)) => Shown::Token(TokenHash::of(token)),
+        Err(why) => Shown::Nonsense(why),
+        Ok(None) => match connected.and_then(|it| it.certificate.clone()) {
+            Some(names) => Shown::Certificate(names),
+            None => Shown::Nothing,
+        },
+    }
 }
 
 /// The token that a request shows, if any.
@@ -215,8 +281,9 @@ pub(crate) async fn admit(
     next: Next,
 ) -> Response {
     match guard.check(&request) {
-        Ok(caller) => {
+        Ok((caller, shown)) => {
             request.extensions_mut().insert(caller);
+            request.extensions_mut().insert(shown);
             next.run(request).await
         }
         Err(refusal) => {
@@ -235,8 +302,10 @@ pub(crate) async fn authorise(
 ) -> Response {
     // Without what `admit` notes nobody is known, and nothing is permitted that needs somebody.
     let caller = request.extensions().get::<Caller>().cloned().unwrap_or(Caller::Nobody);
+    let shown = request.extensions().get::<Shown>().cloned().unwrap_or(Shown::Nothing);
     match guard.permit(needs, acts, &caller) {
         Ok(identity) => {
+            request.extensions_mut().insert(Standing { guard, shown, needs, acts });
             if let Some(identity) = identity {
                 request.extensions_mut().insert(identity);
             }

@@ -1,9 +1,13 @@
 //! Who there is, and how they prove it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use mapek_model::Timestamp;
 use serde::Serialize;
+use tokio::sync::watch;
 
 use super::{Person, Role, TokenHash};
 use crate::server::CertificateNames;
@@ -87,7 +91,7 @@ pub enum InvalidIdentities {
     },
 }
 
-/// All who may do something.
+/// All who may do something. Clones are one: who is [replaced](Self::replace) in one of them is in all.
 ///
 /// ```
 /// use mapek_server::{Credential, Identities, Proof, Role, Token};
@@ -99,12 +103,27 @@ pub enum InvalidIdentities {
 ///     proof: Proof::Token { hash: token.hash(), expires: None },
 /// };
 /// let identities = Identities::try_new(vec![ada])?;
-/// assert!(!identities.is_empty());
+/// assert!(!identities.is_open());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Identities {
+    roster: watch::Sender<Arc<Roster>>,
+}
+
+/// Who there is at one moment.
+#[derive(Debug)]
+struct Roster {
     credentials: Vec<Credential>,
+    /// Whether nobody is known because nobody is to be.
+    open: bool,
+}
+
+impl Default for Identities {
+    /// Nobody: everybody may read, and nobody may act.
+    fn default() -> Self {
+        Self::of(Vec::new(), true)
+    }
 }
 
 /// Why what somebody shows proves nothing.
@@ -159,28 +178,77 @@ impl Identities {
                 return Err(InvalidIdentities::Shared { one, other });
             }
         }
-        Ok(Self { credentials })
+        let open = credentials.is_empty();
+        Ok(Self::of(credentials, open))
+    }
+
+    fn of(credentials: Vec<Credential>, open: bool) -> Self {
+        Self { roster: watch::Sender::new(Arc::new(Roster { credentials, open })) }
+    }
+
+    /// The same, but if there is nobody, nobody may read either: people are kept elsewhere, and may come yet.
+    #[must_use]
+    pub fn closed(self) -> Self {
+        self.replace(&self);
+        self
+    }
+
+    /// Puts those of `others` in the place of all who were here, from this moment on, for streams that are open, too. Whoever has been
+    /// asked who they are goes on to be: if nobody is left, nobody may do anything.
+    pub fn replace(&self, others: &Self) {
+        let credentials = others.now().credentials.clone();
+        self.roster.send_replace(Arc::new(Roster { credentials, open: false }));
+    }
+
+    /// Whether everybody may read, as nobody is to be known.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.now().open
+    }
+
+    /// How many credentials there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.now().credentials.len()
     }
 
     /// Whether there is nobody.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.credentials.is_empty()
+        self.len() == 0
     }
 
-    /// The credentials, as they were given.
-    pub fn iter(&self) -> impl Iterator<Item = &Credential> {
-        self.credentials.iter()
+    fn now(&self) -> Arc<Roster> {
+        Arc::clone(&self.roster.borrow())
     }
 
-    /// Who has this token.
-    pub(super) fn by_token(&self, token: &str, now: Timestamp) -> Result<Identity, Unproven> {
-        let sent = TokenHash::of(token);
+    /// Changes whenever somebody comes or goes.
+    pub(super) fn changes(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut changes = self.roster.subscribe();
+        async move {
+            if changes.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// When this token is worth nothing any more, if there is such a time.
+    pub(super) fn expiry(&self, sent: &TokenHash) -> Option<Timestamp> {
+        let roster = self.now();
+        roster.credentials.iter().find_map(|credential| match &credential.proof {
+            Proof::Token { hash, expires } if bool::from(hash.matches(sent)) => *expires,
+            _ => None,
+        })
+    }
+
+    /// Who has the token with this hash.
+    pub(super) fn by_hash(&self, sent: &TokenHash, now: Timestamp) -> Result<Identity, Unproven> {
+        let roster = self.now();
         let mut found = None;
         // All of them, so that the time it takes does not tell how far it came.
-        for credential in &self.credentials {
+        for credential in &roster.credentials {
             if let Proof::Token { hash, expires } = &credential.proof
-                && bool::from(hash.matches(&sent))
+                && bool::from(hash.matches(sent))
             {
                 found = Some((credential, expires));
             }
@@ -198,7 +266,8 @@ impl Identities {
         if names.uris.iter().any(|uri| uri.starts_with("spiffe://")) && names.uris.len() > 1 {
             return Err(Unproven::AmbiguousCertificate);
         }
-        let shown = self.credentials.iter().filter(|credential| match &credential.proof {
+        let roster = self.now();
+        let shown = roster.credentials.iter().filter(|credential| match &credential.proof {
             Proof::Token { .. } => false,
             Proof::Uri(uri) => names.uris.contains(uri),
             Proof::Dns(name) => names.dns.iter().any(|it| it.eq_ignore_ascii_case(name)),
@@ -250,7 +319,7 @@ mod tests {
             vec![with("ada", Role::Admin, token("old")), with("Ada", Role::Admin, token("new"))];
         let identities = Identities::try_new(two.clone()).unwrap();
         for text in ["old", "new"] {
-            let ada = identities.by_token(text, Timestamp::UNIX_EPOCH).unwrap();
+            let ada = identities.by_hash(&TokenHash::of(text), Timestamp::UNIX_EPOCH).unwrap();
             assert_eq!((ada.person.as_str(), ada.role), ("ada", Role::Admin));
         }
         let third = [two, vec![with("ada", Role::Admin, token("third"))]].concat();
@@ -258,6 +327,21 @@ mod tests {
             refused(third),
             "ada has more than 2 tokens: remove those that are not used any more"
         );
+    }
+
+    #[test]
+    fn who_is_replaced_is_gone_everywhere_and_nothing_opens_by_that() {
+        let old = with("ada", Role::Admin, token("old"));
+        let identities = Identities::try_new(vec![old]).unwrap();
+        let elsewhere = identities.clone();
+        let new = with("ada", Role::Viewer, token("new"));
+        identities.replace(&Identities::try_new(vec![new]).unwrap());
+        let by = |text| elsewhere.by_hash(&TokenHash::of(text), Timestamp::UNIX_EPOCH);
+        assert_eq!(by("old"), Err(Unproven::UnknownToken));
+        assert_eq!(by("new").unwrap().role, Role::Viewer);
+        identities.replace(&Identities::default());
+        assert_eq!((elsewhere.len(), elsewhere.is_open()), (0, false));
+        assert!(Identities::default().is_open() && !Identities::default().closed().is_open());
     }
 
     #[test]
@@ -285,12 +369,16 @@ mod tests {
         let expires = Some("2026-01-01T00:00:00Z".parse().unwrap());
         let proof = Proof::Token { hash: TokenHash::of("a"), expires };
         let identities = Identities::try_new(vec![with("ada", Role::Viewer, proof)]).unwrap();
-        let at = |text: &str| identities.by_token("a", text.parse().unwrap());
+        let at = |text: &str| identities.by_hash(&TokenHash::of("a"), text.parse().unwrap());
         assert!(at("2025-12-31T23:59:59.999Z").is_ok());
         assert_eq!(at("2026-01-01T00:00:00Z"), Err(Unproven::ExpiredToken));
         let now = Timestamp::UNIX_EPOCH;
         for other in ["", "A", "a ", "aa"] {
-            assert_eq!(identities.by_token(other, now), Err(Unproven::UnknownToken), "{other}");
+            assert_eq!(
+                identities.by_hash(&TokenHash::of(other), now),
+                Err(Unproven::UnknownToken),
+                "{other}"
+            );
         }
     }
 

@@ -16,7 +16,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use mapek_loop::{Clock, SystemClock};
 
-pub(crate) use guard::{Guard, admit, authorise};
+pub(crate) use guard::{Guard, Standing, admit, authorise};
 pub use identities::{Credential, Identities, Identity, InvalidIdentities, Proof};
 pub use person::{InvalidPerson, Person};
 pub use rate::Rate;
@@ -28,7 +28,7 @@ pub use token::{InvalidToken, Token, TokenHash};
 /// The default suits a listener that only this machine reaches: everybody who reaches it may read, and nobody may act.
 #[derive(Debug, Clone)]
 pub struct Access {
-    /// Who there is. If there is nobody, everybody may read and nobody may act.
+    /// Who there is, now and later: see [`Identities::replace`]. If there is to be nobody, everybody may read and nobody may act.
     pub identities: Identities,
     /// Names by which requests may call this host, without ports, in lower case. Loopback names and addresses, and the address
     /// that a connection came in on, are allowed anyway; `*` allows all names. A page in a browser may make any name mean this

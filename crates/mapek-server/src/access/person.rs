@@ -17,6 +17,8 @@ use serde::{Deserialize, Serialize};
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
+#[derive(schemars::JsonSchema)]
+#[schemars(with = "String")]
 pub struct Person(String);
 
 /// A text that is no name of a person.

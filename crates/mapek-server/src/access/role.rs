@@ -13,7 +13,19 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!("admin".parse::<Role>()?, Role::Admin);
 /// # Ok::<(), mapek_server::InvalidRole>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Reads.

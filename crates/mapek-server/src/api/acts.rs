@@ -9,23 +9,66 @@ use axum::{
 };
 use http::{HeaderMap, StatusCode};
 use mapek_loop::{Error, LoopHandle, Obstacle, WakeReason};
-use mapek_model::{Approval, ExecutionId, InvalidName, PlanHash, PlanId};
-use serde_json::json;
+use mapek_model::{
+    ActionKind, Approval, CycleNumber, ExecutionId, ExecutionStatus, InvalidName, PlanHash, PlanId,
+};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::{
     App, Problem, plans,
     said::{Acting, Because, Rearm, Reasoned, Said, Verdict, bound},
 };
-use crate::{Identity, Role};
+use crate::{Identity, Person, Role};
 
 type Answer = Result<Response, Problem>;
+
+/// Who asks; nobody, where nobody has to be known.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Who {
+    person: Option<Person>,
+    role: Role,
+}
+
+/// Whether the loop is paused now, and why.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Latch {
+    paused: Option<String>,
+}
+
+/// The newest cycle when another one was asked for.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Newest {
+    newest: Option<CycleNumber>,
+}
+
+/// Where a plan stands that somebody has decided about.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Decided {
+    plan: PlanId,
+    hash: PlanHash,
+    approval: Approval,
+}
+
+/// Where an execution stands; nothing, if its log could never be followed.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Stands {
+    execution: ExecutionId,
+    status: Option<ExecutionStatus>,
+}
+
+/// What is trusted again.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Rearmed {
+    rearmed: ActionKind,
+}
 
 /// Who asks, and what they may do; nobody, where nobody has to be known.
 pub(super) async fn whoami(identity: Option<Extension<Identity>>) -> Response {
     let identity = identity.map(|Extension(identity)| identity);
     let role = identity.as_ref().map_or(Role::Viewer, |identity| identity.role);
     let person = identity.map(|identity| identity.person);
-    Json(json!({"person": person, "role": role})).into_response()
+    Json(Who { person, role }).into_response()
 }
 
 pub(super) async fn pause(
@@ -34,7 +77,7 @@ pub(super) async fn pause(
     Said(said): Said<Because>,
 ) -> Answer {
     let handle = done(&app, &who, "pause", &said, LoopHandle::pause).await?;
-    Ok(Json(json!({"paused": handle.state().paused})).into_response())
+    Ok(Json(Latch { paused: handle.state().paused.clone() }).into_response())
 }
 
 pub(super) async fn resume(
@@ -43,7 +86,7 @@ pub(super) async fn resume(
     Said(said): Said<Because>,
 ) -> Answer {
     let handle = done(&app, &who, "resume", &said, LoopHandle::resume).await?;
-    Ok(Json(json!({"paused": handle.state().paused})).into_response())
+    Ok(Json(Latch { paused: handle.state().paused.clone() }).into_response())
 }
 
 /// Asks for a cycle and does not wait for it: it may take as long as the systems that it reads.
@@ -52,7 +95,7 @@ pub(super) async fn cycle(State(app): State<App>, Acting(who): Acting) -> Answer
     let newest = handle.state().last().map(|report| report.number);
     handle.wake(WakeReason::Request);
     tracing::info!(person = %who.person, act = "cycle", "a person acted");
-    Ok((StatusCode::ACCEPTED, Json(json!({"newest": newest}))).into_response())
+    Ok((StatusCode::ACCEPTED, Json(Newest { newest })).into_response())
 }
 
 pub(super) async fn approve(
@@ -101,7 +144,7 @@ async fn decided(
         decide(handle, &hash, person, reason.as_deref())
     })
     .await?;
-    Ok(Json(json!({"plan": plan, "hash": hash, "approval": approval})).into_response())
+    Ok(Json(Decided { plan, hash, approval }).into_response())
 }
 
 pub(super) async fn rollback(
@@ -136,7 +179,7 @@ pub(super) async fn rearm(
     let kind = said.kind.clone();
     let rearm = move |handle: &LoopHandle, by: &str, why: &str| handle.rearm(kind, by, why);
     done(&app, &who, "rearm", &said, rearm).await?;
-    Ok(Json(json!({"rearmed": said.kind})).into_response())
+    Ok(Json(Rearmed { rearmed: said.kind }).into_response())
 }
 
 fn execution(id: &str) -> Result<ExecutionId, Problem> {
@@ -147,8 +190,8 @@ fn execution(id: &str) -> Result<ExecutionId, Problem> {
 /// Where an execution stands now; nothing, if its log could never be followed.
 fn after(handle: &LoopHandle, id: ExecutionId) -> Response {
     let state = handle.state();
-    let status = state.executions.get(&id).map(|execution| &execution.status);
-    Json(json!({"execution": id, "status": status})).into_response()
+    let status = state.executions.get(&id).map(|execution| execution.status.clone());
+    Json(Stands { execution: id, status }).into_response()
 }
 
 /// Does what a person asks for, with their reason.

@@ -10,11 +10,13 @@ use axum::{
 use http::StatusCode;
 use mapek_loop::{CycleReport, WakeReason};
 use mapek_model::{Confidence, CycleNumber, Level, Quality, SourceName, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
     App, Problem,
-    page::{self, Limit},
+    doc::{Param, shape},
+    page::{self, AFTER, Asked, Filter, LIMIT, Period, SINCE, UNTIL},
     problem::repeated,
 };
 
@@ -22,7 +24,7 @@ use super::{
 const CAUSES_MAX: usize = 3;
 
 /// A cycle in short. A full report holds every violation, which in a list of them would be too much.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Summary {
     number: CycleNumber,
     at: Timestamp,
@@ -42,8 +44,8 @@ pub(super) struct Summary {
     faults: Vec<String>,
 }
 
-#[derive(Debug, Serialize)]
-struct Suspect {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Suspect {
     cause: String,
     confidence: Confidence,
 }
@@ -75,10 +77,52 @@ impl Summary {
     }
 }
 
+/// Which cycles are wanted.
+#[derive(Debug, Default)]
+pub(super) struct Wanted {
+    period: Period,
+    breached: Option<bool>,
+}
+
+impl Filter for Wanted {
+    const PARAMS: &'static [Param] = &[
+        LIMIT,
+        AFTER,
+        SINCE,
+        UNTIL,
+        Param { name: "breached", what: "whether something was open", shape: shape::<bool> },
+    ];
+
+    fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
+        match name {
+            "breached" => self.breached = Some(page::parsed(value, "true or false")?),
+            _ => self.period.set(name, value)?,
+        }
+        Ok(())
+    }
+}
+
+impl Wanted {
+    fn holds(&self, report: &CycleReport) -> bool {
+        let breached = self.breached.is_none_or(|it| it != report.seen.open.is_empty());
+        breached && self.period.holds(report.at)
+    }
+}
+
 /// Newest first.
-pub(super) async fn list(State(app): State<App>, limit: Limit) -> Response {
+pub(super) async fn list(
+    State(app): State<App>,
+    asked: Asked<Wanted>,
+) -> Result<Response, Problem> {
     let state = app.state();
-    page::list(&state, state.reports.iter().rev().map(|report| Summary::of(report)), limit)
+    page::list(
+        &state,
+        state.reports.iter().rev(),
+        &asked,
+        |wanted, report| wanted.holds(report),
+        |report| report.number.to_string(),
+        |report| Summary::of(report),
+    )
 }
 
 pub(super) async fn one(

@@ -7,6 +7,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     convert::Infallible,
+    pin::Pin,
     sync::Arc,
     time::Duration,
 };
@@ -19,7 +20,7 @@ use axum::{
         sse::{Event, KeepAlive, Sse},
     },
 };
-use futures_util::stream;
+use futures_util::{FutureExt as _, stream};
 use http::HeaderMap;
 use mapek_loop::LoopState;
 use mapek_model::CycleNumber;
@@ -28,7 +29,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{App, cycles::Summary, status};
-use crate::server::Connected;
+use crate::{access::Standing, server::Connected};
 
 /// How often a comment is sent when nothing happens: often enough that no proxy, and not our own clock for silent connections, gives up.
 const COMMENT_EVERY: Duration = Duration::from_secs(4);
@@ -47,7 +48,7 @@ struct Glance {
 
 impl Glance {
     fn of(state: &LoopState) -> Self {
-        let unready = state.unready();
+        let unready = state.unready().map(|why| why.to_string());
         Self {
             ready: unready.is_none(),
             unready,
@@ -63,11 +64,15 @@ impl Glance {
 pub(super) async fn events(
     State(app): State<App>,
     connected: Option<Extension<Connected>>,
+    standing: Option<Extension<Standing>>,
     headers: HeaderMap,
 ) -> Response {
     let stopping = connected.map(|Extension(it)| it.stopping).unwrap_or_default();
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
-    let follower = Follower::new(app.state, last.map(CycleNumber::new), stopping);
+    let mut follower = Follower::new(app.state, last.map(CycleNumber::new), stopping);
+    if let Some(Extension(standing)) = standing {
+        follower.leave = Box::pin(standing.ended());
+    }
     let events = stream::unfold(follower, async |mut follower| {
         let event = follower.next().await?;
         Some((Ok::<_, Infallible>(event), follower))
@@ -76,10 +81,11 @@ pub(super) async fn events(
 }
 
 /// Somebody who follows a loop.
-#[derive(Debug)]
 struct Follower {
     states: watch::Receiver<Arc<LoopState>>,
     stopping: CancellationToken,
+    /// Ready when they may follow no longer.
+    leave: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// The newest cycle that was told.
     last: Option<CycleNumber>,
     glance: Option<Glance>,
@@ -103,6 +109,7 @@ impl Follower {
         let mut follower = Self {
             states,
             stopping,
+            leave: Box::pin(std::future::pending()),
             last: known.or(before),
             glance: None,
             due: VecDeque::new(),
@@ -114,6 +121,10 @@ impl Follower {
 
     async fn next(&mut self) -> Option<Event> {
         loop {
+            // Who may follow no longer is not told the rest either.
+            if (&mut self.leave).now_or_never().is_some() {
+                return None;
+            }
             if let Some(event) = self.due.pop_front() {
                 return Some(event);
             }
@@ -122,6 +133,7 @@ impl Follower {
             }
             tokio::select! {
                 () = self.stopping.cancelled() => return None,
+                () = &mut self.leave => return None,
                 changed = self.states.changed() => changed.ok()?,
             }
             let now = Arc::clone(&self.states.borrow_and_update());

@@ -1,15 +1,17 @@
 //! The routes.
 //!
-//! [`ROUTES`] is the one place where a route gets its path, its method, its handler and the role that it needs; [`router`] mounts what
-//! is in it and nothing else, so there is no route without a rule.
+//! [`ROUTES`] is the one place where a route gets its path, its method, its handler, the role that it needs and what it says of itself;
+//! [`router`] mounts what is in it and nothing else, so there is no route without a rule, and none that `/openapi.json` does not tell.
 
 mod acts;
 mod busy;
 mod cycles;
+mod doc;
 mod events;
 mod executions;
 mod findings;
 mod headers;
+mod openapi;
 mod operator;
 mod page;
 mod plans;
@@ -18,7 +20,10 @@ mod problem;
 mod said;
 mod status;
 
-use std::{convert::Infallible, sync::Arc};
+use std::{
+    convert::Infallible,
+    sync::{Arc, OnceLock},
+};
 
 use axum::{
     Router,
@@ -26,12 +31,18 @@ use axum::{
     middleware,
     routing::{MethodRouter, get, post},
 };
+use bytes::Bytes;
 use http::{Method, StatusCode};
-use mapek_loop::{LoopHandle, LoopState};
+use mapek_loop::{CycleReport, Insight, LoopHandle, LoopState, Unready};
+use mapek_model::{Execution, Outcome};
+use schemars::JsonSchema;
 use tokio::sync::watch;
 use tower::Service;
 
+use doc::{Content, Doc};
+use page::{Filter, List};
 pub(crate) use problem::{Problem, repeated};
+use said::{Because, Rearm, Verdict};
 
 use crate::{
     Access, Metrics, Needs, Role,
@@ -49,6 +60,7 @@ pub struct Route {
     pub needs: Needs,
     kind: Kind,
     handler: fn() -> MethodRouter<App>,
+    doc: Doc,
 }
 
 /// How many of its answers there may be at once.
@@ -65,23 +77,33 @@ enum Kind {
 const METRICS: &str = "/metrics";
 
 impl Route {
-    const fn probe(path: &'static str, handler: fn() -> MethodRouter<App>) -> Self {
-        Self { method: Method::GET, path, needs: Needs::Nothing, kind: Kind::Probe, handler }
+    const fn probe(path: &'static str, handler: fn() -> MethodRouter<App>, doc: Doc) -> Self {
+        Self { method: Method::GET, path, needs: Needs::Nothing, kind: Kind::Probe, handler, doc }
     }
 
-    const fn read(path: &'static str, handler: fn() -> MethodRouter<App>) -> Self {
+    /// What everybody may know.
+    const fn open(path: &'static str, handler: fn() -> MethodRouter<App>, doc: Doc) -> Self {
+        Self { method: Method::GET, path, needs: Needs::Nothing, kind: Kind::Answer, handler, doc }
+    }
+
+    const fn read(path: &'static str, handler: fn() -> MethodRouter<App>, doc: Doc) -> Self {
         let needs = Needs::Role(Role::Viewer);
-        Self { method: Method::GET, path, needs, kind: Kind::Answer, handler }
+        Self { method: Method::GET, path, needs, kind: Kind::Answer, handler, doc }
     }
 
-    const fn follow(path: &'static str, handler: fn() -> MethodRouter<App>) -> Self {
+    const fn follow(path: &'static str, handler: fn() -> MethodRouter<App>, doc: Doc) -> Self {
         let needs = Needs::Role(Role::Viewer);
-        Self { method: Method::GET, path, needs, kind: Kind::Stream, handler }
+        Self { method: Method::GET, path, needs, kind: Kind::Stream, handler, doc }
     }
 
-    const fn act(path: &'static str, least: Role, handler: fn() -> MethodRouter<App>) -> Self {
+    const fn act(
+        path: &'static str,
+        least: Role,
+        handler: fn() -> MethodRouter<App>,
+        doc: Doc,
+    ) -> Self {
         let needs = Needs::Role(least);
-        Self { method: Method::POST, path, needs, kind: Kind::Answer, handler }
+        Self { method: Method::POST, path, needs, kind: Kind::Answer, handler, doc }
     }
 
     /// Whether it changes something.
@@ -97,35 +119,161 @@ impl Route {
     }
 }
 
+/// A list that can be read page by page.
+const fn list<T: JsonSchema, F: Filter>(summary: &'static str) -> Doc {
+    Doc::json::<List<T>>(summary).query(F::PARAMS).problems(&[410])
+}
+
 /// What can be asked, in the order in which a newcomer would, and what can be done.
-pub static ROUTES: [Route; 26] = [
-    Route::probe("/health", || get(probes::health)),
-    Route::probe("/ready", || get(probes::ready)),
-    Route::probe(METRICS, || get(probes::metrics)),
-    Route::read("/api/v1/status", || get(status::status)),
-    Route::follow("/api/v1/events", || get(events::events)),
-    Route::read("/api/v1/cycles", || get(cycles::list)),
-    Route::read("/api/v1/cycles/{number}", || get(cycles::one)),
-    Route::read("/api/v1/violations", || get(findings::violations)),
-    Route::read("/api/v1/diagnoses", || get(findings::diagnoses)),
-    Route::read("/api/v1/plans", || get(plans::list)),
-    Route::read("/api/v1/plans/rejected", || get(plans::rejected)),
-    Route::read("/api/v1/plans/{id}", || get(plans::one)),
-    Route::read("/api/v1/executions", || get(executions::list)),
-    Route::read("/api/v1/executions/{id}", || get(executions::one)),
-    Route::read("/api/v1/needs-operator", || get(operator::list)),
-    Route::read("/api/v1/outcomes", || get(executions::outcomes)),
-    Route::read("/api/v1/insights", || get(executions::insights)),
-    Route::read("/api/v1/whoami", || get(acts::whoami)),
-    Route::act("/api/v1/pause", Role::Operator, || post(acts::pause)),
-    Route::act("/api/v1/resume", Role::Operator, || post(acts::resume)),
-    Route::act("/api/v1/cycles", Role::Operator, || post(acts::cycle)),
-    Route::act("/api/v1/plans/{id}/approve", Role::Approver, || post(acts::approve)),
-    Route::act("/api/v1/plans/{id}/reject", Role::Approver, || post(acts::reject)),
-    Route::act("/api/v1/executions/{id}/rollback", Role::Operator, || post(acts::rollback)),
-    Route::act("/api/v1/executions/{id}/resolve", Role::Operator, || post(acts::resolve)),
-    Route::act("/api/v1/rearm", Role::Admin, || post(acts::rearm)),
+pub static ROUTES: [Route; 27] = [
+    Route::probe("/health", || get(probes::health), Doc::json::<probes::Health>("alive")),
+    Route::probe(
+        "/ready",
+        || get(probes::ready),
+        Doc::json::<probes::Ready>("the loop does its work"),
+    ),
+    Route::probe(
+        METRICS,
+        || get(probes::metrics),
+        Doc::other("the loop in numbers", Content::Text),
+    ),
+    Route::open(
+        "/openapi.json",
+        || get(openapi::serve),
+        Doc::other("this document", Content::Document),
+    ),
+    Route::read(
+        "/api/v1/status",
+        || get(status::status),
+        Doc::json::<status::Status>("the loop at a glance"),
+    ),
+    Route::follow(
+        "/api/v1/events",
+        || get(events::events),
+        Doc::other(
+            "what happens, as it happens: server-sent events `state` and `cycle`",
+            Content::Events,
+        ),
+    ),
+    Route::read(
+        "/api/v1/cycles",
+        || get(cycles::list),
+        list::<cycles::Summary, cycles::Wanted>("cycles in short, newest first"),
+    ),
+    Route::read(
+        "/api/v1/cycles/{number}",
+        || get(cycles::one),
+        Doc::json::<CycleReport>("one cycle in full"),
+    ),
+    Route::read(
+        "/api/v1/violations",
+        || get(findings::violations),
+        list::<findings::Episode, findings::Wanted>("what is open: worst first, then oldest"),
+    ),
+    Route::read(
+        "/api/v1/diagnoses",
+        || get(findings::diagnoses),
+        list::<findings::Diagnosed, page::All>("diagnoses, newest first"),
+    ),
+    Route::read(
+        "/api/v1/plans",
+        || get(plans::list),
+        list::<plans::Proposed<'static>, page::All>("plans: those before people, then the newest"),
+    ),
+    Route::read(
+        "/api/v1/plans/rejected",
+        || get(plans::rejected),
+        list::<plans::Rejected<'static>, page::All>("what was not proposed, and why"),
+    ),
+    Route::read(
+        "/api/v1/plans/{id}",
+        || get(plans::one),
+        Doc::json::<plans::Proposed<'static>>("one plan"),
+    ),
+    Route::read(
+        "/api/v1/executions",
+        || get(executions::list),
+        list::<Execution, executions::Wanted>("executions, newest first"),
+    ),
+    Route::read(
+        "/api/v1/executions/{id}",
+        || get(executions::one),
+        Doc::json::<Execution>("one execution"),
+    ),
+    Route::read(
+        "/api/v1/needs-operator",
+        || get(operator::list),
+        list::<operator::Stuck, page::All>("what only a person can close, oldest first"),
+    ),
+    Route::read(
+        "/api/v1/outcomes",
+        || get(executions::outcomes),
+        list::<Outcome, executions::Judged>("what came of executions, newest first"),
+    ),
+    Route::read(
+        "/api/v1/insights",
+        || get(executions::insights),
+        list::<Insight, page::All>("what was learned"),
+    ),
+    Route::read("/api/v1/whoami", || get(acts::whoami), Doc::json::<acts::Who>("who asks")),
+    Route::act(
+        "/api/v1/pause",
+        Role::Operator,
+        || post(acts::pause),
+        Doc::json::<acts::Latch>("stops all that is done by itself")
+            .taking::<Because>()
+            .problems(ACT),
+    ),
+    Route::act(
+        "/api/v1/resume",
+        Role::Operator,
+        || post(acts::resume),
+        Doc::json::<acts::Latch>("allows actions again").taking::<Because>().problems(ACT),
+    ),
+    Route::act(
+        "/api/v1/cycles",
+        Role::Operator,
+        || post(acts::cycle),
+        Doc::json::<acts::Newest>("asks for a cycle now").status(202),
+    ),
+    Route::act(
+        "/api/v1/plans/{id}/approve",
+        Role::Approver,
+        || post(acts::approve),
+        Doc::json::<acts::Decided>("approves a plan").taking::<Verdict>().problems(DECIDE),
+    ),
+    Route::act(
+        "/api/v1/plans/{id}/reject",
+        Role::Approver,
+        || post(acts::reject),
+        Doc::json::<acts::Decided>("rejects a plan").taking::<Verdict>().problems(DECIDE),
+    ),
+    Route::act(
+        "/api/v1/executions/{id}/rollback",
+        Role::Operator,
+        || post(acts::rollback),
+        Doc::json::<acts::Stands>("undoes an execution").taking::<Because>().problems(ACT),
+    ),
+    Route::act(
+        "/api/v1/executions/{id}/resolve",
+        Role::Operator,
+        || post(acts::resolve),
+        Doc::json::<acts::Stands>("closes what needs an operator")
+            .taking::<Because>()
+            .problems(ACT),
+    ),
+    Route::act(
+        "/api/v1/rearm",
+        Role::Admin,
+        || post(acts::rearm),
+        Doc::json::<acts::Rearmed>("trusts a kind of action again").taking::<Rearm>().problems(ACT),
+    ),
 ];
+
+/// What happened meanwhile may stand against it.
+const ACT: &[u16] = &[409, 500];
+/// And what was seen may not be what there is.
+const DECIDE: &[u16] = &[409, 412, 428, 500];
 
 /// How [`router`] answers.
 #[derive(Debug, Clone)]
@@ -166,6 +314,8 @@ struct App {
     version: Arc<str>,
     metrics: Option<Metrics>,
     handle: Option<LoopHandle>,
+    /// The API's own description, once somebody has asked for it.
+    openapi: Arc<OnceLock<Bytes>>,
 }
 
 impl App {
@@ -174,10 +324,10 @@ impl App {
     }
 
     /// Why the loop is not ready to do its work; absent if it is.
-    fn unready(&self) -> Option<String> {
+    fn unready(&self) -> Option<Unready> {
         // The loop holds the sender as long as it lives.
         if self.state.has_changed().is_err() {
-            return Some("the loop has stopped".to_owned());
+            return Some(Unready::Stopped);
         }
         self.state().unready()
     }
@@ -193,7 +343,8 @@ pub fn router(state: watch::Receiver<Arc<LoopState>>, options: Options) -> Route
     let Options { version, metrics, handle, access, requests_max, streams_max } = options;
     let guard = Arc::new(Guard::new(access));
     let (answers, streams) = (busy::slots(requests_max), busy::slots(streams_max));
-    let app = App { state, version: version.into(), metrics, handle };
+    let openapi = Arc::default();
+    let app = App { state, version: version.into(), metrics, handle, openapi };
     let mounted = ROUTES.iter().filter(|route| {
         (route.path != METRICS || app.metrics.is_some()) && (!route.acts() || app.handle.is_some())
     });

@@ -3,16 +3,17 @@
 use axum::{extract::State, response::Response};
 use mapek_loop::LoopState;
 use mapek_model::{ExecutionId, TargetId, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
-    App,
-    page::{self, Limit},
+    App, Problem,
+    page::{self, All, Asked},
 };
 
 /// An execution that freezes its target until a person resolves it.
-#[derive(Debug, Serialize)]
-struct Stuck {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Stuck {
     execution: ExecutionId,
     /// Its target; absent if nobody can tell, and all are frozen.
     frozen: Option<TargetId>,
@@ -25,11 +26,11 @@ struct Stuck {
 }
 
 /// Oldest first; those whose age nobody can tell come before all others.
-pub(super) async fn list(State(app): State<App>, limit: Limit) -> Response {
+pub(super) async fn list(State(app): State<App>, asked: Asked<All>) -> Result<Response, Problem> {
     let state = app.state();
     let mut stuck: Vec<_> = stuck(&state).collect();
     stuck.sort_by_key(|one| (one.since, one.execution));
-    page::list(&state, stuck.into_iter(), limit)
+    page::list(&state, stuck, &asked, |_, _| true, |one| one.execution.to_string(), |one| one)
 }
 
 fn stuck(state: &LoopState) -> impl Iterator<Item = Stuck> + '_ {

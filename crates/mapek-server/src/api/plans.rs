@@ -12,16 +12,17 @@ use mapek_loop::{CycleReport, Decided, LoopState};
 use mapek_model::{
     Action, Approval, Cause, CycleNumber, InvalidName, Plan, PlanHash, PlanId, Timestamp,
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
     App, Problem,
-    page::{self, Limit},
+    page::{self, All, Asked},
 };
 
 /// A plan, and where it stands.
-#[derive(Debug, Clone, Serialize)]
-struct Proposed<'a> {
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(super) struct Proposed<'a> {
     /// What it would do; the same in every cycle that proposes the same.
     hash: PlanHash,
     /// The cycle that proposed it last; absent if that cycle is no longer kept.
@@ -42,13 +43,13 @@ struct Proposed<'a> {
 }
 
 /// Those before people first, then the newest.
-pub(super) async fn list(State(app): State<App>, limit: Limit) -> Response {
+pub(super) async fn list(State(app): State<App>, asked: Asked<All>) -> Result<Response, Problem> {
     let state = app.state();
     // The same plan is proposed again in every cycle until its cause is gone: it is listed once.
     let mut known = BTreeSet::new();
     let mut all = proposed(&state);
     all.retain(|one| known.insert(one.hash));
-    page::list(&state, all.into_iter(), limit)
+    page::list(&state, all, &asked, |_, _| true, |one| one.hash.to_string(), |one| one)
 }
 
 pub(super) async fn one(
@@ -73,8 +74,8 @@ pub(super) fn hash_of(state: &LoopState, id: PlanId) -> Option<PlanHash> {
 }
 
 /// What the newest cycle that planned did not propose.
-#[derive(Debug, Serialize)]
-struct Rejected<'a> {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Rejected<'a> {
     /// What it would have done; absent where it could not be made.
     hash: Option<PlanHash>,
     cycle: CycleNumber,
@@ -87,7 +88,10 @@ struct Rejected<'a> {
 }
 
 /// Those of the newest cycle that planned at all; the likeliest causes first.
-pub(super) async fn rejected(State(app): State<App>, limit: Limit) -> Response {
+pub(super) async fn rejected(
+    State(app): State<App>,
+    asked: Asked<All>,
+) -> Result<Response, Problem> {
     let state = app.state();
     let newest = state.reports.iter().rev().find(|report| report.no_planning.is_none());
     let rejected: Vec<_> = newest
@@ -102,7 +106,10 @@ pub(super) async fn rejected(State(app): State<App>, limit: Limit) -> Response {
             actions: &it.actions,
         })
         .collect();
-    page::list(&state, rejected.into_iter(), limit)
+    // They have no name of their own: their place in their cycle is one.
+    let named = rejected.into_iter().enumerate();
+    let key = |(i, one): &(usize, Rejected<'_>)| format!("{}-{i}", one.cycle);
+    page::list(&state, named, &asked, |_, _| true, key, |(_, one)| one)
 }
 
 impl<'a> Proposed<'a> {

@@ -7,22 +7,44 @@ use axum::{
     routing::get,
 };
 use http::{HeaderMap, StatusCode, header};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::{App, Problem};
 use crate::{Metrics, metrics::Format};
 
+/// What `/health` answers.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Health {
+    status: &'static str,
+    version: String,
+}
+
+/// What `/ready` answers.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Ready {
+    /// `ready` or `unready`.
+    status: &'static str,
+    /// Why not, in a word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<&'static str>,
+    /// Why not, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
 /// Alive: the process answers. Says nothing about the loop, so that nobody restarts it for being paused.
-pub(super) async fn health(State(app): State<App>) -> Response {
-    Json(json!({"status": "ok", "version": &*app.version})).into_response()
+pub(super) async fn health(State(app): State<App>) -> Json<Health> {
+    Json(Health { status: "ok", version: app.version.to_string() })
 }
 
 /// Ready: the loop does its work.
 pub(super) async fn ready(State(app): State<App>) -> Response {
     match app.unready() {
-        None => Json(json!({"status": "ready"})).into_response(),
-        Some(reason) => {
-            let body = Json(json!({"status": "unready", "reason": reason}));
+        None => Json(Ready { status: "ready", why: None, reason: None }).into_response(),
+        Some(why) => {
+            let (word, reason) = (Some(why.as_str()), Some(why.to_string()));
+            let body = Json(Ready { status: "unready", why: word, reason });
             (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
         }
     }

@@ -6,6 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, Method, StatusCode, header};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::ROUTES;
@@ -14,13 +15,14 @@ use super::ROUTES;
 const REPEATED_MAX: usize = 100;
 
 /// An error as `application/problem+json`. Its detail says what to do.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Problem {
     r#type: &'static str,
     title: &'static str,
     status: u16,
     detail: String,
     #[serde(skip)]
+    #[schemars(skip)]
     code: StatusCode,
 }
 

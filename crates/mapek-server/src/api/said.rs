@@ -6,6 +6,7 @@ use axum::{
 };
 use http::{HeaderMap, StatusCode, header, request::Parts};
 use mapek_model::{ActionKind, PlanHash};
+use schemars::JsonSchema;
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{Problem, repeated};
@@ -30,14 +31,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Acting {
 }
 
 /// Why, for what needs a reason.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Because {
     reason: String,
 }
 
 /// What is decided about a plan.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Verdict {
     #[serde(default)]
@@ -47,7 +48,7 @@ pub(super) struct Verdict {
 }
 
 /// Which kind of action is trusted again, and why.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Rearm {
     pub(super) kind: ActionKind,

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use axum::{Json, extract::State};
 use mapek_loop::{LoopState, Statistics};
 use mapek_model::{Approval, Severity, TargetId, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{App, cycles::Summary};
 
 /// What `/api/v1/status` answers.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Status {
     target: TargetId,
     version: String,
@@ -33,7 +34,7 @@ pub(super) struct Status {
 
 pub(super) async fn status(State(app): State<App>) -> Json<Status> {
     let state = app.state();
-    let unready = app.unready();
+    let unready = app.unready().map(|why| why.to_string());
     Json(Status {
         target: state.target.clone(),
         version: app.version.to_string(),

@@ -29,6 +29,23 @@ impl EventCounter {
     }
 }
 
+/// Counts messages to people; cheap to clone and to call.
+#[derive(Debug, Clone)]
+pub struct NotificationCounter {
+    family: Labelled<Counter, 3>,
+}
+
+impl NotificationCounter {
+    pub(super) const fn new(family: Labelled<Counter, 3>) -> Self {
+        Self { family }
+    }
+
+    /// Counts `messages` more: by which channel, of what kind, and what came of them (`sent`, `failed`, `refused`, `held_back`).
+    pub fn add(&self, channel: &str, kind: &str, result: &str, messages: u64) {
+        self.family.of([channel, kind, result]).inc_by(messages);
+    }
+}
+
 /// Times the calls to one other system; cheap to clone and to call. Made by
 /// [`Metrics::client_timer`](super::Metrics::client_timer).
 #[derive(Debug, Clone)]

@@ -17,7 +17,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-pub use client::{ClientTimer, EventCounter};
+pub use client::{ClientTimer, EventCounter, NotificationCounter};
 pub use recorder::MetricsRecorder;
 pub(crate) use text::Format;
 
@@ -78,6 +78,7 @@ struct Families {
     time_to_remediate: Labelled<Histogram, 1>,
     outcomes: Labelled<Counter, 3>,
     compliance: Labelled<RealGauge, 1>,
+    notifications: Labelled<Counter, 3>,
 }
 
 impl Default for Metrics {
@@ -116,6 +117,12 @@ impl Metrics {
     #[must_use]
     pub fn alerts_processed(&self) -> EventCounter {
         EventCounter::new(self.families.processed.clone())
+    }
+
+    /// Counts messages to people: `mape_k_notifications_total`.
+    #[must_use]
+    pub fn notifications(&self) -> NotificationCounter {
+        NotificationCounter::new(self.families.notifications.clone())
     }
 
     /// Times the calls to another system, as a histogram with the labels `call` and `status`.
@@ -187,6 +194,7 @@ impl Families {
             time_to_remediate: Labelled::new(["target"], buckets::remediation),
             outcomes: Labelled::new(["target", "action", "outcome"], Counter::default),
             compliance: Labelled::new(["target"], RealGauge::default),
+            notifications: Labelled::new(["channel", "kind", "result"], Counter::default),
         }
     }
 
@@ -231,6 +239,7 @@ impl Families {
                 self.outcomes.metric();
             "objective_compliance_ratio", "Share of the time without an open warning or critical violation" =>
                 self.compliance.metric();
+            "notifications", "Messages to people, by what came of them" => self.notifications.metric();
         }
     }
 }

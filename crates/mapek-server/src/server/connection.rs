@@ -46,6 +46,8 @@ pub(crate) struct Connected {
 const HEADERS_MAX: usize = 64;
 /// Bytes of a request's headers, cookies and tokens included. A request with more gets 431.
 const HEADER_BYTES_MAX: u32 = 16 * 1024;
+/// Bytes of an answer that wait for somebody on HTTP/2 who does not take them: of each, as there may be many.
+const SEND_BYTES_MAX: usize = 64 * 1024;
 /// Requests at once on one HTTP/2 connection.
 const STREAMS_MAX: u32 = 32;
 
@@ -109,6 +111,7 @@ fn builder(header_timeout: Duration) -> auto::Builder<TokioExecutor> {
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS_MAX)
+        .max_send_buf_size(SEND_BYTES_MAX)
         .max_header_list_size(HEADER_BYTES_MAX);
     builder
 }

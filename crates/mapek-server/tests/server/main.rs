@@ -3,13 +3,17 @@
 #![expect(clippy::float_cmp, reason = "what is counted and then printed is exact")]
 
 mod acts;
+mod described;
 mod documents;
 mod guarded;
+mod leaving;
 mod matrix;
 mod metrics;
+mod pages;
 mod routes;
 mod sample;
 mod sockets;
 mod steered;
+mod streams;
 mod tls;
 mod whole_loop;

@@ -33,7 +33,8 @@ async fn health_does_not_depend_on_the_loop() {
 #[tokio::test]
 async fn ready_says_why_not() {
     let shown = Shown::start(LoopState::new(TargetId::default())).await;
-    let first = json!({"status": "unready", "reason": "the first cycle has not run"});
+    let first =
+        json!({"status": "unready", "why": "starting", "reason": "the first cycle has not run"});
     assert_eq!(shown.json("/ready").await, first);
 
     let mut now = state();
@@ -46,7 +47,11 @@ async fn ready_says_why_not() {
     shown.states.send_replace(Arc::new(now));
     let response = shown.get("/ready").await;
     assert_eq!(response.status(), 503);
-    assert_eq!(response.json::<Value>().await.unwrap()["reason"], "paused by ada: maintenance");
+    let body = response.json::<Value>().await.unwrap();
+    assert_eq!(
+        (&body["why"], &body["reason"]),
+        (&json!("paused"), &json!("paused by ada: maintenance"))
+    );
     let status = shown.json("/api/v1/status").await;
     assert_eq!((&status["ready"], &status["paused"]), (&json!(false), &status["unready"]));
 }
@@ -166,7 +171,7 @@ async fn bad_questions_are_answered_with_what_to_do() {
         let (status, detail) =
             problem(shown.get(&format!("/api/v1/violations?{query}")).await).await;
         assert_eq!(status, 400, "{query}");
-        let advice = "; the only parameter is limit, a number in 1..=1000";
+        let advice = "; the parameters are limit, after, severity, expectation, component";
         assert!(detail.ends_with(advice) && detail.len() < 250, "{query}: {detail}");
     }
     for (path, expected) in [

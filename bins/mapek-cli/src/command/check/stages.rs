@@ -5,6 +5,7 @@ use mapek::{
     model::Query,
     monitor::MonitorConfig,
     scrape::{conforms, parse_promql},
+    server::Metrics,
 };
 use miette::Diagnostic as _;
 
@@ -120,6 +121,8 @@ fn listeners(config: &Config, report: &mut Report) -> Result<(), OutputError> {
             .ok()
             .and_then(|_| compose::webhook_access(config, clock).err()),
         compose::tls(config).err(),
+        compose::webhook_tls(config).err(),
+        compose::notifier(config, compose::system_clock(), &Metrics::new()).err(),
     ];
     built.iter().flatten().try_for_each(|error| refused(error, report))
 }

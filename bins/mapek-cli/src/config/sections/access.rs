@@ -56,6 +56,16 @@ pub(crate) struct TokenEntry {
 pub(crate) struct AuthSection {
     /// Two for each person at most: the one in use, and the one that is to replace it.
     pub(crate) tokens: Vec<TokenEntry>,
+    /// A file with more of them, which is read again when it changes.
+    pub(crate) tokens_file: Option<PathBuf>,
+}
+
+/// What is in a file of tokens.
+#[derive(Debug, Clone, Default, Deserialize, Validate)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct TokensFile {
+    #[garde(skip)]
+    pub(crate) tokens: Vec<TokenEntry>,
 }
 
 /// Somebody who shows a client certificate with a certain name.
@@ -74,7 +84,7 @@ pub(crate) struct CertificateEntry {
     pub(crate) dns: Option<String>,
 }
 
-/// TLS for the API and the metrics.
+/// TLS for a listener.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, Validate)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct TlsSection {

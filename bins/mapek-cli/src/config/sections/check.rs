@@ -51,7 +51,8 @@ pub(super) fn countable(others: &OthersConfig, (): &()) -> garde::Result {
     Ok(())
 }
 
-pub(super) fn http_url(value: &str, (): &()) -> garde::Result {
+pub(super) fn http_url(value: &(impl AsRef<str> + ?Sized), (): &()) -> garde::Result {
+    let value = value.as_ref();
     let explain = |why: &str| {
         Err(garde::Error::new(format!("must be a URL such as http://localhost:9090: {why}")))
     };
@@ -65,6 +66,10 @@ pub(super) fn http_url(value: &str, (): &()) -> garde::Result {
         }
         Ok(_) => Ok(()),
     }
+}
+
+pub(super) fn optional_http_url(value: &Option<String>, context: &()) -> garde::Result {
+    value.as_deref().map_or(Ok(()), |value| http_url(value, context))
 }
 
 pub(super) fn absolute_path(value: &str, (): &()) -> garde::Result {

@@ -2,6 +2,7 @@
 mod access;
 mod check;
 mod monitor;
+mod notify;
 mod orchestrator;
 mod secret;
 mod service;
@@ -10,8 +11,9 @@ mod stages;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use access::{AuthSection, HashEntry, TlsSection};
+pub(crate) use access::{AuthSection, HashEntry, TlsSection, TokenEntry, TokensFile};
 pub(crate) use monitor::{MetricEntry, MonitorSection, QueryEntry, ThresholdDirection};
+pub(crate) use notify::{WebhookEntry, WebhookFormat};
 pub(crate) use orchestrator::{Mode, OrchestratorSection};
 pub(crate) use secret::Secret;
 pub(crate) use service::{

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     AuthSection, HashEntry, TlsSection,
     check::{absolute_path, http_url},
+    notify::NotifySection,
 };
 
 #[derive(Debug, Clone, Serialize, Deserialize, Validate)]
@@ -25,12 +26,18 @@ pub(crate) struct AlertmanagerSection {
     /// What the token is known by that Alertmanager has to send; without it nobody has to.
     #[garde(skip)]
     pub(crate) webhook_token_sha256: Option<HashEntry>,
+    /// The webhook's certificate, and whose certificates may send to it.
+    #[garde(dive)]
+    pub(crate) webhook_tls: TlsSection,
     /// How long after its start an Alertmanager that lists no alert proves nothing.
     #[garde(skip)]
     #[serde(with = "mapek::model::duration")]
     pub(crate) startup_grace: Duration,
     #[garde(skip)]
     pub(crate) enabled: bool,
+    /// Who is told what the loop needs people for.
+    #[garde(dive)]
+    pub(crate) notify: NotifySection,
 }
 
 impl Default for AlertmanagerSection {
@@ -41,8 +48,10 @@ impl Default for AlertmanagerSection {
             webhook_port: 5000,
             webhook_path: "/webhooks/alerts".to_owned(),
             webhook_token_sha256: None,
+            webhook_tls: TlsSection::default(),
             startup_grace: AlertmanagerFeed::GRACE,
             enabled: true,
+            notify: NotifySection::default(),
         }
     }
 }
