@@ -17,6 +17,9 @@ Chores of the workspace. Call them as `cargo xtask CHORE`.
   crash --kills N     the same at every pair of points, until there were N kills; see also docs/reliability.md
   intake [--long]     how many alerts a second the webhook takes in, durable, and with how much memory; 10 minutes each if long
   recovery            how long a start takes with a journal of 100 000 records
+  fuzz [--seconds N] [--target NAME] [--seed S]
+                      mutate what comes from outside (webhook, config, matcher, charter, prometheus) for N seconds (60) each, and
+                      see that whoever reads it neither panics nor breaks a law of its own
   bench [--compare [--max-ratio N]] [--save]
                       run the benchmarks; compare with docs/benchmarks.json (a benchmark fails above N = 1.5 times
                       the reference), or make these results the reference
@@ -37,6 +40,7 @@ pub(crate) enum Chore {
     Crash { arguments: Vec<String> },
     Intake { arguments: Vec<String> },
     Recovery { arguments: Vec<String> },
+    Fuzz { arguments: Vec<String> },
     ReleaseCheck { keep_going: bool },
 }
 
@@ -56,6 +60,7 @@ pub(crate) fn parse(args: &[String]) -> Result<Chore, Error> {
         ("crash", options) => Ok(Chore::Crash { arguments: owned(options) }),
         ("intake", options) => Ok(Chore::Intake { arguments: owned(options) }),
         ("recovery", options) => Ok(Chore::Recovery { arguments: owned(options) }),
+        ("fuzz", options) => Ok(Chore::Fuzz { arguments: owned(options) }),
         ("bench", options) => bench(options).map(Chore::Bench),
         ("release-check", options) => Ok(Chore::ReleaseCheck { keep_going: keep_going(options)? }),
         ("setup" | "coverage" | "simulate", [option, ..]) => Err(unknown(option)),
@@ -141,6 +146,8 @@ mod tests {
         let arguments = vec!["--kills".to_owned(), "10000".to_owned()];
         assert_eq!(parsed("crash --kills 10000"), Ok(Chore::Crash { arguments }));
         assert_eq!(parsed("intake"), Ok(Chore::Intake { arguments: vec![] }));
+        let arguments = vec!["--seconds".to_owned(), "9".to_owned()];
+        assert_eq!(parsed("fuzz --seconds 9"), Ok(Chore::Fuzz { arguments }));
     }
 
     #[test]

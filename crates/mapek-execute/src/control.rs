@@ -10,11 +10,15 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use mapek_model::{ActionKind, Execution, ExecutionId, Observation, Plan, TargetId, Timestamp};
+use mapek_model::{
+    ActionKind, ContentHash, CycleNumber, Execution, ExecutionId, Observation, Plan, TargetId,
+    Timestamp,
+};
 
 use crate::{
-    Body, Config, Context, Decision, Effector, Error, PauseFile, Paused, Rails,
-    ledger::{Ledger, Tracked},
+    Body, Config, CycleDecisions, Decision, Effector, Error, PauseFile, Paused, PlanDecision,
+    Rails,
+    ledger::{Asked, Ledger, Tracked},
 };
 
 pub use effects::{OwnChange, OwnEffect, OwnEffects};
@@ -138,6 +142,34 @@ impl Control {
         self.decide_in(&ledger, plan, None, &approvals, observation, now)
     }
 
+    /// What the rails say to plans that stand in line, at this moment: to each one until the first that may run, which is the last that
+    /// is begun. Where `noted` names a cycle and what was planned in it, by content, the journal is told before anybody else; nothing
+    /// happens in between.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Journal`] if it cannot be made to last. Then nothing of it may be done.
+    pub fn decide_in_turn(
+        &self,
+        plans: &[Plan],
+        observation: &Observation,
+        now: Timestamp,
+        noted: Option<(CycleNumber, ContentHash)>,
+    ) -> Result<Vec<Decision>, Error> {
+        let mut ledger = self.ledger();
+        ledger.refresh()?;
+        let paused = self.paused_in(&ledger);
+        let asked = (plans, observation, paused.as_ref());
+        let said = ledger.view.decide_in_turn(&self.shared.rails, &self.shared.config, asked, now);
+        if let Some((number, planning)) = noted {
+            let decisions = plans.iter().zip(&said);
+            let decisions = decisions.map(|(plan, said)| PlanDecision::new(plan, said)).collect();
+            let decided = CycleDecisions { number, planning, decisions, paused };
+            ledger.commit(None, now, Body::Decided(Box::new(decided)))?;
+        }
+        Ok(said)
+    }
+
     pub(crate) fn decide_in(
         &self,
         ledger: &Ledger,
@@ -147,19 +179,9 @@ impl Control {
         observation: &Observation,
         now: Timestamp,
     ) -> Decision {
-        let view = &ledger.view;
-        let never = std::collections::BTreeMap::new();
-        self.shared.rails.decide(&Context {
-            plan,
-            execution,
-            observation,
-            now,
-            approvals,
-            others: &view.others(&plan.target, execution.map(|it| it.id)),
-            damaged: &view.damaged_on(&plan.target),
-            rearmed: view.rearmed.get(&plan.target).unwrap_or(&never),
-            paused: self.paused_in(ledger).as_ref(),
-        })
+        let paused = self.paused_in(ledger);
+        let asked = Asked { plan, execution, approvals, observation, now };
+        ledger.view.decide(&self.shared.rails, &asked, paused.as_ref())
     }
 
     pub(crate) fn tracked(&self, id: ExecutionId) -> Option<Tracked> {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mapek_model::{
     Duration, Execution, Fingerprint, Judgement, Measured, Observation, Timestamp, Verdict,
-    Violation, later, since,
+    Violation, earlier, later, since,
 };
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +31,13 @@ pub struct Watch {
 }
 
 impl Watch {
+    /// The clock went back by so much.
+    pub(crate) fn set_back(&mut self, by: Duration) {
+        for at in self.gone.values_mut().flatten() {
+            *at = earlier(*at, by);
+        }
+    }
+
     /// Takes in what a cycle saw. Absence counts on fresh evidence only; presence always.
     pub fn see(&mut self, execution: &Execution, observation: &Observation) {
         let open = open(observation);

@@ -42,9 +42,11 @@ mod error;
 mod dry_run;
 mod effector;
 
+mod history;
 mod journal;
 mod ledger;
 mod proposals;
+mod verify;
 
 mod judge;
 mod rails;
@@ -68,7 +70,11 @@ pub use effector::MockEffector;
 pub use effector::{EffectError, Effector, Presence, Repeat, Sending};
 pub use error::Error;
 pub use executor::{Advance, Executor, Order, Recovery};
-pub use journal::{BadRecord, Body, CycleInputs, Entry, Journal, Proposed, Record, scan};
+pub use history::History;
+pub use journal::{
+    BadRecord, Body, CycleDecisions, CycleInputs, Entry, Journal, PlanDecision, Proposed, Record,
+    scan,
+};
 pub use judge::{Verification, Watch, judge};
 pub use ledger::Damaged;
 /// Where a proposal stands: pending, approved, rejected, expired or withdrawn.
@@ -78,3 +84,4 @@ pub use rails::{
     Autonomy, AutonomyConfig, BreakerConfig, BudgetConfig, Context, Decision, DoubtConfig,
     PauseFile, Paused, Profile, Rail, Rails, RailsConfig, Refusal,
 };
+pub use verify::{Damage, Verified, verify};

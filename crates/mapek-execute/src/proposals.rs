@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mapek_model::{
-    Approval, ApprovalEvent, IllegalTransition, Plan, PlanHash, TargetId, Timestamp, later, since,
+    Approval, ApprovalEvent, Duration, IllegalTransition, Plan, PlanHash, TargetId, Timestamp,
+    earlier, later, since,
 };
 use serde::Serialize;
 
@@ -197,6 +198,19 @@ impl Proposals {
             .filter(|proposal| now >= proposal.expires(config))
             .map(|proposal| (proposal.hash, proposal.plan.target.clone()))
             .collect()
+    }
+
+    /// The clock went back by so much.
+    pub(crate) fn set_back(&mut self, by: Duration) {
+        for it in self.by_hash.values_mut() {
+            let plan = [&mut it.plan.created, &mut it.plan.expires];
+            let own = [&mut it.since, &mut it.updated];
+            for at in
+                own.into_iter().chain(plan).chain(it.given.values_mut()).chain(&mut it.approved)
+            {
+                *at = earlier(*at, by);
+            }
+        }
     }
 
     /// Forgets what ended so long ago that it changes nothing any more.

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use mapek_model::{
-    ActionKind, ContentHash, CycleNumber, Execution, ExecutionEvent, ExecutionId, ExecutionRecord,
-    Outcome, PlanHash, ReplayError, Sequence, TargetId, Timestamp,
+    ActionKind, ContentHash, CycleNumber, Duration, Execution, ExecutionEvent, ExecutionId,
+    ExecutionRecord, Outcome, PlanHash, ReplayError, Sequence, TargetId, Timestamp, earlier, since,
 };
 
-use crate::{BadRecord, Body, Paused, Record, judge::Watch, proposals::Proposals, rails::did_harm};
+use crate::{
+    BadRecord, Body, Error, Paused, Record, judge::Watch, proposals::Proposals, rails::did_harm,
+};
 
 /// How many executions are remembered after they ended: enough for budgets and for people; the journal has more.
 const ENDED_KEPT: usize = 1000;
@@ -61,6 +63,8 @@ pub(crate) struct View {
     pub(super) forgotten: Sequence,
     pub(crate) damaged: BTreeMap<ExecutionId, Damaged>,
     pub(crate) cycle: CycleNumber,
+    /// When the newest cycle in the journal was.
+    cycled: Option<Timestamp>,
     pub(crate) bad: Vec<BadRecord>,
     newest_bad: Option<Sequence>,
     pub(super) traces: Traces,
@@ -93,7 +97,7 @@ impl Traces {
 }
 
 impl View {
-    pub(super) fn take(&mut self, item: Result<Record, BadRecord>) {
+    pub(crate) fn take(&mut self, item: Result<Record, BadRecord>) {
         match item {
             Ok(record) => self.fold(&record),
             Err(bad) => {
@@ -129,7 +133,54 @@ impl View {
                     tracked.watch.clone_from(watch);
                 }
             }
-            Body::Cycle(_) | Body::Checkpoint { .. } => {}
+            Body::Cycle(_) => self.cycled = Some(record.at),
+            Body::SetBack { by } => self.set_back(*by),
+            Body::Decided(_) | Body::Checkpoint { .. } => {}
+        }
+    }
+
+    /// All that is remembered happened so much earlier.
+    fn set_back(&mut self, by: Duration) {
+        for tracked in self.executions.values_mut() {
+            tracked.execution.set_back(by);
+            tracked.watch.set_back(by);
+            for at in tracked.due.iter_mut().chain(&mut tracked.looked_for) {
+                *at = earlier(*at, by);
+            }
+        }
+        self.proposals.set_back(by);
+        let rearmed = self.rearmed.values_mut().flat_map(BTreeMap::values_mut);
+        for at in rearmed.chain(&mut self.cycled) {
+            *at = earlier(*at, by);
+        }
+    }
+
+    /// By how much the clock has gone back since the newest cycle; `None` if it has not.
+    pub(crate) fn went_back(&self, now: Timestamp) -> Option<Duration> {
+        let cycled = self.cycled.filter(|cycled| now < *cycled)?;
+        Some(since(cycled, now))
+    }
+
+    /// Whether this may happen next.
+    pub(crate) fn check(&self, body: &Body) -> Result<(), Error> {
+        match body {
+            Body::Execution { record } => {
+                let id = record.execution;
+                if self.damaged.contains_key(&id) {
+                    return Ok(());
+                }
+                match self.executions.get(&id) {
+                    Some(tracked) => tracked.execution.clone().apply(record),
+                    None => Execution::begin(record).map(|_| ()),
+                }
+                .map_err(|source| Error::Illegal { source })
+            }
+            Body::Approval { plan, event } => match self.proposals.after(plan, event) {
+                None => Err(Error::UnknownProposal { hash: *plan }),
+                Some(Err(source)) => Err(Error::Proposal { hash: *plan, source }),
+                Some(Ok(_)) => Ok(()),
+            },
+            _ => Ok(()),
         }
     }
 

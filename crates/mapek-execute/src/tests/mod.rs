@@ -4,5 +4,7 @@ mod behaviour;
 mod laws;
 mod people;
 mod retention;
+mod setback;
 mod verdicts;
+mod verify;
 mod world;

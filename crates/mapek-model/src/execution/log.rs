@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::{
     Captured, Confidence, Duration, ExecutionEvent, ExecutionId, ExecutionStatus,
     IllegalTransition, Measured, Outcome, Plan, StepIndex, TargetId, Timestamp, Verdict, Way,
+    earlier,
 };
 
 /// One entry of an execution's log.
@@ -214,6 +215,21 @@ impl Execution {
             started: self.started,
             judged: judgement.at,
         })
+    }
+
+    /// The clock went back by so much: all that happened until now happened so much earlier by the clock as it is. What is waited
+    /// for then takes no longer, and what is measured from now on can be compared with it. The onsets of the episodes that it treats
+    /// stay: they are names.
+    pub fn set_back(&mut self, by: Duration) {
+        let captured = self.captured.values_mut().map(|it| &mut it.at);
+        let judged = self.judgement.iter_mut().map(|it| &mut it.at);
+        let applied = self.first_applied.iter_mut().chain(&mut self.last_applied);
+        let own = [&mut self.started, &mut self.updated];
+        let plan = [&mut self.plan.created, &mut self.plan.expires];
+        for at in own.into_iter().chain(plan).chain(captured).chain(judged).chain(applied) {
+            *at = earlier(*at, by);
+        }
+        self.status.set_back(by);
     }
 
     fn note(&mut self, record: &ExecutionRecord) {
