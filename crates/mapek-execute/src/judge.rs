@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mapek_model::{
     Duration, Execution, Fingerprint, Judgement, Measured, Observation, Timestamp, Verdict,
-    Violation, earlier, later, since,
+    Violation, later, since,
 };
 use serde::{Deserialize, Serialize};
 
@@ -31,10 +31,10 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// The clock went back by so much.
-    pub(crate) fn set_back(&mut self, by: Duration) {
+    /// The clock went back to `now`: what has been gone since later has been so since now.
+    pub(crate) fn set_back(&mut self, now: Timestamp) {
         for at in self.gone.values_mut().flatten() {
-            *at = earlier(*at, by);
+            *at = now.min(*at);
         }
     }
 

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mapek_model::{
-    Approval, ApprovalEvent, Duration, IllegalTransition, Plan, PlanHash, TargetId, Timestamp,
-    earlier, later, since,
+    Approval, ApprovalEvent, IllegalTransition, Plan, PlanHash, TargetId, Timestamp, earlier,
+    later, since,
 };
 use serde::Serialize;
 
@@ -200,15 +200,13 @@ impl Proposals {
             .collect()
     }
 
-    /// The clock went back by so much.
-    pub(crate) fn set_back(&mut self, by: Duration) {
+    /// The clock went back to `now`: what was said later was said at the latest now.
+    pub(crate) fn set_back(&mut self, now: Timestamp) {
         for it in self.by_hash.values_mut() {
-            let plan = [&mut it.plan.created, &mut it.plan.expires];
-            let own = [&mut it.since, &mut it.updated];
-            for at in
-                own.into_iter().chain(plan).chain(it.given.values_mut()).chain(&mut it.approved)
-            {
-                *at = earlier(*at, by);
+            it.plan.expires = earlier(it.plan.expires, since(it.plan.created, now));
+            let own = [&mut it.plan.created, &mut it.since, &mut it.updated];
+            for at in own.into_iter().chain(it.given.values_mut()).chain(&mut it.approved) {
+                *at = now.min(*at);
             }
         }
     }

@@ -80,8 +80,10 @@ impl Bench {
     ///
     /// If the system has no port, or no room, for it.
     pub fn new() -> Result<Self, BoxError> {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all();
-        let runtime = { runtime }.build()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()?;
         let server = runtime.block_on(ScriptedHttp::start())?;
         let pool = reqwest::Client::builder()
             .no_proxy()

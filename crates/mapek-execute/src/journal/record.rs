@@ -78,9 +78,9 @@ pub enum Body {
     },
     /// A cycle began, with these inputs.
     Cycle(CycleInputs),
-    /// The clock had gone back since the cycle before: what happened until here happened so much earlier by the clock as it is.
+    /// The clock had gone back since the cycle before: what is said to have happened later than this happened at the latest now.
     SetBack {
-        /// By how much, at least.
+        /// By how much, at least; for people.
         #[serde(with = "mapek_model::duration")]
         by: Duration,
     },

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use mapek_model::{
     ActionKind, ContentHash, CycleNumber, Duration, Execution, ExecutionEvent, ExecutionId,
-    ExecutionRecord, Outcome, PlanHash, ReplayError, Sequence, TargetId, Timestamp, earlier, since,
+    ExecutionRecord, Outcome, PlanHash, ReplayError, Sequence, TargetId, Timestamp, since,
 };
 
 use crate::{
@@ -134,25 +134,21 @@ impl View {
                 }
             }
             Body::Cycle(_) => self.cycled = Some(record.at),
-            Body::SetBack { by } => self.set_back(*by),
+            Body::SetBack { .. } => self.set_back(record.at),
             Body::Decided(_) | Body::Checkpoint { .. } => {}
         }
     }
 
-    /// All that is remembered happened so much earlier.
-    fn set_back(&mut self, by: Duration) {
+    /// The clock went back to `now`: what is said to have happened later has happened at the latest now.
+    fn set_back(&mut self, now: Timestamp) {
         for tracked in self.executions.values_mut() {
-            tracked.execution.set_back(by);
-            tracked.watch.set_back(by);
+            tracked.execution.set_back(now);
+            tracked.watch.set_back(now);
             for at in tracked.due.iter_mut().chain(&mut tracked.looked_for) {
-                *at = earlier(*at, by);
+                *at = now.min(*at);
             }
         }
-        self.proposals.set_back(by);
-        let rearmed = self.rearmed.values_mut().flat_map(BTreeMap::values_mut);
-        for at in rearmed.chain(&mut self.cycled) {
-            *at = earlier(*at, by);
-        }
+        self.proposals.set_back(now);
     }
 
     /// By how much the clock has gone back since the newest cycle; `None` if it has not.

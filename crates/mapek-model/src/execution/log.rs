@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{
     Captured, Confidence, Duration, ExecutionEvent, ExecutionId, ExecutionStatus,
     IllegalTransition, Measured, Outcome, Plan, StepIndex, TargetId, Timestamp, Verdict, Way,
-    earlier,
+    since,
 };
 
 /// One entry of an execution's log.
@@ -217,19 +217,17 @@ impl Execution {
         })
     }
 
-    /// The clock went back by so much: all that happened until now happened so much earlier by the clock as it is. What is waited
-    /// for then takes no longer, and what is measured from now on can be compared with it. The onsets of the episodes that it treats
-    /// stay: they are names.
-    pub fn set_back(&mut self, by: Duration) {
+    /// The clock went back to `now`: what is said to have happened later has happened at the latest now. So what is waited for begins anew
+    /// at most, instead of waiting until the clock has come as far again; and nothing is cut short. The onsets of the episodes that it
+    /// treats stay: they are names. So does when it was judged: that is compared with what people said before and after it.
+    pub fn set_back(&mut self, now: Timestamp) {
+        self.status.hasten(since(self.first_applied.unwrap_or(self.started), now));
         let captured = self.captured.values_mut().map(|it| &mut it.at);
-        let judged = self.judgement.iter_mut().map(|it| &mut it.at);
         let applied = self.first_applied.iter_mut().chain(&mut self.last_applied);
         let own = [&mut self.started, &mut self.updated];
-        let plan = [&mut self.plan.created, &mut self.plan.expires];
-        for at in own.into_iter().chain(plan).chain(captured).chain(judged).chain(applied) {
-            *at = earlier(*at, by);
+        for at in own.into_iter().chain(captured).chain(applied) {
+            *at = now.min(*at);
         }
-        self.status.set_back(by);
     }
 
     fn note(&mut self, record: &ExecutionRecord) {

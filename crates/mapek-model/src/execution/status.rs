@@ -191,8 +191,8 @@ impl ExecutionStatus {
         next.ok_or_else(|| IllegalTransition::new(self.to_string(), event.as_str()))
     }
 
-    /// The clock went back by so much: what waits until a moment waits no longer for it.
-    pub(super) fn set_back(&mut self, by: Duration) {
+    /// What waits until a moment waits for one that is so much earlier.
+    pub(super) fn hasten(&mut self, by: Duration) {
         if let Phase::Holding { until } = &mut self.phase {
             *until = earlier(*until, by);
         }
