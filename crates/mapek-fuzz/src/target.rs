@@ -80,10 +80,8 @@ impl Bench {
     ///
     /// If the system has no port, or no room, for it.
     pub fn new() -> Result<Self, BoxError> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()?;
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let server = runtime.block_on(ScriptedHttp::start())?;
         let pool = reqwest::Client::builder()
             .no_proxy()
@@ -225,11 +223,9 @@ fn matcher(input: &str) -> Result<String, String> {
     let labels: Labels =
         [("alertname", "High"), ("severity", "critical"), ("input", input)].into_iter().collect();
     let mut shape = String::new();
-    for (name, parse) in [
-        ("classic", Matchers::parse_classic as fn(&str) -> _),
-        ("utf8", Matchers::parse_utf8 as fn(&str) -> _),
-    ] {
-        match parse(input) {
+    let both = [("classic", Matchers::parse_classic(input)), ("utf8", Matchers::parse_utf8(input))];
+    for (name, parsed) in both {
+        match parsed {
             Ok(matchers) => {
                 let said = matchers.matches(&labels);
                 let written = matchers.to_string();

@@ -43,7 +43,8 @@ impl Lived {
         wait_until(DEADLINE, "decisions in the journal", async || {
             let count =
                 "SELECT count(*) FROM records WHERE CAST(bytes AS TEXT) LIKE '%\"decided\"%'";
-            lived.sql().is_some_and(|it| it.query_row(count, (), |row| row.get(0)) >= Ok(3))
+            let count = |it: Connection| it.query_row(count, (), |row| row.get::<_, i64>(0)).ok();
+            lived.sql().and_then(count).is_some_and(|it| it >= 3)
         })
         .await
         .unwrap();
