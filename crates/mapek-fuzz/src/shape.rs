@@ -12,11 +12,8 @@ pub(crate) fn words(text: &str) -> String {
                 quoted = Some(c);
                 words.push('…');
             }
-            None if c.is_ascii_digit() => {
-                if !words.ends_with('#') {
-                    words.push('#');
-                }
-            }
+            None if c.is_ascii_digit() && words.ends_with('#') => {}
+            None if c.is_ascii_digit() => words.push('#'),
             None if c.is_ascii() => words.push(c),
             None => {}
         }

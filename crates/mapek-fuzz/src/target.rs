@@ -160,12 +160,12 @@ impl Bench {
 
     /// Series are told in the order of their labels, and no sample twice.
     fn prometheus(&self, input: &[u8]) -> Result<String, String> {
-        let status = if input.len() % 5 == 0 { 422 } else { 200 };
+        let status = if input.len().is_multiple_of(5) { 422 } else { 200 };
         let headers = [("content-type", "application/json")];
         self.server.otherwise(Reply::new(status, &headers, input));
         let at = Timestamp::UNIX_EPOCH;
         let query = Query::try_new("up").map_err(|error| error.to_string())?;
-        let range = input.len() % 2 == 0;
+        let range = input.len().is_multiple_of(2);
         let said = self.runtime.block_on(async {
             if range {
                 let span = Span::try_new(at, mapek_model::later(at, Duration::from_secs(600)));
