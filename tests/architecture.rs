@@ -101,6 +101,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("charter-simd", &["charter-sim"]),
     ("xtask", &[]),
     ("mapek-crash", ANYTHING),
+    ("mapek-fuzz", ANYTHING),
     ("mapek-examples", ANYTHING),
     ("mapek-tests", ANYTHING),
 ];

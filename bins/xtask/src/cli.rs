@@ -19,6 +19,9 @@ Chores of the workspace. Call them as `cargo xtask CHORE`.
   crash --kills N     the same at every pair of points, until there were N kills; see also docs/reliability.md
   intake [--long]     how many alerts a second the webhook takes in, durable, and with how much memory; 10 minutes each if long
   recovery            how long a start takes with a journal of 100 000 records
+  fuzz [--seconds N] [--target NAME] [--seed S]
+                      mutate what comes from outside (webhook, config, matcher, charter, prometheus) for N seconds (60) each, and
+                      see that whoever reads it neither panics nor breaks a law of its own
   bench [--compare [--max-ratio N]] [--save]
                       run the benchmarks; compare with docs/benchmarks.json (a benchmark fails above N = 1.5 times
                       the reference), or make these results the reference
@@ -40,6 +43,7 @@ pub(crate) enum Chore {
     Crash { arguments: Vec<String> },
     Intake { arguments: Vec<String> },
     Recovery { arguments: Vec<String> },
+    Fuzz { arguments: Vec<String> },
     ReleaseCheck { keep_going: bool },
 }
 
@@ -62,6 +66,7 @@ pub(crate) fn parse(args: &[String]) -> Result<Chore, Error> {
         ("crash", options) => Ok(Chore::Crash { arguments: owned(options) }),
         ("intake", options) => Ok(Chore::Intake { arguments: owned(options) }),
         ("recovery", options) => Ok(Chore::Recovery { arguments: owned(options) }),
+        ("fuzz", options) => Ok(Chore::Fuzz { arguments: owned(options) }),
         ("bench", options) => bench(options).map(Chore::Bench),
         ("release-check", options) => Ok(Chore::ReleaseCheck { keep_going: keep_going(options)? }),
         ("setup" | "coverage" | "simulate" | "properties", [option, ..]) => Err(unknown(option)),
@@ -158,6 +163,8 @@ mod tests {
         assert_eq!(parsed("properties"), Ok(Chore::Properties { cases: 1_000_000 }));
         assert_eq!(parsed("properties --cases 9"), Ok(Chore::Properties { cases: 9 }));
         assert_eq!(parsed("intake"), Ok(Chore::Intake { arguments: vec![] }));
+        let arguments = vec!["--seconds".to_owned(), "9".to_owned()];
+        assert_eq!(parsed("fuzz --seconds 9"), Ok(Chore::Fuzz { arguments }));
     }
 
     #[test]

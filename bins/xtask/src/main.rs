@@ -51,6 +51,7 @@ fn run(chore: Chore) -> Result<(), Error> {
         Chore::Crash { arguments } => reliability::crash(&workspace, &arguments)?,
         Chore::Intake { arguments } => reliability::measure(&workspace, "intake", &arguments)?,
         Chore::Recovery { arguments } => reliability::measure(&workspace, "recovery", &arguments)?,
+        Chore::Fuzz { arguments } => reliability::fuzz(&workspace, &arguments)?,
         Chore::Bench(options) => bench::run(&workspace, &options)?,
         Chore::ReleaseCheck { keep_going } => release::run(&workspace, keep_going)?,
     }

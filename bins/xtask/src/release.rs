@@ -18,6 +18,8 @@ pub(crate) fn run(workspace: &Workspace, keep_going: bool) -> Result<(), Error> 
     steps.step("crash", || reliability::crash(workspace, &kills))?;
     steps.step("intake", || reliability::measure(workspace, "intake", &["--long".to_owned()]))?;
     steps.step("recovery", || reliability::measure(workspace, "recovery", &[]))?;
+    let seconds = ["--seconds", "180"].map(str::to_owned);
+    steps.step("fuzz", || reliability::fuzz(workspace, &seconds))?;
     steps.step("unused dependencies", || unused(workspace))?;
     steps.finish()
 }

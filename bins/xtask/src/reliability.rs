@@ -1,4 +1,4 @@
-//! What `mapek-crash` does: kills the loop at every point, loads its webhook, and times how it comes back.
+//! What `mapek-crash` does: kills the loop at every point, loads its webhook, and times how it comes back; and what `mapek-fuzz` does.
 
 use crate::error::Error;
 use crate::shell::Cmd;
@@ -20,6 +20,12 @@ pub(crate) fn crash(workspace: &Workspace, arguments: &Arguments) -> Result<(), 
         return crash_quick(workspace);
     }
     measure(workspace, "crash", arguments)
+}
+
+/// Mutates what comes from outside, with all assertions in who reads it.
+pub(crate) fn fuzz(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
+    let cmd = workspace.cmd("cargo run --quiet --locked --profile dst --package mapek-fuzz --");
+    arguments.iter().fold(cmd, Cmd::arg).run()
 }
 
 /// A measurement, in the release profile.

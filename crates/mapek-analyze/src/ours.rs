@@ -6,11 +6,12 @@ use mapek_model::{
     Cause, Component, Confidence, EpisodeKey, Fingerprint, RankedCause, Resource, Timestamp,
     Violation,
 };
+use serde::{Deserialize, Serialize};
 
 use crate::{Catalogue, Pattern};
 
 /// What our own live actions mean for a diagnosis.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ours {
     /// What they are expected to cause: neither a cause nor unexplained.
     pub expected: Vec<Expected>,
@@ -19,6 +20,12 @@ pub struct Ours {
 }
 
 impl Ours {
+    /// Whether they mean nothing.
+    #[must_use]
+    pub const fn is_nothing(&self) -> bool {
+        self.expected.is_empty() && self.treated.is_none()
+    }
+
     /// Actions that are expected to cause this, and treat nothing any more.
     #[must_use]
     pub fn expecting(expected: impl IntoIterator<Item = Expected>) -> Self {
@@ -31,7 +38,7 @@ impl Ours {
 /// From the first step of a remedy until its effect is judged, what is measured shows the fault and the remedy mixed: a policy is
 /// rolled back while its queue still drains. So as long as nothing is open that the cause could not bring about, the diagnosis on
 /// which the remedy was chosen stands, as sure as it was then. Whatever else opens is diagnosed like anything.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Treated {
     cause: Cause,
     confidence: Confidence,
@@ -91,7 +98,8 @@ impl Treated {
 ///     .watch("throughput");
 /// assert_eq!(ours.reason(), "the override of execution 7 is active");
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Expected {
     reason: String,
     episodes: Vec<Pattern>,

@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     BoxError,
-    points::{Stop, arm, reach, tell},
+    points::{Stop, arm, checkpoint_step, reach, tell},
     scenario::{Scenario, WEBHOOKS_FOR},
     seams::{
         WatchedCharter, WatchedCheckpoint, WatchedEffector, WatchedInbox, WatchedIntake,
@@ -164,7 +164,8 @@ fn builder(life: &Life, scenario: &Scenario) -> Result<Builder, BoxError> {
         ..mapek_plan::Config::default()
     };
     let knowledge = SqliteKnowledge::open(life.directory.join("knowledge.db"), Limits::default())?;
-    let checkpoint = FileCheckpoint::in_directory(&life.directory);
+    let checkpoint =
+        FileCheckpoint::in_directory(&life.directory).telling(|step| reach(&checkpoint_step(step)));
     Ok(Loop::builder()
         .analyzer(Analyzer::try_new(AnalyzeConfig::default())?)
         .planner(plan.build(Catalogue::new().with("validation-latency".parse()?, remedy))?)

@@ -14,7 +14,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 /// What a journal record is about, as far as points tell it apart.
-const RECORDS: [&str; 28] = [
+const RECORDS: [&str; 29] = [
     "started",
     "rehearsed",
     "intended-do",
@@ -43,6 +43,7 @@ const RECORDS: [&str; 28] = [
     "rearmed",
     "watched",
     "moved",
+    "decided",
 ];
 
 /// What else is between a point before and a point after.
@@ -94,13 +95,20 @@ pub(crate) fn all() -> Vec<String> {
     let files = FILES.iter().flat_map(|file| {
         mapek_store::failpoints::POINTS.iter().map(move |point| format!("file.{file}.{point}"))
     });
+    let checkpoint = mapek_loop::FileCheckpoint::STEPS.iter().map(|step| checkpoint_step(step));
     let mut all: Vec<_> = around
         .flat_map(|it| [format!("{it}.before"), format!("{it}.after")])
         .chain(ALONE.iter().map(ToString::to_string))
         .chain(files)
+        .chain(checkpoint)
         .collect();
     all.sort();
     all
+}
+
+/// The point behind a step of saving a checkpoint to its file.
+pub(crate) fn checkpoint_step(step: &str) -> String {
+    format!("file.checkpoint.{step}")
 }
 
 /// Where a process is to die: at a point, the n-th time that it comes by.

@@ -32,13 +32,9 @@ fn entry(n: u64, body: Body) -> Entry {
 }
 
 fn cycle(n: u64) -> Entry {
-    let inputs = CycleInputs {
-        number: CycleNumber::new(n),
-        config: ContentHash::of(b"configuration"),
-        seed: 7,
-        observation: ContentHash::of(&n.to_be_bytes()),
-        experience: ContentHash::of(b"experience"),
-    };
+    let [config, observation, experience] =
+        [b"configuration", &n.to_be_bytes()[..], b"experience"].map(ContentHash::of);
+    let inputs = CycleInputs::new(CycleNumber::new(n), config, 7, observation, experience);
     entry(n, Body::Cycle(inputs))
 }
 

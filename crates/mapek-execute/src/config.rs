@@ -104,8 +104,8 @@ impl Default for Retention {
         Self {
             // Who comes back on Monday wants to see what happened on the Monday before.
             age: Duration::from_secs(7 * 24 * 3600),
-            // As many as cycles in a week at the usual interval. A cycle with open episodes keeps about 35 KB, so 700 MB at
-            // most, and they are read at start in a fraction of a second.
+            // Two for each cycle in which something is open: half a week of nothing else at the usual interval. Each cycle keeps
+            // about 35 KB and what it decided, and the records are read at start in a fraction of a second.
             records: 20_000,
         }
     }

@@ -12,12 +12,14 @@ use std::{
 };
 
 use mapek_model::{
-    ActionKind, Execution, ExecutionId, Observation, Plan, Step, TargetId, Timestamp,
+    ActionKind, ContentHash, CycleNumber, Execution, ExecutionId, Observation, Plan, Step, TargetId,
+    Timestamp,
 };
 
 use crate::{
-    Body, Config, Context, Decision, Effector, Error, PauseFile, Paused, Rails,
-    ledger::{Ledger, Tracked, Trails},
+    Body, Config, CycleDecisions, Decision, Effector, Error, PauseFile, Paused, PlanDecision,
+    Rails,
+    ledger::{Asked, Ledger, Tracked},
     rails::Breaker,
 };
 
@@ -152,6 +154,38 @@ impl Control {
         self.decide_in(&ledger, plan, None, &approvals, observation, now)
     }
 
+    /// What the rails say to plans that stand in line, at this moment: to each one until the first that may run, which is the last that
+    /// is begun. Where `noted` names a cycle and what was planned in it, by content, the journal is told before anybody else; nothing
+    /// happens in between.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Journal`] if it cannot be made to last. Then nothing of it may be done.
+    pub fn decide_in_turn(
+        &self,
+        plans: &[Plan],
+        observation: &Observation,
+        now: Timestamp,
+        noted: Option<(CycleNumber, ContentHash)>,
+    ) -> Result<Vec<Decision>, Error> {
+        let mut ledger = self.ledger();
+        ledger.refresh()?;
+        let paused = self.paused_in(&ledger);
+        let asked = (plans, observation, paused.as_ref());
+        let (rails, config) = (&self.shared.rails, &self.shared.config);
+        let resources = |plan: &Plan| self.resources(plan);
+        let said = ledger.view.decide_in_turn(rails, config, asked, &resources, now);
+        if let Some((number, planning)) = noted {
+            let decisions = plans.iter().zip(&said);
+            let decisions = decisions
+                .map(|(plan, said)| PlanDecision::new(plan, said, self.resources(plan)))
+                .collect();
+            let decided = CycleDecisions { number, planning, decisions, paused };
+            ledger.commit(None, now, Body::Decided(Box::new(decided)))?;
+        }
+        Ok(said)
+    }
+
     pub(crate) fn decide_in(
         &self,
         ledger: &Ledger,
@@ -161,21 +195,10 @@ impl Control {
         observation: &Observation,
         now: Timestamp,
     ) -> Decision {
-        let view = &ledger.view;
-        let never = std::collections::BTreeMap::new();
-        self.shared.rails.decide(&Context {
-            plan,
-            execution,
-            observation,
-            now,
-            approvals,
-            others: &view.others(&plan.target, execution.map(|it| it.id)),
-            damaged: &view.damaged_on(&plan.target),
-            foreign: &view.trails.get(&plan.target).map(Trails::foreign).unwrap_or_default(),
-            resources: &self.resources(plan),
-            rearmed: view.rearmed.get(&plan.target).unwrap_or(&never),
-            paused: self.paused_in(ledger).as_ref(),
-        })
+        let paused = self.paused_in(ledger);
+        let resources = self.resources(plan);
+        let asked = Asked { plan, execution, approvals, observation, now, resources: &resources };
+        ledger.view.decide(&self.shared.rails, &asked, paused.as_ref())
     }
 
     /// The resource that each step of a plan changes.

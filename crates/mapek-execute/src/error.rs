@@ -79,6 +79,17 @@ pub enum Error {
         #[source]
         source: ReplayError,
     },
+    /// What a person asked for does not fit where the execution stands.
+    #[error("execution {execution} is {status}: {may}")]
+    #[non_exhaustive]
+    NotNow {
+        /// Which one.
+        execution: ExecutionId,
+        /// Where it stands.
+        status: String,
+        /// What may be done instead.
+        may: &'static str,
+    },
     /// There is no such proposal.
     #[error("no proposal {hash} is known")]
     #[non_exhaustive]

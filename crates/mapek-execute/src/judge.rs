@@ -31,7 +31,7 @@ pub(crate) fn is_for_want_of_evidence(judgement: &Judgement) -> bool {
 
 /// What verification says at one moment.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Verified {
+pub enum Examined {
     /// It is too early, or the evidence is not fresh yet. Look again then, or before.
     NotYet {
         /// When.
@@ -80,7 +80,7 @@ pub struct Case<'a> {
 ///   said.
 /// - Looks that contradict each other until patience ends say nothing either.
 #[must_use]
-pub fn judge(case: &Case<'_>, config: &Config) -> Verified {
+pub fn judge(case: &Case<'_>, config: &Config) -> Examined {
     let Case { execution, observation, now, .. } = *case;
     let spec = execution.plan.verification.as_ref().unwrap_or(&config.verification);
     let applied = case.applied();
@@ -88,18 +88,18 @@ pub fn judge(case: &Case<'_>, config: &Config) -> Verified {
     let begin = if spec.early { later(applied, spec.interval).min(first) } else { first };
     let due = execution.looks.last().map_or(begin, |look| later(look.at, spec.interval));
     if now < due || observation.at < due {
-        return Verified::NotYet { until: due.max(now) };
+        return Examined::NotYet { until: due.max(now) };
     }
     let fresh = observation.overall_quality().permits_action();
     if now < first {
         let next = later(now, spec.interval).min(first);
         let seen = fresh.then(|| early(case, spec)).flatten();
-        return seen.unwrap_or(Verified::NotYet { until: next });
+        return seen.unwrap_or(Examined::NotYet { until: next });
     }
     if !fresh {
         let until = later(due, config.verification_patience);
         if now < until {
-            return Verified::NotYet { until };
+            return Examined::NotYet { until };
         }
         let level = observation.overall_quality().level();
         return case.judged(Verdict::Unknown, format!("{WANT_OF_EVIDENCE}, but {level}"));
@@ -125,7 +125,7 @@ pub fn judge(case: &Case<'_>, config: &Config) -> Verified {
 }
 
 /// Before the effect can be there only harm is looked for. `None` if there is none to be seen.
-fn early(case: &Case<'_>, spec: &Verification) -> Option<Verified> {
+fn early(case: &Case<'_>, spec: &Verification) -> Option<Examined> {
     let seen = Seen::of(case, &spec.guards);
     if seen.sight == Sight::Worse {
         return Some(if case.is_seen_for(&seen, spec.failures) {
@@ -181,10 +181,10 @@ impl Case<'_> {
         !courses.is_empty() && courses.values().all(|course| course.beyond_after(elapsed) == 0.0)
     }
 
-    fn judged(&self, verdict: Verdict, reason: String) -> Verified {
+    fn judged(&self, verdict: Verdict, reason: String) -> Examined {
         let gone = self.watch.absent_since(self.execution);
         let gone = gone.filter(|_| verdict == Verdict::Success);
-        Verified::Judged(Judgement {
+        Examined::Judged(Judgement {
             verdict,
             reason,
             after: measure(self.execution, self.observation),
@@ -195,8 +195,8 @@ impl Case<'_> {
 }
 
 impl Seen {
-    fn into_look(self) -> Verified {
-        Verified::Looked { sight: self.sight, left: self.left, reason: self.reason }
+    fn into_look(self) -> Examined {
+        Examined::Looked { sight: self.sight, left: self.left, reason: self.reason }
     }
 }
 

@@ -43,9 +43,11 @@ mod error;
 mod dry_run;
 mod effector;
 
+mod history;
 mod journal;
 mod ledger;
 mod proposals;
+mod verify;
 
 mod judge;
 mod rails;
@@ -71,8 +73,12 @@ pub use effector::MockEffector;
 pub use effector::{EffectError, Effector, Presence, Repeat, Sending};
 pub use error::Error;
 pub use executor::{Advance, Executor, Order, Recovery};
-pub use journal::{BadRecord, Body, CycleInputs, Entry, Journal, Proposed, Record, scan};
-pub use judge::{Case, Verified, Watch, judge};
+pub use history::History;
+pub use journal::{
+    BadRecord, Body, CycleDecisions, CycleInputs, Entry, Journal, PlanDecision, Proposed, Record,
+    scan,
+};
+pub use judge::{Case, Examined, Watch, judge};
 pub use ledger::{Damaged, ForeignChange, Moved, Writer};
 /// Where a proposal stands: pending, approved, rejected, expired or withdrawn.
 pub use mapek_model::{Approval, ApprovalEvent};
@@ -83,3 +89,4 @@ pub use rails::{
     PauseFile, Paused, Profile, Rail, Rails, RailsConfig, Refusal, WeeklyWindow, WindowEffect,
     Zone,
 };
+pub use verify::{Damage, Verified, verify};

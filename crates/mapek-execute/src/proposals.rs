@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mapek_model::{
-    Approval, ApprovalEvent, IllegalTransition, Plan, PlanHash, TargetId, Timestamp, later, since,
+    Approval, ApprovalEvent, IllegalTransition, Plan, PlanHash, TargetId, Timestamp, earlier,
+    later, since,
 };
 use serde::Serialize;
 
@@ -197,6 +198,17 @@ impl Proposals {
             .filter(|proposal| now >= proposal.expires(config))
             .map(|proposal| (proposal.hash, proposal.plan.target.clone()))
             .collect()
+    }
+
+    /// The clock went back to `now`: what was said later was said at the latest now.
+    pub(crate) fn set_back(&mut self, now: Timestamp) {
+        for it in self.by_hash.values_mut() {
+            it.plan.expires = earlier(it.plan.expires, since(it.plan.created, now));
+            let own = [&mut it.plan.created, &mut it.since, &mut it.updated];
+            for at in own.into_iter().chain(it.given.values_mut()).chain(&mut it.approved) {
+                *at = now.min(*at);
+            }
+        }
     }
 
     /// Forgets what ended so long ago that it changes nothing any more.

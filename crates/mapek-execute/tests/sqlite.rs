@@ -22,13 +22,8 @@ fn what_was_journaled_is_there_after_a_restart_in_a_newer_epoch() {
     let executor = open(&path).unwrap();
     let control = executor.control();
     let observation = control.keep(&vec!["observed"]).unwrap();
-    let inputs = CycleInputs {
-        number: CycleNumber::new(41),
-        config: ContentHash::of(b"configuration"),
-        seed: 7,
-        observation,
-        experience: ContentHash::of(b"experience"),
-    };
+    let [config, known] = [&b"configuration"[..], b"experience"].map(ContentHash::of);
+    let inputs = CycleInputs::new(CycleNumber::new(41), config, 7, observation, known);
     control.begin_cycle(inputs, now).unwrap();
     control.pause("ada", "3 a.m.", now).unwrap();
     let epoch = control.epoch();

@@ -25,6 +25,7 @@ pub struct Builder {
     knowledge: Option<Knowledge>,
     config: LoopConfig,
     config_hash: Option<ContentHash>,
+    configuration: Option<Vec<u8>>,
     seed: Option<Seed>,
     clock: Option<Arc<dyn Clock>>,
     ids: Option<Arc<dyn IdSource>>,
@@ -72,6 +73,14 @@ impl Builder {
     /// The hash of the whole configuration, as the journal is to name it; that of [`LoopConfig`] if it is not given.
     pub fn config_hash(mut self, hash: ContentHash) -> Self {
         self.config_hash = Some(hash);
+        self
+    }
+
+    /// The whole configuration as canonical JSON, without secrets: the journal keeps it, so that a [`Replay`](crate::Replay) can ask
+    /// the same stages once more. Its hash is what the journal names it by.
+    pub fn configuration(mut self, json: Vec<u8>) -> Self {
+        self.config_hash = Some(ContentHash::of(&json));
+        self.configuration = Some(json);
         self
     }
 
@@ -124,6 +133,7 @@ impl Builder {
         Ok(Cycle::new(Parts {
             config: self.config,
             config_hash,
+            configuration: self.configuration,
             seed,
             clock,
             ids,

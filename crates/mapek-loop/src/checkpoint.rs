@@ -98,13 +98,24 @@ impl Checkpoint for MemoryCheckpoint {
 #[derive(Debug, Clone)]
 pub struct FileCheckpoint {
     path: PathBuf,
+    told: fn(&'static str),
 }
 
 impl FileCheckpoint {
     /// In the file `loop.json` of a directory, which is made if it is not there.
     #[must_use]
     pub fn in_directory(directory: &Path) -> Self {
-        Self { path: directory.join("loop.json") }
+        Self { path: directory.join("loop.json"), told: |_| () }
+    }
+
+    /// The steps of [`save`](Checkpoint::save), each told when it is done.
+    pub const STEPS: [&'static str; 5] = ["created", "written", "flushed", "renamed", "settled"];
+
+    /// Tells of each of its [`STEPS`](Self::STEPS): for a harness that stops the process there.
+    #[must_use]
+    pub const fn telling(mut self, told: fn(&'static str)) -> Self {
+        self.told = told;
+        self
     }
 
     fn io(&self, doing: &'static str) -> impl FnOnce(io::Error) -> CheckpointError {
@@ -116,12 +127,19 @@ impl FileCheckpoint {
         let directory = self.path.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(directory)?;
         let beside = self.path.with_extension("json.new");
+        let [created, written, flushed, renamed, settled] = Self::STEPS;
         let mut file = fs::File::create(&beside)?;
+        (self.told)(created);
         file.write_all(bytes)?;
+        (self.told)(written);
         file.sync_all()?;
+        (self.told)(flushed);
         fs::rename(&beside, &self.path)?;
+        (self.told)(renamed);
         // The rename itself lasts only once the directory is flushed.
-        fs::File::open(directory)?.sync_all()
+        fs::File::open(directory)?.sync_all()?;
+        (self.told)(settled);
+        Ok(())
     }
 }
 

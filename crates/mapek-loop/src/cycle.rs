@@ -1,16 +1,17 @@
 //! One cycle: one value that flows through the stages, with I/O only at its two ends.
 
-mod decide;
+pub(crate) mod decide;
+mod keep;
 mod learn;
 
 use std::{collections::BTreeSet, sync::Arc};
 
 use mapek_analyze::{Analyzer, AnalyzerState, Expected, Ours as OwnWork, Pattern, Treated};
-use mapek_execute::{Advance, Control, CycleInputs, Executor};
+use mapek_execute::{Advance, Control, Executor};
 use mapek_knowledge::Knowledge;
 use mapek_model::{
-    ContentHash, CycleNumber, Diagnosis, DiagnosisId, Execution, Experience, Fingerprint,
-    Observation, Outcome, Plan, Span, StepStatus, TargetId, Timestamp, Violation, later, since,
+    ContentHash, CycleNumber, Diagnosis, DiagnosisId, Execution, Fingerprint, Observation, Outcome,
+    Plan, Span, StepStatus, TargetId, Timestamp, Violation, later, since,
 };
 use mapek_monitor::{ExpectedReset, Monitor, Ours};
 use mapek_plan::{Planner, Planning};
@@ -21,6 +22,7 @@ use crate::{
     Seed, Seen, Timings, WakeReason, idle::IdleWatch, state::Pulse,
 };
 use decide::Decisions;
+use keep::Kept;
 
 /// The stages of one managed system, run one cycle at a time by whoever has the time: a [`Loop`](crate::Loop), or a
 /// scheduler of yours.
@@ -43,6 +45,8 @@ pub struct Cycle {
     due_for: WakeReason,
     /// What the newest cycle saw.
     observation: Option<Observation>,
+    /// What of the newest cycle is in the journal.
+    kept: Kept,
     state: LoopState,
 }
 
@@ -51,6 +55,8 @@ pub struct Cycle {
 pub(crate) struct Parts {
     pub(crate) config: LoopConfig,
     pub(crate) config_hash: ContentHash,
+    /// The whole configuration as JSON, where it was handed over.
+    pub(crate) configuration: Option<Vec<u8>>,
     pub(crate) seed: Seed,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdSource>,
@@ -69,6 +75,10 @@ struct Draft {
     /// What the open episodes are about. Each fingerprint is a SHA-256, and there may be 100 000.
     open: Vec<Fingerprint>,
     diagnosis: Diagnosis,
+    /// What our own actions meant for the diagnosis.
+    ours: OwnWork,
+    /// What the analyzer remembered before, where the journal has to be told.
+    remembered: Option<AnalyzerState>,
     progress: Vec<Progress>,
     outcomes: Vec<Outcome>,
     faults: Vec<String>,
@@ -93,8 +103,17 @@ impl Cycle {
         let mut state = LoopState::new(parts.monitor.target().clone());
         state.refresh(&parts.control);
         let due_for = WakeReason::Interval;
-        let observation = None;
-        Self { parts, analyzer_state, idle, number, decided: None, due_for, observation, state }
+        Self {
+            parts,
+            analyzer_state,
+            idle,
+            number,
+            decided: None,
+            due_for,
+            observation: None,
+            kept: Kept::default(),
+            state,
+        }
     }
 
     /// The managed system.
@@ -148,21 +167,27 @@ impl Cycle {
         let mut timings = Timings::default();
         let backwards = self.state.last().is_some_and(|last| now < last.at);
         let observation = self.observe(now, &mut timings).await;
-        let diagnosis = self.diagnose(&observation, &mut timings);
+        let ours = OwnWork { expected: self.expected(observation.at), treated: self.treated() };
+        let remembered = self.kept.wants_state().then(|| self.analyzer_state.clone());
+        let diagnosis = self.diagnose(&observation, &ours, &mut timings);
         let mut draft = Draft {
             open: observation.open.iter().map(Violation::fingerprint).collect(),
             observation,
             diagnosis,
+            ours,
+            remembered,
             progress: Vec::new(),
             outcomes: Vec::new(),
             faults: Vec::new(),
             timings,
         };
         let experience = self.experience(&mut draft).await;
-        self.write_down(&draft.observation, &experience, now, &mut draft.faults);
+        self.write_down(&experience, now, &mut draft);
         if backwards {
             // Ages mean nothing then: what is old would look fresh. What is at work waits for the next cycle, too.
             draft.faults.push("the clock went back".to_owned());
+            // Else the next decision would wait until it has come as far again.
+            self.decided = None;
         } else {
             self.advance(now, &mut draft).await;
         }
@@ -230,12 +255,16 @@ impl Cycle {
         Ours { resets: resets.collect(), scaled: effects.scaled }
     }
 
-    fn diagnose(&mut self, observation: &Observation, timings: &mut Timings) -> Diagnosis {
+    fn diagnose(
+        &mut self,
+        observation: &Observation,
+        ours: &OwnWork,
+        timings: &mut Timings,
+    ) -> Diagnosis {
         let begun = self.parts.clock.stopwatch();
         let id = DiagnosisId::from_uuid(self.parts.ids.next_id(observation.at));
-        let ours = OwnWork { expected: self.expected(observation.at), treated: self.treated() };
         let diagnosis =
-            self.parts.analyzer.diagnose_knowing(&mut self.analyzer_state, observation, &ours, id);
+            self.parts.analyzer.diagnose_knowing(&mut self.analyzer_state, observation, ours, id);
         timings.analyze = self.parts.clock.stopwatch().saturating_sub(begun);
         diagnosis
     }
@@ -261,38 +290,6 @@ impl Cycle {
         let unjudged = execution.judgement.is_none();
         let Plan { cause, confidence, explains, .. } = &execution.plan;
         unjudged.then(|| Treated::new(cause.clone(), *confidence, since, explains))
-    }
-
-    /// Writes down what this cycle decides from, unless there is nothing to decide.
-    fn write_down(
-        &self,
-        observation: &Observation,
-        experience: &Experience,
-        now: Timestamp,
-        faults: &mut Vec<String>,
-    ) {
-        let control = &self.parts.control;
-        let quiet = observation.open.is_empty()
-            && observation.closed.is_empty()
-            && observation.gone.is_empty()
-            && control.live(&observation.target).is_none();
-        if quiet {
-            return;
-        }
-        let written = control.keep(observation).and_then(|observation| {
-            let experience = control.keep(experience)?;
-            let inputs = CycleInputs {
-                number: self.number,
-                config: self.parts.config_hash,
-                seed: self.parts.seed.0,
-                observation,
-                experience,
-            };
-            control.begin_cycle(inputs, now)
-        });
-        if let Err(error) = written {
-            fault(faults, "the journal cannot be written", &error);
-        }
     }
 
     /// Lets executions go on.

@@ -52,6 +52,7 @@ impl Error {
             Self::Execute(
                 Execute::Proposal { .. }
                 | Execute::Illegal { .. }
+                | Execute::NotNow { .. }
                 | Execute::TargetBusy { .. }
                 | Execute::PauseFile { .. }
                 | Execute::NotPermitted { .. }

@@ -61,6 +61,8 @@ mod builder;
 mod handle;
 mod runner;
 
+mod replay;
+
 mod error;
 
 pub use builder::Builder;
@@ -76,6 +78,7 @@ pub use idle::IdleWatch;
 #[cfg(feature = "mock")]
 pub use ids::MockIdSource;
 pub use ids::{IdSource, RandomIds, Seed, SeededIds};
+pub use replay::{Deciders, Difference, Recalled, Replay, Values};
 pub use report::{CycleReport, Decided, NoPlanning, Progress, Seen, Timings};
 pub use runner::Loop;
 pub use state::{LoopState, Statistics};

@@ -67,6 +67,9 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// It was opened to be read.
+    #[error("it was opened to be read, not to be written")]
+    ReadOnly,
     /// There is no room left.
     #[error("no space left for {subject}")]
     #[non_exhaustive]

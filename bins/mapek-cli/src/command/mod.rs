@@ -8,6 +8,7 @@ mod execute;
 mod http;
 mod ids;
 mod input;
+mod journal;
 mod monitor;
 pub(crate) mod output;
 mod people;
@@ -74,6 +75,7 @@ async fn dispatch(command: Command) -> Done {
         Command::Rearm(args) => people::rearm(&args).await,
         Command::Cycle(args) => people::cycle(&args).await,
         Command::Token(TokenCommand::New(args)) => token::new(&args),
+        Command::Journal(command) => journal::journal(&command),
     }
 }
 
@@ -84,6 +86,7 @@ fn failed(report: &miette::Report) -> ExitCode {
     note(format_args!("{report:?}"));
     let unusable = report.downcast_ref::<config::ConfigError>().is_some()
         || report.downcast_ref::<InputError>().is_some()
+        || report.downcast_ref::<journal::JournalError>().is_some()
         || report.downcast_ref::<simulate::ScenarioError>().is_some()
         || report.downcast_ref::<backtest::SpanError>().is_some();
     if unusable { ExitCode::from(2) } else { ExitCode::FAILURE }

@@ -10,14 +10,14 @@ mod settings;
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use mapek::{
-    Builder, Checkpoint, Clock, FileCheckpoint, IdSource, Loop, RandomIds, Seed, SystemClock,
-    Waker,
+    Builder, Checkpoint, Clock, Deciders, FileCheckpoint, IdSource, Loop, RandomIds, Seed,
+    SystemClock, Waker,
     alertmanager::AlertmanagerApi,
     analyze::Analyzer,
     charter::CharterApi,
     execute::{CharterEffector, Effector, Executor, Rails, Recovery},
     knowledge::Knowledge,
-    model::{ContentHash, SourceName},
+    model::{ContentHash, SourceName, canonical_json},
     monitor::{
         AlertFeed, AlertInbox, AlertmanagerFeed, CharterElement, CharterElementConfig,
         ManagedElement, MetricSource, Monitor, PrometheusConfig, PrometheusSource, SilenceFeed,
@@ -267,7 +267,7 @@ pub fn builder(config: &Config, outside: Outside) -> Result<(Builder, Recovery),
         .executor(executor)
         .knowledge(outside.knowledge)
         .config(settings::loop_config(config))
-        .config_hash(hash(config)?)
+        .configuration(document(config)?)
         .clock(outside.clock)
         .ids(outside.ids)
         .checkpoint(outside.checkpoint)
@@ -286,9 +286,22 @@ pub(crate) fn planner(config: &Config) -> Result<Planner, BuildError> {
         .map_err(BuildError::of("the planner"))
 }
 
-/// What the journal calls this configuration. Secrets are masked before it is hashed.
+/// Who decides by this configuration.
+pub(crate) fn deciders(config: &Config) -> Result<Deciders, BuildError> {
+    let execute = settings::execute_config(config, false);
+    let analyzer = Analyzer::try_new(settings::analyze_config(config))
+        .map_err(BuildError::of("the analyzer"))?;
+    Ok(Deciders { analyzer, planner: planner(config)?, rails: Rails::new(&execute.rails), execute })
+}
+
+/// This configuration as the journal keeps it. Secrets are masked.
+fn document(config: &Config) -> Result<Vec<u8>, BuildError> {
+    canonical_json(config).map_err(BuildError::of("the configuration as JSON"))
+}
+
+/// What the journal calls this configuration.
 pub(crate) fn hash(config: &Config) -> Result<ContentHash, BuildError> {
-    ContentHash::of_value(config).map_err(BuildError::of("the hash of the configuration"))
+    Ok(ContentHash::of(&document(config)?))
 }
 
 /// The system's clock.

@@ -13,6 +13,8 @@ mod configuration;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod journal;
+#[cfg(test)]
 mod listeners;
 #[cfg(test)]
 mod people;

@@ -32,7 +32,9 @@ fn kind(bytes: &[u8]) -> &'static str {
         Body::Latch { paused: true, .. } => "paused",
         Body::Latch { paused: false, .. } => "resumed",
         Body::Rearmed { .. } => "rearmed",
-        Body::Cycle(_) => "cycle",
+        // The clock of a life never goes back; where it does, that comes just before its cycle.
+        Body::Cycle(_) | Body::SetBack { .. } => "cycle",
+        Body::Decided(_) => "decided",
         Body::Watched { .. } => "watched",
         Body::Moved { .. } => "moved",
         Body::Checkpoint { .. } => "checkpoint",

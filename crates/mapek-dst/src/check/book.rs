@@ -104,6 +104,14 @@ impl Book {
                 let at = millis(happened.at);
                 self.happen(happened.execution, happened.event, (at, now), record.epoch);
             }
+            // What had been written by a clock that was ahead was written at the latest now.
+            Body::SetBack { .. } => {
+                let (at, said) =
+                    (millis(record.at), self.said.values_mut().map(|it| &mut it.newest));
+                let entries = self.entries.values_mut();
+                let entries = entries.flat_map(|it| [&mut it.started, &mut it.updated]);
+                entries.chain(said).for_each(|it| *it = at.min(*it));
+            }
             _ => {}
         }
     }

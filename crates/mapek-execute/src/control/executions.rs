@@ -16,7 +16,7 @@ impl Control {
     ///
     /// # Errors
     ///
-    /// [`Error::Unsigned`] without a name and a reason, [`Error::UnknownExecution`], [`Error::TargetBusy`], [`Error::Illegal`] if it is beyond undoing.
+    /// [`Error::Unsigned`] without a name and a reason, [`Error::UnknownExecution`], [`Error::TargetBusy`], [`Error::NotNow`] if it is beyond undoing.
     pub fn rollback(
         &self,
         execution: ExecutionId,
@@ -47,6 +47,9 @@ impl Control {
         } else {
             ExecutionEvent::UndoBegan { why: UndoReason::Person, steps, reason }
         };
+        if known.status.after(&event).is_err() {
+            return Err(not_now(known, Wish::RollBack));
+        }
         ledger.happen(execution, now, event)?;
         if let Some(tracked) = ledger.view.executions.get_mut(&execution) {
             tracked.due = Some(now);
@@ -59,7 +62,7 @@ impl Control {
     ///
     /// # Errors
     ///
-    /// [`Error::Unsigned`] without a name and a reason, [`Error::UnknownExecution`], [`Error::Illegal`] if it needs no operator.
+    /// [`Error::Unsigned`] without a name and a reason, [`Error::UnknownExecution`], [`Error::NotNow`] if it needs no operator.
     pub fn resolve(
         &self,
         execution: ExecutionId,
@@ -70,11 +73,14 @@ impl Control {
         let (by, reason) = signed(by, reason)?;
         let mut ledger = self.ledger();
         ledger.refresh()?;
-        if !ledger.view.damaged.contains_key(&execution)
-            && self.is_unattended(known(&ledger, execution)?)
-        {
-            let (ending, reason) = (Ending::NeedsOperator, UNATTENDED.to_owned());
-            ledger.happen(execution, now, ExecutionEvent::Ended { ending, reason })?;
+        if !ledger.view.damaged.contains_key(&execution) {
+            let known = known(&ledger, execution)?;
+            if self.is_unattended(known) {
+                let (ending, reason) = (Ending::NeedsOperator, UNATTENDED.to_owned());
+                ledger.happen(execution, now, ExecutionEvent::Ended { ending, reason })?;
+            } else if !known.status.needs_operator() {
+                return Err(not_now(known, Wish::Resolve));
+            }
         }
         ledger.happen(execution, now, ExecutionEvent::Closed { by, reason })
     }
@@ -135,4 +141,33 @@ impl Control {
 fn known(ledger: &Ledger, id: ExecutionId) -> Result<&Execution, Error> {
     let tracked = ledger.view.executions.get(&id);
     tracked.map(|it| &it.execution).ok_or(Error::UnknownExecution { execution: id })
+}
+
+/// What a person asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    RollBack,
+    Resolve,
+}
+
+/// Says where an execution stands, and what may be done about it.
+fn not_now(execution: &Execution, wish: Wish) -> Error {
+    let may = match (execution.status.phase(), wish) {
+        (Phase::Closed, _) => "somebody has resolved it, and nothing is left to be done",
+        (Phase::Ended { ending: Ending::NeedsOperator }, _) => {
+            "it may be resolved, by whoever has looked after what it left"
+        }
+        (Phase::Ended { ending: Ending::Completed }, _) => {
+            "it needs nobody; what it did may still be rolled back"
+        }
+        (Phase::Ended { .. }, _) => "it has left nothing behind, and nothing is left to be done",
+        (Phase::Undoing { .. }, _) => {
+            "it goes on by itself; it may be resolved if it comes to need an operator"
+        }
+        (_, Wish::Resolve) => {
+            "it goes on by itself; it may be rolled back, or resolved if it comes to need an operator"
+        }
+        (_, Wish::RollBack) => "it goes on by itself",
+    };
+    Error::NotNow { execution: execution.id, status: execution.status.to_string(), may }
 }

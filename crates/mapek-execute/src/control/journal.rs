@@ -27,7 +27,8 @@ impl Control {
         self.ledger().outcomes_after(cursor, limit)
     }
 
-    /// Writes down what a cycle is worked out from. All records from here on carry its number.
+    /// Writes down what a cycle is worked out from. All records from here on carry its number. If the clock has gone back since the cycle
+    /// before, that comes first: nothing that is waited for then takes longer.
     ///
     /// # Errors
     ///
@@ -35,6 +36,10 @@ impl Control {
     pub fn begin_cycle(&self, inputs: CycleInputs, now: Timestamp) -> Result<(), Error> {
         let mut ledger = self.ledger();
         ledger.set_cycle(inputs.number);
+        ledger.refresh()?;
+        if let Some(by) = ledger.view.went_back(now) {
+            ledger.commit(None, now, Body::SetBack { by })?;
+        }
         ledger.commit(None, now, Body::Cycle(inputs))
     }
 
@@ -51,6 +56,16 @@ impl Control {
     /// [`Error::Journal`] if the store fails, [`Error::Json`] if it is no JSON.
     pub fn keep<T: Serialize + ?Sized>(&self, value: &T) -> Result<ContentHash, Error> {
         self.ledger().journal().put(value)
+    }
+
+    /// The same for what is JSON already.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Journal`] if the store fails.
+    pub fn keep_bytes(&self, json: &[u8]) -> Result<ContentHash, Error> {
+        let kept = self.ledger().journal().store().put_blob(json);
+        kept.map_err(Error::journal("keeping a value"))
     }
 
     /// The value that was kept under `hash`, if it was.

@@ -6,7 +6,7 @@ use mapek_model::{
 };
 
 use super::nth;
-use crate::{Case, Config, ExecutionMode, OwnEffect, Verified, judge, ledger::Tracked};
+use crate::{Case, Config, ExecutionMode, OwnEffect, Examined, judge, ledger::Tracked};
 
 /// What is to be done next.
 #[derive(Debug, Clone, PartialEq)]
@@ -125,11 +125,11 @@ impl Scene<'_> {
             now: self.now,
         };
         match judge(&case, self.config) {
-            Verified::NotYet { until } => Move::Wait { until, why: "for fresh metrics" },
-            Verified::Looked { sight, left, reason } => {
+            Examined::NotYet { until } => Move::Wait { until, why: "for fresh metrics" },
+            Examined::Looked { sight, left, reason } => {
                 Move::Note(ExecutionEvent::Looked { sight, left, reason })
             }
-            Verified::Judged(judgement) => Move::Note(ExecutionEvent::Judged {
+            Examined::Judged(judgement) => Move::Note(ExecutionEvent::Judged {
                 verdict: judgement.verdict,
                 reason: judgement.reason,
                 after: judgement.after,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mapek_model::{ContentHash, Sequence};
-use mapek_store::{Store, Stored};
+use mapek_store::{Pruned, Store, Stored};
 
 use super::{BadRecord, Body, Record, codec::decode};
 use crate::Error;
@@ -33,26 +33,56 @@ impl Base {
                 journal: None,
             });
         }
-        let unknown = Self { through: pruned.through, hash: None, kept: None, journal: None };
-        let before = Sequence::new(pruned.checkpoint.get().saturating_sub(1));
-        let found = store.read(before, 1).map_err(Error::journal("reading the checkpoint"))?;
-        let record = found.first().and_then(|stored| decode(stored).ok());
-        let Some(Body::Checkpoint { journal, through, hash, kept, .. }) =
-            record.map(|it| it.0.body)
-        else {
-            return Ok(unknown);
-        };
-        if through != pruned.through {
-            return Ok(unknown);
-        }
-        let list = store.blob(&kept).map_err(Error::journal("reading what was kept"))?;
-        let kept = list.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        Ok(Self { through, hash: Some(hash), kept, journal: Some(journal) })
+        let through = pruned.through;
+        Ok(match checkpoint(store, pruned)? {
+            Ok((journal, hash, kept)) => {
+                Self { through, hash: Some(hash), kept: kept.ok(), journal: Some(journal) }
+            }
+            Err(_) => Self { through, hash: None, kept: None, journal: None },
+        })
     }
 }
 
+/// What the checkpoint says: the journal, the hash that the chain goes on from, and what was kept; or why it says nothing. Where only
+/// the list of what was kept cannot be read, it says the rest.
+type Vouched = Result<(ContentHash, ContentHash, Result<Kept, String>), String>;
+
+/// What the record of the newest pruning vouches for.
+fn checkpoint(store: &dyn Store, pruned: Pruned) -> Result<Vouched, Error> {
+    let before = Sequence::new(pruned.checkpoint.get().saturating_sub(1));
+    let found = store.read(before, 1).map_err(Error::journal("reading the checkpoint"))?;
+    let Some(stored) = found.first().filter(|it| it.sequence == pruned.checkpoint) else {
+        return Ok(Err("it is not there".to_owned()));
+    };
+    let record = match decode(stored) {
+        Ok((record, _)) => record,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    let Body::Checkpoint { journal, through, hash, kept, .. } = record.body else {
+        return Ok(Err("it is no checkpoint".to_owned()));
+    };
+    if through != pruned.through {
+        return Ok(Err(format!("it says {through}")));
+    }
+    let list = store.blob(&kept).map_err(Error::journal("reading what was kept"))?;
+    let list = list.ok_or_else(|| "the list of what was kept is not there".to_owned());
+    let kept = list.and_then(|bytes| {
+        serde_json::from_slice(&bytes)
+            .map_err(|error| format!("the list of what was kept cannot be read: {error}"))
+    });
+    Ok(Ok((journal, hash, kept)))
+}
+
+/// Whether the record of the newest pruning vouches for it, and if not, why.
+pub(crate) fn vouched(store: &dyn Store, pruned: Pruned) -> Result<Result<(), String>, Error> {
+    Ok(checkpoint(store, pruned)?.and_then(|(_, _, kept)| {
+        let behind = kept?.last_key_value().map(|(at, _)| *at).filter(|at| *at > pruned.through);
+        behind.map_or(Ok(()), |at| Err(format!("it says that {at} was kept")))
+    }))
+}
+
 /// Follows the chain from the beginning, or from where it was pruned.
-pub(super) struct Chain {
+pub(crate) struct Chain {
     base: Base,
     head: Sequence,
     last: ContentHash,
@@ -69,11 +99,11 @@ impl Chain {
         Ok(Self { base, head: Sequence::default(), last, sure, journal })
     }
 
-    pub(super) const fn head(&self) -> Sequence {
+    pub(crate) const fn head(&self) -> Sequence {
         self.head
     }
 
-    pub(super) const fn last(&self) -> ContentHash {
+    pub(crate) const fn last(&self) -> ContentHash {
         self.last
     }
 
@@ -83,7 +113,7 @@ impl Chain {
     }
 
     /// The journal's id: the hash of its first record.
-    pub(super) const fn journal(&self) -> Option<ContentHash> {
+    pub(crate) const fn journal(&self) -> Option<ContentHash> {
         self.journal
     }
 
@@ -124,16 +154,18 @@ impl Chain {
         let expected = self.base.kept.as_mut().map(|kept| kept.remove(&stored.sequence));
         let (record, digest) = decode(stored).map_err(bad)?;
         match expected {
-            Some(expected) if expected != Some(digest) => {
-                Err(bad("it is not the record that was kept".to_owned()))
-            }
+            Some(None) => Err(bad("it is there, and was not kept".to_owned())),
+            Some(Some(expected)) if expected != digest => Err(bad(format!(
+                "it is not the record that was kept: {digest}, expected {expected}"
+            ))),
             _ => Ok(record),
         }
     }
 
     fn chained(&mut self, stored: &Stored) -> Result<Record, BadRecord> {
         let bad = |reason: String| BadRecord { sequence: stored.sequence, reason };
-        let gap = stored.sequence != self.head.next();
+        let expected = self.head.next();
+        let gap = stored.sequence != expected;
         self.head = stored.sequence;
         let decoded = decode(stored);
         let digest = digest_of(stored, &decoded);
@@ -141,12 +173,16 @@ impl Chain {
         match decoded {
             Ok((record, _)) => {
                 // After a bad record nobody can say what its hash was; the next one vouches for itself.
-                let follows = !self.sure || (!gap && record.previous == self.last);
+                let (sure, last) = (self.sure, self.last);
                 (self.last, self.sure) = (digest, true);
-                if follows {
-                    Ok(record)
+                if sure && gap {
+                    Err(bad(format!("record {expected} was expected before it")))
+                } else if sure && record.previous != last {
+                    let named = record.previous;
+                    let reason = "it does not follow the record before it";
+                    Err(bad(format!("{reason}: it names {named}, expected {last}")))
                 } else {
-                    Err(bad("it does not follow the record before it".to_owned()))
+                    Ok(record)
                 }
             }
             Err(reason) => {

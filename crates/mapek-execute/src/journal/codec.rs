@@ -30,7 +30,8 @@ pub(super) fn decode(stored: &Stored) -> Result<(Record, ContentHash), String> {
         .ok_or("it is too short to be a record")?;
     let found = ContentHash::of(json);
     if !is_hex_of(digest, &found) {
-        return Err("its content does not match its hash".to_owned());
+        let said = String::from_utf8_lossy(digest);
+        return Err(format!("its content has the hash {found}, expected {said}"));
     }
     let record: Record =
         serde_json::from_slice(json).map_err(|error| format!("it cannot be read: {error}"))?;

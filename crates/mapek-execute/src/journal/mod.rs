@@ -17,10 +17,10 @@ use std::{
 };
 
 use mapek_model::{ContentHash, CycleNumber, Epoch, Sequence, Timestamp};
-use mapek_store::{Pruning, Store};
+use mapek_store::{Pruned, Pruning, Store};
 use serde::{Serialize, de::DeserializeOwned};
 
-pub use record::{Body, CycleInputs, Entry, Proposed, Record};
+pub use record::{Body, CycleDecisions, CycleInputs, Entry, PlanDecision, Proposed, Record};
 
 use crate::Error;
 
@@ -248,8 +248,13 @@ pub fn scan(
     follow(store, visit).map(|(chain, _)| (chain.head(), chain.last()))
 }
 
+/// Whether the record of the newest pruning vouches for it, and if not, why.
+pub(crate) fn checkpoint(store: &dyn Store, pruned: Pruned) -> Result<Result<(), String>, Error> {
+    chain::vouched(store, pruned)
+}
+
 /// Follows the chain to its end; answers how far it was pruned besides.
-fn follow(
+pub(crate) fn follow(
     store: &dyn Store,
     mut visit: impl FnMut(Result<Record, BadRecord>),
 ) -> Result<(chain::Chain, Sequence), Error> {
@@ -430,7 +435,9 @@ mod tests {
             let bytes = other.store().read(Sequence::new(1), 1).unwrap().remove(0).bytes;
             store.corrupt(Sequence::new(2), |old| *old = bytes);
         };
-        assert_eq!(says(&foreign), (2, "it is not the record that was kept".to_owned()));
+        let (at, reason) = says(&foreign);
+        assert!(reason.starts_with("it is not the record that was kept: "), "{reason}");
+        assert_eq!(at, 2);
     }
 
     #[test]

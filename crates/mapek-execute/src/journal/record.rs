@@ -1,12 +1,12 @@
 //! What a record of the journal says.
 
 use mapek_model::{
-    ActionKind, ApprovalEvent, ContentHash, CycleNumber, Epoch, ExecutionId, ExecutionRecord, Plan,
-    PlanHash, Sequence, TargetId, Timestamp,
+    ActionKind, ApprovalEvent, ContentHash, CycleNumber, Duration, Epoch, ExecutionId,
+    ExecutionRecord, Plan, PlanHash, Sequence, TargetId, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{judge::Watch, ledger::Moved};
+use crate::{Decision, Paused, judge::Watch, ledger::Moved};
 
 /// One record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -78,6 +78,14 @@ pub enum Body {
     },
     /// A cycle began, with these inputs.
     Cycle(CycleInputs),
+    /// The clock had gone back since the cycle before: what is said to have happened later than this happened at the latest now.
+    SetBack {
+        /// By how much, at least; for people.
+        #[serde(with = "mapek_model::duration")]
+        by: Duration,
+    },
+    /// It was decided what to do about what a cycle saw; nothing of it is done yet.
+    Decided(Box<CycleDecisions>),
     /// Something new was seen of the episodes that an execution treats: what its judgement will rest on.
     Watched {
         /// Which execution.
@@ -109,7 +117,8 @@ impl Body {
     /// The values beside the journal that it names.
     pub(crate) fn values(&self) -> Vec<ContentHash> {
         match self {
-            Self::Cycle(inputs) => vec![inputs.observation, inputs.experience],
+            Self::Cycle(inputs) => inputs.values(),
+            Self::Decided(decisions) => vec![decisions.planning],
             Self::Checkpoint { kept, .. } => vec![*kept],
             _ => Vec::new(),
         }
@@ -140,4 +149,84 @@ pub struct CycleInputs {
     pub observation: ContentHash,
     /// What was known, by content.
     pub experience: ContentHash,
+    /// The whole configuration, by content; absent where nobody handed it over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub configuration: Option<ContentHash>,
+    /// What was diagnosed, by content.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diagnosis: Option<ContentHash>,
+    /// What our own actions meant for the diagnosis, by content; absent where they meant nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ours: Option<ContentHash>,
+    /// What the analyzer remembered before, by content; absent where that is what the cycle before left, which is here too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub analyzer: Option<ContentHash>,
+    /// What the cycle before saw, by content, where something was open in it and it is not here itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<ContentHash>,
+}
+
+impl CycleInputs {
+    /// What every cycle has; the rest is absent.
+    #[must_use]
+    pub const fn new(
+        number: CycleNumber,
+        config: ContentHash,
+        seed: u64,
+        observation: ContentHash,
+        experience: ContentHash,
+    ) -> Self {
+        Self {
+            number,
+            config,
+            seed,
+            observation,
+            experience,
+            configuration: None,
+            diagnosis: None,
+            ours: None,
+            analyzer: None,
+            before: None,
+        }
+    }
+
+    fn values(&self) -> Vec<ContentHash> {
+        let Self { configuration, diagnosis, ours, analyzer, before, .. } = self;
+        let more = [configuration, diagnosis, ours, analyzer, before].into_iter().flatten();
+        [self.observation, self.experience].into_iter().chain(more.copied()).collect()
+    }
+}
+
+/// What was decided in a cycle, before any of it is done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CycleDecisions {
+    /// Which cycle.
+    pub number: CycleNumber,
+    /// What was planned, by content.
+    pub planning: ContentHash,
+    /// What the rails said, plan by plan in the order in which they were asked; none behind the first that may run.
+    pub decisions: Vec<PlanDecision>,
+    /// Why the loop was paused then, if it was: the file says that to nobody afterwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<Paused>,
+}
+
+/// What the rails said to one plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanDecision {
+    /// What the plan would do.
+    pub plan: PlanHash,
+    /// What they said.
+    pub said: Decision,
+    /// Which resource each of its steps changes, as the effector told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<Option<String>>,
+}
+
+impl PlanDecision {
+    /// They said this to `plan`, whose steps change these resources.
+    #[must_use]
+    pub fn new(plan: &Plan, said: &Decision, resources: Vec<Option<String>>) -> Self {
+        Self { plan: plan.hash(), said: said.clone(), resources }
+    }
 }

@@ -17,6 +17,13 @@ pub struct Watch {
 }
 
 impl Watch {
+    /// The clock went back to `now`: what has been gone since later has been so since now.
+    pub(crate) fn set_back(&mut self, now: Timestamp) {
+        for at in self.gone.values_mut().flatten() {
+            *at = now.min(*at);
+        }
+    }
+
     /// Takes in what a cycle saw. Absence counts on fresh evidence only; presence always.
     pub fn see(&mut self, execution: &Execution, observation: &Observation) {
         let open = open(observation);

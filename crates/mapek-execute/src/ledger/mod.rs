@@ -3,6 +3,7 @@
 //! Living and recovering take the same path: a change is appended, durable, and then folded exactly as it is when the journal
 //! is read at start. Whatever fails to be appended has not happened.
 
+mod deciding;
 mod pruning;
 mod sent;
 mod trails;
@@ -11,13 +12,15 @@ mod view;
 use std::sync::Arc;
 
 use mapek_model::{
-    CycleNumber, Execution, ExecutionEvent, ExecutionId, ExecutionRecord, Outcome, Sequence,
-    TargetId, Timestamp,
+    CycleNumber, ExecutionEvent, ExecutionId, ExecutionRecord, Outcome, Sequence, TargetId,
+    Timestamp,
 };
 use mapek_store::Store;
 
 use crate::{Body, Entry, Error, Journal};
 
+pub(crate) use deciding::Asked;
+pub(crate) use pruning::ENDED_KEPT;
 pub(crate) use sent::Sent;
 pub(crate) use trails::Trails;
 pub use trails::{ForeignChange, Moved, Writer};
@@ -67,7 +70,8 @@ impl Ledger {
         body: Body,
     ) -> Result<(), Error> {
         self.refresh()?;
-        self.check(&body)?;
+        // What would be illegal in recovery is not written in the first place.
+        self.view.check(&body)?;
         let entry = Entry { target: target.cloned(), at, cycle: self.view.cycle, body };
         let appended = self.journal.append(entry);
         self.sound = appended.is_ok();
@@ -96,29 +100,6 @@ impl Ledger {
 
     pub(crate) fn set_cycle(&mut self, cycle: CycleNumber) {
         self.view.cycle = self.view.cycle.max(cycle);
-    }
-
-    /// What would be illegal in recovery is not written in the first place.
-    fn check(&self, body: &Body) -> Result<(), Error> {
-        match body {
-            Body::Execution { record } => {
-                let id = record.execution;
-                if self.view.damaged.contains_key(&id) {
-                    return Ok(());
-                }
-                match self.view.executions.get(&id) {
-                    Some(tracked) => tracked.execution.clone().apply(record),
-                    None => Execution::begin(record).map(|_| ()),
-                }
-                .map_err(|source| Error::Illegal { source })
-            }
-            Body::Approval { plan, event } => match self.view.proposals.after(plan, event) {
-                None => Err(Error::UnknownProposal { hash: *plan }),
-                Some(Err(source)) => Err(Error::Proposal { hash: *plan, source }),
-                Some(Ok(_)) => Ok(()),
-            },
-            _ => Ok(()),
-        }
     }
 
     /// The outcomes after `cursor`, in order, at most `limit`.

@@ -22,7 +22,7 @@ const BATCH_MAX: u64 = 4096;
 const BATCH_MIN: u64 = 256;
 
 /// How long what ended is kept, however little may be kept otherwise: budgets look back for an hour, the breaker for a day.
-const ENDED_KEPT: Duration = Duration::from_secs(24 * 3600);
+pub(crate) const ENDED_KEPT: Duration = Duration::from_secs(24 * 3600);
 
 impl Ledger {
     /// Prunes what is too old or too much and needed by nobody; outcomes after `learned` are still to be learned. Answers how
@@ -214,7 +214,11 @@ impl<'a> Sorting<'a> {
                     self.keep.insert(at);
                 }
             }
-            Body::Cycle(_) | Body::Checkpoint { .. } => {}
+            // Rare, and all that stays and is older is to be read with it.
+            Body::SetBack { .. } => {
+                self.keep.insert(at);
+            }
+            Body::Cycle(_) | Body::Decided(_) | Body::Checkpoint { .. } => {}
         }
     }
 

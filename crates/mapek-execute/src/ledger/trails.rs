@@ -113,6 +113,17 @@ pub(crate) struct Trails {
 }
 
 impl Trails {
+    /// The clock went back to `now`: what was seen later was seen at the latest now.
+    pub(super) fn set_back(&mut self, now: Timestamp) {
+        for trail in self.by_resource.values_mut() {
+            trail.at = now.min(trail.at);
+            for (_, change) in trail.changes.iter_mut().chain(&mut trail.answers) {
+                (change.since, change.seen) = (now.min(change.since), now.min(change.seen));
+            }
+        }
+        self.looked = self.looked.map(|looked| now.min(looked));
+    }
+
     pub(super) fn take(&mut self, record: &Record, moves: &[Moved]) {
         for moved in moves {
             let key = (moved.kind.clone(), moved.id.clone());

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use mapek_model::{
-    ActionKind, ContentHash, CycleNumber, Execution, ExecutionEvent, ExecutionId, ExecutionRecord,
-    Outcome, PlanHash, ReplayError, Sequence, TargetId, Timestamp,
+    ActionKind, ContentHash, CycleNumber, Duration, Execution, ExecutionEvent, ExecutionId,
+    ExecutionRecord, Outcome, PlanHash, ReplayError, Sequence, TargetId, Timestamp, since,
 };
 
 use super::{sent::Sends, trails::Trails};
-use crate::{BadRecord, Body, Paused, Record, judge::Watch, proposals::Proposals, rails::did_harm};
+use crate::{
+    BadRecord, Body, Error, Paused, Record, judge::Watch, proposals::Proposals, rails::did_harm,
+};
 
 /// How many executions are remembered after they ended: enough for budgets and for people; the journal has more.
 const ENDED_KEPT: usize = 1000;
@@ -66,6 +68,8 @@ pub(crate) struct View {
     pub(super) forgotten: Sequence,
     pub(crate) damaged: BTreeMap<ExecutionId, Damaged>,
     pub(crate) cycle: CycleNumber,
+    /// When the newest cycle in the journal was.
+    cycled: Option<Timestamp>,
     pub(crate) bad: Vec<BadRecord>,
     newest_bad: Option<Sequence>,
     pub(super) traces: Traces,
@@ -98,7 +102,7 @@ impl Traces {
 }
 
 impl View {
-    pub(super) fn take(&mut self, item: Result<Record, BadRecord>) {
+    pub(crate) fn take(&mut self, item: Result<Record, BadRecord>) {
         match item {
             Ok(record) => self.fold(&record),
             Err(bad) => {
@@ -139,7 +143,51 @@ impl View {
                     self.trails.entry(target.clone()).or_default().take(record, moves);
                 }
             }
-            Body::Cycle(_) | Body::Checkpoint { .. } => {}
+            Body::Cycle(_) => self.cycled = Some(record.at),
+            Body::SetBack { .. } => self.set_back(record.at),
+            Body::Decided(_) | Body::Checkpoint { .. } => {}
+        }
+    }
+
+    /// The clock went back to `now`: what is said to have happened later has happened at the latest now.
+    fn set_back(&mut self, now: Timestamp) {
+        for tracked in self.executions.values_mut() {
+            tracked.execution.set_back(now);
+            tracked.watch.set_back(now);
+            for at in tracked.due.iter_mut().chain(&mut tracked.looked_for) {
+                *at = now.min(*at);
+            }
+        }
+        self.proposals.set_back(now);
+        self.trails.values_mut().for_each(|trails| trails.set_back(now));
+    }
+
+    /// By how much the clock has gone back since the newest cycle; `None` if it has not.
+    pub(crate) fn went_back(&self, now: Timestamp) -> Option<Duration> {
+        let cycled = self.cycled.filter(|cycled| now < *cycled)?;
+        Some(since(cycled, now))
+    }
+
+    /// Whether this may happen next.
+    pub(crate) fn check(&self, body: &Body) -> Result<(), Error> {
+        match body {
+            Body::Execution { record } => {
+                let id = record.execution;
+                if self.damaged.contains_key(&id) {
+                    return Ok(());
+                }
+                match self.executions.get(&id) {
+                    Some(tracked) => tracked.execution.clone().apply(record),
+                    None => Execution::begin(record).map(|_| ()),
+                }
+                .map_err(|source| Error::Illegal { source })
+            }
+            Body::Approval { plan, event } => match self.proposals.after(plan, event) {
+                None => Err(Error::UnknownProposal { hash: *plan }),
+                Some(Err(source)) => Err(Error::Proposal { hash: *plan, source }),
+                Some(Ok(_)) => Ok(()),
+            },
+            _ => Ok(()),
         }
     }
 

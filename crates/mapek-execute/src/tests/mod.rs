@@ -7,5 +7,7 @@ mod others;
 mod people;
 mod rehearsal;
 mod retention;
+mod setback;
 mod verdicts;
+mod verify;
 mod world;

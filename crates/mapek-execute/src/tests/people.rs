@@ -248,3 +248,29 @@ async fn proposing_in_every_cycle_does_not_fill_the_journal() {
     }
     assert!(control.head().get() <= 3, "{} records", control.head());
 }
+
+#[tokio::test]
+async fn who_cannot_resolve_or_roll_back_is_told_where_it_stands_and_what_may_be_done() {
+    let mut scene = Scene::new();
+    scene.start(plan(vec![custom("alpha")])).unwrap();
+    let told = |scene: &Scene| {
+        let control = scene.executor.control();
+        let resolved = control.resolve(id(1), "ada", "why not", scene.now).unwrap_err();
+        assert!(matches!(resolved, Error::NotNow { .. }), "{resolved:?}");
+        let text = resolved.to_string();
+        text.strip_prefix(&format!("execution {} is ", id(1))).unwrap().to_owned()
+    };
+    assert_eq!(
+        told(&scene),
+        "running step 1 of 1: it goes on by itself; it may be rolled back, or resolved if it comes to need an operator"
+    );
+    scene.finish().await;
+    assert_eq!(told(&scene), "completed: it needs nobody; what it did may still be rolled back");
+    scene.executor.control().rollback(id(1), "ada", "it was not that", scene.now).unwrap();
+    assert!(told(&scene).starts_with("undoing after person, 1 steps left: it goes on by itself; "));
+    scene.cycles(3).await;
+    let over = "undone: it has left nothing behind, and nothing is left to be done";
+    assert_eq!(told(&scene), over);
+    let again = scene.executor.control().rollback(id(1), "ada", "once more", scene.now);
+    assert!(again.unwrap_err().to_string().ends_with(over));
+}

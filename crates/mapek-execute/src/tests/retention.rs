@@ -29,13 +29,9 @@ fn prune(scene: &Scene) -> usize {
 /// One cycle's inputs; what it observed is its own, what it knew is the same for all.
 fn inputs(scene: &Scene, n: u64) -> CycleInputs {
     let control = scene.executor.control();
-    CycleInputs {
-        number: CycleNumber::new(n),
-        config: ContentHash::of(b"configuration"),
-        seed: 7,
-        observation: control.keep(&format!("seen in cycle {n}")).unwrap(),
-        experience: control.keep("known").unwrap(),
-    }
+    let observation = control.keep(&format!("seen in cycle {n}")).unwrap();
+    let (config, experience) = (ContentHash::of(b"configuration"), control.keep("known").unwrap());
+    CycleInputs::new(CycleNumber::new(n), config, 7, observation, experience)
 }
 
 fn cycles(scene: &mut Scene, from: u64, to: u64) -> Vec<CycleInputs> {
@@ -62,6 +58,8 @@ fn checked(scene: &mut Scene) {
     scene.crash();
     assert_eq!(scene.executor.control().bad_records(), []);
     assert_eq!(scene.executor.control().journal_id(), id);
+    let verified = crate::verify(&scene.store).unwrap();
+    assert_eq!((verified.damage, verified.journal), (vec![], id));
 }
 
 #[test]

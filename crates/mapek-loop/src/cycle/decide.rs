@@ -45,8 +45,13 @@ impl Cycle {
         decisions.escalations.extend(planning.escalate.clone());
         let mut proposals = self.parts.control.proposals();
         proposals.retain(|proposal| proposal.plan.target == *self.target());
-        for plan in candidates(proposals, &planning, &draft.diagnosis) {
-            let decided = self.decide(plan, now, draft, &mut decisions.escalations);
+        let plans = candidates(proposals, &planning, &draft.diagnosis);
+        // What was decided is in the journal before any of it is done.
+        let Some(said) = self.decide_in_turn(&planning, &plans, now, draft) else {
+            return (planning, decisions);
+        };
+        for (plan, said) in plans.into_iter().zip(said) {
+            let decided = self.act_on(plan, said, now, draft, &mut decisions.escalations);
             let started = decided.execution.is_some();
             decisions.decided.push(decided);
             if !draft.faults.is_empty() {
@@ -61,9 +66,10 @@ impl Cycle {
         (planning, decisions)
     }
 
-    fn decide(
+    fn act_on(
         &mut self,
         plan: Plan,
+        decision: Decision,
         now: Timestamp,
         draft: &mut Draft,
         escalations: &mut Vec<String>,
@@ -73,7 +79,7 @@ impl Cycle {
             plan: plan.id,
             hash: plan.hash(),
             summary: summary(&plan),
-            decision: control.decide(&plan, &draft.observation, now),
+            decision,
             execution: None,
         };
         match &decided.decision {
@@ -133,7 +139,11 @@ impl Cycle {
 }
 
 /// Lets plans wait against what gets better by itself: nobody could tell afterwards what healed it, and what heals it is quicker.
-fn wait_for_what_fades(planning: &mut Planning, before: &Observation, now: &Observation) {
+pub(crate) fn wait_for_what_fades(
+    planning: &mut Planning,
+    before: &Observation,
+    now: &Observation,
+) {
     let (fading, acting) =
         std::mem::take(&mut planning.plans).into_iter().partition(|it| fades(it, before, now));
     planning.plans = acting;
@@ -160,7 +170,11 @@ fn fades(plan: &Plan, before: &Observation, now: &Observation) -> bool {
 
 /// What people have approved comes first, as long as the diagnosis still tells its cause, then the plans in their rank. Where
 /// the planner has just made the same plan anew, that one counts: its expiry and its reasons are of now.
-fn candidates(proposals: Vec<Proposal>, planning: &Planning, diagnosis: &Diagnosis) -> Vec<Plan> {
+pub(crate) fn candidates(
+    proposals: Vec<Proposal>,
+    planning: &Planning,
+    diagnosis: &Diagnosis,
+) -> Vec<Plan> {
     let told =
         |plan: &Plan| diagnosis.causes.iter().any(|ranked| ranked.cause.kind == plan.cause.kind);
     let fresh = |plan: Plan| {

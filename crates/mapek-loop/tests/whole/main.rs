@@ -5,5 +5,6 @@ mod world;
 
 mod healing;
 mod lasting;
+mod replaying;
 mod safety;
 mod timing;

@@ -196,6 +196,22 @@ impl World {
         }
     }
 
+    /// What is known against slowness.
+    pub(crate) fn catalogue() -> Catalogue {
+        let more = strategy_fn("more", |_, _| {
+            let step = mapek_model::Step::of(Action::ScaleUp { replicas: 5 });
+            let effect = Duration::from_secs(60);
+            Proposals::from(vec![Candidate::try_new(vec![step], "more workers", effect).unwrap()])
+        });
+        Catalogue::new().with("validation-latency".parse().unwrap(), more)
+    }
+
+    /// How sure the planner must be.
+    pub(crate) fn planning() -> mapek_plan::Config {
+        let min_confidence = mapek_model::Confidence::saturating(0.3);
+        mapek_plan::Config { min_confidence, ..Default::default() }
+    }
+
     pub(crate) fn builder(&self) -> Builder {
         let rule = RuleConfig::new("high_validation_latency", "latency_seconds").unwrap();
         let rule = RuleConfig { severity: mapek_model::Severity::Critical, ..rule.above(1.0) };
@@ -206,12 +222,6 @@ impl World {
             .element(self.service.clone())
             .build()
             .unwrap();
-        let more = strategy_fn("more", |_, _| {
-            let step = mapek_model::Step::of(Action::ScaleUp { replicas: 5 });
-            let effect = Duration::from_secs(60);
-            Proposals::from(vec![Candidate::try_new(vec![step], "more workers", effect).unwrap()])
-        });
-        let catalogue = Catalogue::new().with("validation-latency".parse().unwrap(), more);
         let mut rails = RailsConfig::default();
         rails.autonomy.profile = self.profile;
         let target: BTreeMap<TargetId, Arc<dyn Effector>> =
@@ -220,14 +230,10 @@ impl World {
             Config { state_dir: None, journal_retention: self.retention, ..Config::default() };
         let store = Arc::new(self.store.clone());
         let (executor, _) = Executor::open(config, Rails::new(&rails), store, target).unwrap();
-        let plan = mapek_plan::Config {
-            min_confidence: mapek_model::Confidence::saturating(0.3),
-            ..Default::default()
-        };
         Loop::builder()
             .monitor(monitor)
             .analyzer(Analyzer::try_new(AnalyzeConfig::default()).unwrap())
-            .planner(plan.build(catalogue).unwrap())
+            .planner(Self::planning().build(Self::catalogue()).unwrap())
             .executor(executor)
             .knowledge(Knowledge::over(self.knowledge.clone(), Default::default()))
             .clock(Arc::new(self.clock.clone()))

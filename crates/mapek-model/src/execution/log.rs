@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{
     Captured, Confidence, Duration, ExecutionEvent, ExecutionId, ExecutionStatus,
     IllegalTransition, Irreversible, Look, Measured, Outcome, Plan, StepIndex, TargetId, Timestamp,
-    Verdict, Way,
+    Verdict, Way, since,
 };
 
 /// One entry of an execution's log.
@@ -221,6 +221,20 @@ impl Execution {
             started: self.started,
             judged: judgement.at,
         })
+    }
+
+    /// The clock went back to `now`: what is said to have happened later has happened at the latest now. So what is waited for begins anew
+    /// at most, instead of waiting until the clock has come as far again; and nothing is cut short. The onsets of the episodes that it
+    /// treats stay: they are names. So does when it was judged: that is compared with what people said before and after it.
+    pub fn set_back(&mut self, now: Timestamp) {
+        self.status.hasten(since(self.first_applied.unwrap_or(self.started), now));
+        let captured = self.captured.values_mut().map(|it| &mut it.at);
+        let applied = self.first_applied.iter_mut().chain(&mut self.last_applied);
+        let looks = self.looks.iter_mut().map(|look| &mut look.at);
+        let own = [&mut self.started, &mut self.updated];
+        for at in own.into_iter().chain(captured).chain(applied).chain(looks) {
+            *at = now.min(*at);
+        }
     }
 
     fn note(&mut self, record: &ExecutionRecord) {

@@ -5,7 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Ending, ExecutionEvent, IllegalTransition, StepIndex, Timestamp, UndoReason, Verdict, Way,
+    Duration, Ending, ExecutionEvent, IllegalTransition, StepIndex, Timestamp, UndoReason, Verdict,
+    Way, earlier,
 };
 
 /// Where one step stands.
@@ -190,6 +191,13 @@ impl ExecutionStatus {
             E::Closed { .. } => self.needs_operator().then(|| self.at(Phase::Closed)),
         };
         next.ok_or_else(|| IllegalTransition::new(self.to_string(), event.as_str()))
+    }
+
+    /// What waits until a moment waits for one that is so much earlier.
+    pub(super) fn hasten(&mut self, by: Duration) {
+        if let Phase::Holding { until } = &mut self.phase {
+            *until = earlier(*until, by);
+        }
     }
 
     fn at(&self, phase: Phase) -> Self {

@@ -29,7 +29,7 @@ use crate::Error;
 const WAITING_MAX: usize = 1024;
 
 /// How long to wait for a tool that holds the file for a moment (a backup, a person with the SQLite shell).
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a commit survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use crate::{
     store::{check_blob, check_pruning, check_records, check_turn},
 };
 
-const SCHEMA: Schema = Schema::new(
+pub(super) const SCHEMA: Schema = Schema::new(
     "mapek journal",
     &[
         "CREATE TABLE state (
@@ -119,22 +119,7 @@ impl Store for SqliteStore {
     }
 
     fn read(&self, after: Sequence, limit: usize) -> Result<Vec<Stored>, Error> {
-        let (after, limit) = (signed(after.get()), signed(limit as u64));
-        self.database.call(move |connection| {
-            connection
-                .prepare_cached(
-                    "SELECT sequence, epoch, bytes FROM records
-                     WHERE sequence > ?1 ORDER BY sequence LIMIT ?2",
-                )?
-                .query_map(params![after, limit], |row| {
-                    Ok(Stored {
-                        sequence: Sequence::new(unsigned(row.get(0)?)),
-                        epoch: Epoch::new(unsigned(row.get(1)?)),
-                        bytes: row.get(2)?,
-                    })
-                })?
-                .collect::<Result<Vec<_>, _>>()
-        })
+        self.database.call(move |connection| read(connection, after, limit))
     }
 
     fn put_blob(&self, bytes: &[u8]) -> Result<ContentHash, Error> {
@@ -150,21 +135,11 @@ impl Store for SqliteStore {
 
     fn blob(&self, hash: &ContentHash) -> Result<Option<Vec<u8>>, Error> {
         let hash = *hash;
-        self.database.call(move |connection| {
-            connection
-                .prepare_cached("SELECT bytes FROM blobs WHERE hash = ?1")?
-                .query_row([hash.as_bytes()], |row| row.get(0))
-                .optional()
-        })
+        self.database.call(move |connection| blob(connection, &hash))
     }
 
     fn pruned(&self) -> Result<Pruned, Error> {
-        self.database.call(|connection| {
-            connection.query_row("SELECT pruned, checkpoint FROM state", (), |row| {
-                let at = |column| row.get(column).map(|it| Sequence::new(unsigned(it)));
-                Ok(Pruned { through: at(0)?, checkpoint: at(1)? })
-            })
-        })
+        self.database.call(pruned)
     }
 
     fn prune(
@@ -184,9 +159,46 @@ impl Store for SqliteStore {
     }
 }
 
-fn state(connection: &Connection) -> rusqlite::Result<(Epoch, Sequence)> {
+pub(super) fn state(connection: &Connection) -> rusqlite::Result<(Epoch, Sequence)> {
     connection.prepare_cached("SELECT epoch, head FROM state")?.query_row((), |row| {
         Ok((Epoch::new(unsigned(row.get(0)?)), Sequence::new(unsigned(row.get(1)?))))
+    })
+}
+
+pub(super) fn read(
+    connection: &Connection,
+    after: Sequence,
+    limit: usize,
+) -> rusqlite::Result<Vec<Stored>> {
+    connection
+        .prepare_cached(
+            "SELECT sequence, epoch, bytes FROM records
+             WHERE sequence > ?1 ORDER BY sequence LIMIT ?2",
+        )?
+        .query_map(params![signed(after.get()), signed(limit as u64)], |row| {
+            Ok(Stored {
+                sequence: Sequence::new(unsigned(row.get(0)?)),
+                epoch: Epoch::new(unsigned(row.get(1)?)),
+                bytes: row.get(2)?,
+            })
+        })?
+        .collect()
+}
+
+pub(super) fn blob(
+    connection: &Connection,
+    hash: &ContentHash,
+) -> rusqlite::Result<Option<Vec<u8>>> {
+    connection
+        .prepare_cached("SELECT bytes FROM blobs WHERE hash = ?1")?
+        .query_row([hash.as_bytes()], |row| row.get(0))
+        .optional()
+}
+
+pub(super) fn pruned(connection: &Connection) -> rusqlite::Result<Pruned> {
+    connection.query_row("SELECT pruned, checkpoint FROM state", (), |row| {
+        let at = |column| row.get(column).map(|it| Sequence::new(unsigned(it)));
+        Ok(Pruned { through: at(0)?, checkpoint: at(1)? })
     })
 }
 

@@ -3,11 +3,13 @@
 mod database;
 mod lock;
 mod log;
+mod reader;
 mod schema;
 mod writer;
 
 pub use database::{Database, Durability, WorkError};
 pub use log::SqliteStore;
+pub use reader::SqliteReader;
 pub use schema::Schema;
 
 use crate::Error;

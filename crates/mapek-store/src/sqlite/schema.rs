@@ -66,6 +66,18 @@ impl Schema {
         Ok(())
     }
 
+    /// Looks whether the file is one of these, without changing it; answers its version.
+    pub(super) fn check(&self, path: &Path, connection: &Connection) -> Result<i64, Error> {
+        self.check_owner(path, connection)?;
+        let found = pragma(path, connection, "user_version")?;
+        let known = i64::try_from(self.version()).unwrap_or(i64::MAX);
+        match found {
+            0 => Err(Error::Unusable { path: path.to_owned(), reason: "it is empty".to_owned() }),
+            _ if found > known => Err(Error::NewerSchema { path: path.to_owned(), found, known }),
+            _ => Ok(found),
+        }
+    }
+
     fn check_owner(&self, path: &Path, connection: &Connection) -> Result<(), Error> {
         let found = pragma(path, connection, "application_id")?;
         let tables: i64 = connection
