@@ -12,8 +12,8 @@ use std::{
 };
 
 use mapek_model::{
-    ActionKind, ContentHash, CycleNumber, Execution, ExecutionId, Observation, Plan, Step, TargetId,
-    Timestamp,
+    ActionKind, ContentHash, CycleNumber, Execution, ExecutionId, Observation, Plan, Step,
+    TargetId, Timestamp,
 };
 
 use crate::{

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    Component, Fingerprint, Generation, MetricName, Quality, Ratio, Series, Silences, SourceName, TargetId,
-    Timestamp, Violation,
+    Component, Fingerprint, Generation, MetricName, Quality, Ratio, Series, Silences, SourceName,
+    TargetId, Timestamp, Violation,
 };
 
 /// Which way a value is going.

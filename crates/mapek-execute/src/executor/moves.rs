@@ -6,7 +6,7 @@ use mapek_model::{
 };
 
 use super::nth;
-use crate::{Case, Config, ExecutionMode, OwnEffect, Examined, judge, ledger::Tracked};
+use crate::{Case, Config, Examined, ExecutionMode, OwnEffect, judge, ledger::Tracked};
 
 /// What is to be done next.
 #[derive(Debug, Clone, PartialEq)]
