@@ -180,6 +180,7 @@ impl Control {
             let decisions = decisions
                 .map(|(plan, said)| PlanDecision::new(plan, said, self.resources(plan)))
                 .collect();
+            let paused = paused.map(Paused::placeless);
             let decided = CycleDecisions { number, planning, decisions, paused };
             ledger.commit(None, now, Body::Decided(Box::new(decided)))?;
         }

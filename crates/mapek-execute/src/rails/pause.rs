@@ -36,9 +36,26 @@ impl std::fmt::Display for Paused {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Latch { who, reason, at } => write!(f, "paused by {who} at {at}: {reason}"),
-            Self::File { path, reason } => write!(f, "paused by {}: {reason}", path.display()),
+            // Where it is depends on the machine; a decision must not.
+            Self::File { path, reason } => {
+                write!(f, "paused by the file {}: {reason}", name_of(path).display())
+            }
         }
     }
+}
+
+impl Paused {
+    /// The same, as it is journaled: of a file only its name, for the same run on another machine is the same run.
+    pub(crate) fn placeless(self) -> Self {
+        match self {
+            Self::File { path, reason } => Self::File { path: name_of(&path).to_owned(), reason },
+            latch @ Self::Latch { .. } => latch,
+        }
+    }
+}
+
+fn name_of(path: &Path) -> &Path {
+    path.file_name().map_or(path, Path::new)
 }
 
 /// The file that pauses the loop by being there, so that a shell is enough to stop it.
@@ -101,7 +118,9 @@ impl Rail for Pause {
         context.paused.map_or(Ok(()), |paused| {
             let unless = match paused {
                 Paused::Latch { .. } => "a person resumes the loop".to_owned(),
-                Paused::File { path, .. } => format!("{} is removed", path.display()),
+                Paused::File { path, .. } => {
+                    format!("{} is removed from execute.state_dir", name_of(path).display())
+                }
             };
             Err(Refusal::new("pause", paused.to_string()).unless(unless))
         })
