@@ -82,7 +82,7 @@ pub struct Case<'a> {
 #[must_use]
 pub fn judge(case: &Case<'_>, config: &Config) -> Examined {
     let Case { execution, observation, now, .. } = *case;
-    let spec = execution.plan.verification.as_ref().unwrap_or(&config.verification);
+    let spec = &case.spec(config);
     let applied = case.applied();
     let first = later(applied, execution.plan.time_to_effect);
     let begin = if spec.early { later(applied, spec.interval).min(first) } else { first };
@@ -140,6 +140,18 @@ fn early(case: &Case<'_>, spec: &Verification) -> Option<Examined> {
 }
 
 impl Case<'_> {
+    /// How is looked: as the plan says, or else as for all plans. What is guarded for all is guarded whatever a plan says.
+    fn spec(&self, config: &Config) -> Verification {
+        let general = &config.verification;
+        match &self.execution.plan.verification {
+            Some(own) => Verification {
+                guards: [own.guards.as_slice(), general.guards.as_slice()].concat(),
+                ..own.clone()
+            },
+            None => general.clone(),
+        }
+    }
+
     /// When the newest step took effect.
     fn applied(&self) -> Timestamp {
         self.execution.last_applied.unwrap_or(self.execution.updated)
