@@ -176,7 +176,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // Nothing sleeps in there: an execution is a state, and each call takes it as far as it gets.
     for _ in 0..20 {
-        for advance in executor.advance(&observed(now), now).await {
+        for advance in executor.advance(&observed(now), now).await? {
             for event in &advance.events {
                 println!("{now}: {}", serde_json::to_value(event)?["event"]);
             }

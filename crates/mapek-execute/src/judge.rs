@@ -140,16 +140,11 @@ fn early(case: &Case<'_>, spec: &Verification) -> Option<Examined> {
 }
 
 impl Case<'_> {
-    /// How is looked: as the plan says, or else as for all plans. What is guarded for all is guarded whatever a plan says.
+    /// How is looked: as for all plans, but for what the plan says itself.
     fn spec(&self, config: &Config) -> Verification {
         let general = &config.verification;
-        match &self.execution.plan.verification {
-            Some(own) => Verification {
-                guards: [own.guards.as_slice(), general.guards.as_slice()].concat(),
-                ..own.clone()
-            },
-            None => general.clone(),
-        }
+        let own = self.execution.plan.verification.as_ref();
+        own.map_or_else(|| general.clone(), |own| general.overridden_by(own))
     }
 
     /// When the newest step took effect.

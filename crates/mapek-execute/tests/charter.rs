@@ -337,7 +337,7 @@ impl Run {
 
     async fn cycle(&mut self) -> Vec<Advance> {
         let observation = self.observation();
-        let advances = self.executor.advance(&observation, self.now).await;
+        let advances = self.executor.advance(&observation, self.now).await.unwrap();
         pass(&self.charter, 30);
         self.now = self.charter.now();
         advances

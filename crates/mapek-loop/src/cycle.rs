@@ -295,8 +295,10 @@ impl Cycle {
     /// Lets executions go on.
     async fn advance(&mut self, now: Timestamp, draft: &mut Draft) {
         let begun = self.parts.clock.stopwatch();
-        let advances = self.parts.executor.advance(&draft.observation, now).await;
-        draft.progress.extend(self.progress(advances));
+        match self.parts.executor.advance(&draft.observation, now).await {
+            Ok(advances) => draft.progress.extend(self.progress(advances)),
+            Err(error) => fault(&mut draft.faults, "no execution can go on", &error),
+        }
         draft.timings.execute += self.parts.clock.stopwatch().saturating_sub(begun);
     }
 

@@ -73,5 +73,7 @@ pub use series::{Query, Sample, Series};
 pub use silence::{Silence, Silences};
 pub use time::{BackwardSpan, Duration, Span, Timestamp, duration, earlier, later, since};
 pub use unit::{Confidence, Cost, OutOfRange, Ratio, Score, Utility, number};
-pub use verification::{Guard, InvalidVerification, Look, Sight, Verification};
+pub use verification::{
+    Guard, InvalidVerification, Look, Sight, Verification, VerificationOverride,
+};
 pub use violation::{EpisodeKey, Violation, ViolationSource, Witness};

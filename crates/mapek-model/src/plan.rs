@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Action, ActionKind, Cause, Confidence, Cost, DiagnosisId, Duration, EpisodeKey, Generation,
     Pattern, PlanHash, PlanId, Priority, Risk, Score, TargetId, Timestamp, UndoClass, Utility,
-    Verification, canonical_json,
+    VerificationOverride, canonical_json,
 };
 
 /// A step's place in its plan, from 0.
@@ -181,9 +181,9 @@ pub struct Plan {
     #[serde(with = "crate::duration")]
     #[cfg_attr(feature = "schemars", schemars(with = "crate::duration::Schema"))]
     pub time_to_effect: Duration,
-    /// How its effect is looked for from then on; absent where it is as for all plans.
+    /// How its effect is looked for from then on, where that is not as for all plans.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub verification: Option<Verification>,
+    pub verification: Option<VerificationOverride>,
     /// When it was made.
     pub created: Timestamp,
     /// When it is too old to begin.

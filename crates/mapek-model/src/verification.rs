@@ -38,6 +38,65 @@ pub struct Verification {
     pub guards: Vec<Guard>,
 }
 
+/// What of the usual [`Verification`] is not so for one plan.
+///
+/// ```
+/// use mapek_model::{Verification, VerificationOverride};
+///
+/// let own: VerificationOverride = serde_json::from_str(r#"{"early": true, "failures": 3}"#)?;
+/// let spec = Verification::default().overridden_by(&own);
+/// assert_eq!((spec.early, spec.failures, spec.successes), (true, 3, 2));
+/// assert!(serde_json::from_str::<VerificationOverride>(r#"{"failures": 0}"#).is_err());
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, try_from = "UncheckedOverride")]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+pub struct VerificationOverride {
+    /// Another time between two looks.
+    #[serde(with = "crate::duration::option", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schemars", schemars(with = "Option<crate::duration::Schema>"))]
+    pub interval: Option<Duration>,
+    /// Another number of looks for a success; 1 or more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub successes: Option<u16>,
+    /// Another number of looks for a degradation; 1 or more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failures: Option<u16>,
+    /// Whether harm is looked for at once, or not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub early: Option<bool>,
+    /// What is guarded besides: nothing takes a guard away.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub guards: Vec<Guard>,
+}
+
+impl Verification {
+    /// This, but for what a plan has of its own.
+    #[must_use]
+    pub fn overridden_by(&self, own: &VerificationOverride) -> Self {
+        Self {
+            interval: own.interval.unwrap_or(self.interval),
+            successes: own.successes.unwrap_or(self.successes),
+            failures: own.failures.unwrap_or(self.failures),
+            early: own.early.unwrap_or(self.early),
+            guards: [own.guards.as_slice(), &self.guards].concat(),
+        }
+    }
+
+    fn checked(self) -> Result<Self, InvalidVerification> {
+        let bad = |what: &str| Err(InvalidVerification(what.to_owned()));
+        if self.successes == 0 || self.failures == 0 {
+            return bad("successes and failures must be 1 or more");
+        }
+        if self.interval.is_zero() {
+            return bad("interval must be above 0");
+        }
+        self.guards.iter().try_for_each(Guard::check)?;
+        Ok(self)
+    }
+}
+
 impl Default for Verification {
     fn default() -> Self {
         Self {
@@ -77,16 +136,33 @@ impl TryFrom<Unchecked> for Verification {
     type Error = InvalidVerification;
 
     fn try_from(raw: Unchecked) -> Result<Self, Self::Error> {
-        let bad = |what: &str| Err(InvalidVerification(what.to_owned()));
         let Unchecked { interval, successes, failures, early, guards } = raw;
-        if successes == 0 || failures == 0 {
-            return bad("successes and failures must be 1 or more");
-        }
-        if interval.is_zero() {
-            return bad("interval must be above 0");
-        }
-        guards.iter().try_for_each(Guard::check)?;
-        Ok(Self { interval, successes, failures, early, guards })
+        Self { interval, successes, failures, early, guards }.checked()
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schemars", schemars(rename = "VerificationOverride"))]
+struct UncheckedOverride {
+    #[serde(with = "crate::duration::option")]
+    #[cfg_attr(feature = "schemars", schemars(with = "Option<crate::duration::Schema>"))]
+    interval: Option<Duration>,
+    successes: Option<u16>,
+    failures: Option<u16>,
+    early: Option<bool>,
+    guards: Vec<Guard>,
+}
+
+impl TryFrom<UncheckedOverride> for VerificationOverride {
+    type Error = InvalidVerification;
+
+    fn try_from(raw: UncheckedOverride) -> Result<Self, Self::Error> {
+        let UncheckedOverride { interval, successes, failures, early, guards } = raw;
+        let own = Self { interval, successes, failures, early, guards };
+        Verification::default().overridden_by(&own).checked()?;
+        Ok(own)
     }
 }
 
@@ -226,10 +302,37 @@ mod tests {
         ] {
             let error = serde_json::from_str::<Verification>(text).unwrap_err().to_string();
             assert!(error.contains(what), "{error}");
+            let error = serde_json::from_str::<VerificationOverride>(text).unwrap_err().to_string();
+            assert!(error.contains(what), "{error}");
         }
         let all = Verification::default();
         let text = serde_json::to_string(&all).unwrap();
         assert_eq!(serde_json::from_str::<Verification>(&text).unwrap(), all);
+    }
+
+    #[test]
+    fn what_a_plan_does_not_say_is_as_for_all_plans() {
+        let usual = Verification { successes: 7, ..Verification::default() };
+        assert_eq!(usual.overridden_by(&VerificationOverride::default()), usual);
+        let guard = |value: &str| Guard {
+            value: value.to_owned(),
+            worse: Direction::Rising,
+            share: 0.5,
+            floor: 0.0,
+            expectations: Vec::new(),
+        };
+        let usual = Verification { guards: vec![guard("latency")], ..usual };
+        let own = VerificationOverride {
+            interval: Some(Duration::from_secs(90)),
+            guards: vec![guard("failures")],
+            ..VerificationOverride::default()
+        };
+        let spec = usual.overridden_by(&own);
+        assert_eq!((spec.interval.as_secs(), spec.successes), (90, 7));
+        assert_eq!(spec.guards, [guard("failures"), guard("latency")]);
+        let text = serde_json::to_string(&own).unwrap();
+        assert!(!text.contains("null"), "{text}");
+        assert_eq!(serde_json::from_str::<VerificationOverride>(&text).unwrap(), own);
     }
 
     #[test]

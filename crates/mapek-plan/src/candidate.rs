@@ -1,6 +1,8 @@
 //! What a strategy proposes, before it is scored.
 
-use mapek_model::{ActionKind, Duration, Plan, PlanSignature, Step, UndoClass, Verification};
+use mapek_model::{
+    ActionKind, Duration, Plan, PlanSignature, Step, UndoClass, VerificationOverride,
+};
 
 /// Steps that a strategy would take against a cause, checked: never empty, never too long, what cannot be undone last.
 ///
@@ -20,7 +22,7 @@ pub struct Candidate {
     steps: Vec<Step>,
     rationale: String,
     time_to_effect: Duration,
-    verification: Option<Verification>,
+    verification: Option<VerificationOverride>,
 }
 
 /// Steps cannot be a plan.
@@ -74,7 +76,7 @@ impl Candidate {
 
     /// Looks for its effect in a way of its own, not as is done for all plans.
     #[must_use]
-    pub fn verified_by(mut self, verification: Verification) -> Self {
+    pub fn verified_by(mut self, verification: VerificationOverride) -> Self {
         self.verification = Some(verification);
         self
     }
@@ -97,9 +99,9 @@ impl Candidate {
         self.time_to_effect
     }
 
-    /// How its effect is looked for; absent where it is as for all plans.
+    /// How its effect is looked for, where that is not as for all plans.
     #[must_use]
-    pub fn verification(&self) -> Option<&Verification> {
+    pub fn verification(&self) -> Option<&VerificationOverride> {
         self.verification.as_ref()
     }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use mapek_model::{CauseKind, Duration, Precondition, RankedCause, Step, Verification};
+use mapek_model::{CauseKind, Duration, Precondition, RankedCause, Step, VerificationOverride};
 
 use crate::{Candidate, Context, Proposals, Rejection, StepBuilder, Strategy, Unavailable};
 
@@ -72,7 +72,7 @@ pub struct Remedy {
     rationale: String,
     parts: Vec<(Arc<dyn StepBuilder>, Duration)>,
     time_to_effect: Duration,
-    verification: Option<Verification>,
+    verification: Option<VerificationOverride>,
 }
 
 impl fmt::Debug for Remedy {
@@ -113,7 +113,7 @@ impl Remedy {
 
     /// How its effect is looked for from then on, where that is not as for all plans.
     #[must_use]
-    pub fn verified_by(mut self, verification: Verification) -> Self {
+    pub fn verified_by(mut self, verification: VerificationOverride) -> Self {
         self.verification = Some(verification);
         self
     }

@@ -173,12 +173,17 @@ impl Executor {
 
     /// Advances the live executions on the observed target, in order of their ids, each as far as it gets: at most one attempt for
     /// each step, and each event in the journal before what follows from it. One that fails stops no other.
-    pub async fn advance(&mut self, observation: &Observation, now: Timestamp) -> Vec<Advance> {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Journal`] if it cannot be written down what others have changed; then nothing goes on.
+    pub async fn advance(
+        &mut self,
+        observation: &Observation,
+        now: Timestamp,
+    ) -> Result<Vec<Advance>, Error> {
+        self.control.witness(observation, now)?;
         let ids: Vec<_> = {
-            if let Err(error) = self.control.witness(observation, now) {
-                tracing::error!(%error, "what others do cannot be written down; nothing goes on");
-                return Vec::new();
-            }
             let ledger = self.control.ledger();
             let live = ledger.view.live();
             live.filter(|it| *it.execution.target() == observation.target)
@@ -189,7 +194,7 @@ impl Executor {
         for id in ids {
             advances.extend(self.advance_one(id, observation, now).await);
         }
-        advances
+        Ok(advances)
     }
 
     async fn advance_one(

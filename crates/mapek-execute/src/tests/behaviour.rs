@@ -183,7 +183,7 @@ async fn preconditions_are_looked_at_when_a_step_is_sent() {
         if observed {
             observation.resources = vec![size.clone()];
         }
-        let advances = scene.executor.advance(&observation, scene.now).await;
+        let advances = scene.executor.advance(&observation, scene.now).await.unwrap();
         assert_eq!(scene.world.effects(Way::Do).len(), usize::from(holds), "{condition:?}");
         let ending = advances[0].status.ending();
         assert_eq!(ending, (!holds).then_some(Ending::FailedClean), "{condition:?}");

@@ -1,8 +1,8 @@
 //! How often is looked, and what one look says.
 
 use mapek_model::{
-    Action, Direction, Ending, Guard, Judgement, Pattern, Plan, Sight, Step, Verdict, Verification,
-    Way,
+    Action, Direction, Ending, Guard, Judgement, Pattern, Plan, Sight, Step, Verdict,
+    VerificationOverride, Way,
 };
 
 use super::world::{Scene, custom, plan, seconds};
@@ -77,7 +77,8 @@ async fn looks_that_never_agree_prove_nothing() {
 
 #[tokio::test]
 async fn the_plan_says_how_often_is_looked() {
-    let spec = Verification { successes: 4, interval: seconds(20), ..Verification::default() };
+    let (successes, interval) = (Some(4), Some(seconds(20)));
+    let spec = VerificationOverride { successes, interval, ..Default::default() };
     let mut scene = done(Plan { verification: Some(spec), ..treated() }).await;
     scene.open.clear();
     let judgement = judged(&mut scene).await;
@@ -167,7 +168,7 @@ async fn guarded(after: f64, step: Step, expectation: &str) -> Scene {
     scene.crash();
     scene.watched.insert("latency".to_owned(), 1.0);
     // That a plan looks in a way of its own takes no guard away.
-    let own = Verification { interval: seconds(20), ..Verification::default() };
+    let own = VerificationOverride { interval: Some(seconds(20)), ..Default::default() };
     scene.start(Plan { verification: Some(own), ..plan(vec![step]) }).unwrap();
     scene.cycle().await;
     scene.open.clear();
@@ -199,7 +200,8 @@ async fn a_guard_is_not_asked_about_what_is_treated_or_expected_of_us() {
 
 #[tokio::test]
 async fn harm_is_seen_before_the_effect_where_the_plan_asks_for_it() {
-    let spec = |early| Verification { early, interval: seconds(10), ..Verification::default() };
+    let interval = Some(seconds(10));
+    let spec = |early| VerificationOverride { early: Some(early), interval, ..Default::default() };
     for (early, at) in [(true, 20), (false, 70)] {
         let mut scene = done(Plan { verification: Some(spec(early)), ..treated() }).await;
         let onset = scene.now;

@@ -412,7 +412,7 @@ impl Scene {
     /// One cycle, and ten seconds.
     pub(super) async fn cycle(&mut self) -> Vec<crate::Advance> {
         let observation = self.observation();
-        let advances = self.executor.advance(&observation, self.now).await;
+        let advances = self.executor.advance(&observation, self.now).await.unwrap();
         self.now = later(self.now, seconds(10));
         advances
     }

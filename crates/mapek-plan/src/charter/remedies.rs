@@ -1,6 +1,6 @@
 //! The table: what helps Charter against which cause.
 
-use mapek_model::{Action, CauseKind, Duration, Verification};
+use mapek_model::{Action, CauseKind, Duration, VerificationOverride};
 
 use super::{
     ApplyLastGood, COMMITTEE, CharterStrategies, ConfigKind, Reapply, RestoreConfiguration,
@@ -188,7 +188,7 @@ impl CharterStrategies {
             Remedy::new("scale down", "fewer workers do the same")
                 .then(ScaleDown { pool, replicas_min: self.replicas_min }, Duration::ZERO)
                 .seen_within(self.paced(USE_SHOWS))
-                .verified_by(Verification { early: true, ..Verification::default() }),
+                .verified_by(VerificationOverride { early: Some(true), ..Default::default() }),
         ]
     }
 
