@@ -291,9 +291,12 @@ pub(crate) struct ExecuteArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
-    /// End by itself, with exit code 0 only if the loop healed the fault.
+    /// Play the story to its end without a visitor, with exit code 0 only if the loop healed all that broke.
     #[arg(long)]
     pub(crate) once: bool,
+    /// Where the console listens, on this machine alone; on any free port if this one is taken.
+    #[arg(long, default_value_t = 8001, conflicts_with = "once")]
+    pub(crate) port: u16,
     /// How many times faster than real time.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) speed: u32,

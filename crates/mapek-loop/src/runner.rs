@@ -24,6 +24,8 @@ use crate::{Builder, Clock, Cycle, CycleReport, LoopHandle, WakeReason, Waker, h
 pub struct Loop {
     cycle: Cycle,
     handle: LoopHandle,
+    /// When the next [`step`](Self::step) has something to do though nobody asks for it, and why; at once if there was none yet.
+    due: Option<(Timestamp, WakeReason)>,
 }
 
 impl Loop {
@@ -40,7 +42,7 @@ impl Loop {
             waker,
             shown: Arc::new(shown),
         };
-        Self { cycle, handle }
+        Self { cycle, handle, due: None }
     }
 
     /// Steers the loop and looks at it, while it runs.
@@ -52,31 +54,71 @@ impl Loop {
     /// Runs until `shutdown` is ready, and the cycle that runs then has finished. Answers the last cycle's report, if there
     /// was one.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Option<Arc<CycleReport>> {
-        let Self { mut cycle, handle } = self;
-        let LoopHandle { clock, waker, shown, .. } = handle;
+        let Self { mut cycle, handle, .. } = self;
+        let LoopHandle { clock, waker, shown, .. } = &handle;
         let debounce = cycle.parts.config.debounce;
         let mut shutdown = pin!(shutdown);
         let mut woken_by = BTreeSet::from([WakeReason::Start]);
         let last = loop {
-            let report = run_one(&mut cycle, clock.as_ref(), woken_by, &shown).await;
+            let report = run_one(&mut cycle, &handle, woken_by).await;
             let next_due = report.next_due;
             // Neither a noisy webhook nor a slow source may make cycles run back to back.
             let soonest = later(clock.now(), cycle.parts.config.min_gap);
             tokio::select! {
                 biased;
                 () = &mut shutdown => break Some(report),
-                reasons = woken(clock.as_ref(), &waker, debounce, soonest, (next_due, cycle.due_for())) => woken_by = reasons,
+                reasons = woken(clock.as_ref(), waker, debounce, soonest, (next_due, cycle.due_for())) => woken_by = reasons,
             }
         };
-        for execution in cycle.control().executions() {
-            if execution.status.is_live() {
-                info!(execution = %execution.id, "parked until the next start");
-            }
-        }
-        shown.send_modify(|state| Arc::make_mut(state).stopped = true);
-        waker.close();
+        end(&cycle, waker, shown);
         last
     }
+
+    /// Runs one cycle if one is due by the clock, or somebody has asked for one; for hosts that move the clock themselves, and so are the
+    /// ones to wait between cycles. Nothing is gathered: a wake-up is answered by the first step after it.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use mapek_loop::{Clock as _, Loop, ManualClock, WakeReason};
+    /// # use mapek_model::Duration;
+    /// # async fn doc(mut looped: Loop, clock: ManualClock) {
+    /// assert!(looped.step().await.is_some(), "the first cycle is due at once");
+    /// assert!(looped.step().await.is_none());
+    /// looped.handle().wake(WakeReason::Request);
+    /// assert!(looped.step().await.is_some());
+    /// clock.advance(Duration::from_secs(30));
+    /// assert!(looped.step().await.is_some(), "the interval is over");
+    /// # }
+    /// ```
+    pub async fn step(&mut self) -> Option<Arc<CycleReport>> {
+        let now = self.handle.clock.now();
+        let mut woken_by = self.handle.waker.take();
+        match self.due {
+            None => drop(woken_by.insert(WakeReason::Start)),
+            Some((due, why)) if now >= due => drop(woken_by.insert(why)),
+            Some(_) if woken_by.is_empty() => return None,
+            Some(_) => {}
+        }
+        let report = run_one(&mut self.cycle, &self.handle, woken_by).await;
+        self.due = Some((report.next_due, self.cycle.due_for()));
+        Some(report)
+    }
+
+    /// Says to all who look that no [`step`](Self::step) will come any more. What is not finished is parked, as when [`run`](Self::run) ends.
+    pub fn stop(self) {
+        let Self { cycle, handle, .. } = self;
+        end(&cycle, &handle.waker, &handle.shown);
+    }
+}
+
+fn end(cycle: &Cycle, waker: &Waker, shown: &Shown) {
+    for execution in cycle.control().executions() {
+        if execution.status.is_live() {
+            info!(execution = %execution.id, "parked until the next start");
+        }
+    }
+    shown.send_modify(|state| Arc::make_mut(state).stopped = true);
+    waker.close();
 }
 
 /// Returns when a cycle is to run, and says why.
@@ -104,14 +146,13 @@ async fn woken(
 
 async fn run_one(
     cycle: &mut Cycle,
-    clock: &dyn Clock,
+    handle: &LoopHandle,
     woken_by: BTreeSet<WakeReason>,
-    shown: &Shown,
 ) -> Arc<CycleReport> {
     let span = info_span!("cycle", number = cycle.next_number().get());
     async {
-        let report = cycle.run_once(clock.now(), woken_by).await;
-        shown.send_replace(Arc::new(cycle.state()));
+        let report = cycle.run_once(handle.clock.now(), woken_by).await;
+        handle.shown.send_replace(Arc::new(cycle.state()));
         log(&report);
         report
     }

@@ -1,13 +1,16 @@
 //! The stage: plant, metric source and loop, on one clock that is moved by hand.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use charter_sim::{Fault, InProcess, PlantConfig};
 use mapek::{
-    Clock as _, Cycle, CycleReport, LoopState, ManualClock, MemoryCheckpoint, Seed, SeededIds,
-    WakeReason,
+    Clock as _, CycleReport, Loop, LoopHandle, LoopState, ManualClock, MemoryCheckpoint, Seed,
+    SeededIds,
     knowledge::{Knowledge, MemoryKnowledge},
-    model::{Duration, Outcome, SourceName, Timestamp},
+    model::{Approval, Duration, PlanHash, SourceName, Verdict},
     scrape::{EmbeddedSource, MetricStore, Scraper, StoreConfig, Target},
     store::MemoryStore,
 };
@@ -20,15 +23,25 @@ use crate::{
 /// How much time passes at once: the metrics are scraped as often.
 pub(super) const TICK: Duration = Duration::from_secs(5);
 
+/// What a proxy answers whose service is gone.
+const BAD_GATEWAY: &str = "<html><body><h1>502 Bad Gateway</h1></body></html>\n";
+
 /// Everything that the demo runs.
 #[derive(Debug)]
 pub(super) struct Stage {
     plant: InProcess,
     clock: ManualClock,
     scraper: Scraper,
-    cycle: Cycle,
-    due: Timestamp,
-    outcomes: Vec<Outcome>,
+    looped: Loop,
+    handle: LoopHandle,
+    blind: Arc<AtomicBool>,
+}
+
+/// How far things had gone at some moment.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mark {
+    executions: usize,
+    successes: usize,
 }
 
 impl Stage {
@@ -39,8 +52,11 @@ impl Stage {
         let plant = InProcess::try_new(PlantConfig::default(), seed, start)
             .map_err(BuildError::of("the reference server"))?;
         let store = Arc::new(MetricStore::new(StoreConfig::default()));
-        let exposed = plant.clone();
-        let target = Target::in_process("charter", "reference", move || exposed.metrics());
+        let blind = Arc::new(AtomicBool::new(false));
+        let (exposed, hidden) = (plant.clone(), Arc::clone(&blind));
+        let target = Target::in_process("charter", "reference", move || {
+            if hidden.load(Ordering::Relaxed) { BAD_GATEWAY.to_owned() } else { exposed.metrics() }
+        });
         let scraper = Scraper::builder(Arc::clone(&store)).target(target);
         let scraper = scraper.build().map_err(BuildError::of("the scraper"))?;
         let mut config = Config::default();
@@ -64,43 +80,94 @@ impl Stage {
             on_disk: false,
         };
         let (builder, _) = compose::builder(&config, outside)?;
-        let cycle = builder.build_cycle().map_err(BuildError::of("the loop"))?;
-        Ok(Self { plant, clock, scraper, cycle, due: start, outcomes: Vec::new() })
+        let looped = builder.build().map_err(BuildError::of("the loop"))?;
+        let handle = looped.handle();
+        Ok(Self { plant, clock, scraper, looped, handle, blind })
     }
 
-    /// Lets time pass, scrapes, and runs a cycle if one is due.
+    /// Steers the loop, and looks at it.
+    pub(super) fn handle(&self) -> LoopHandle {
+        self.handle.clone()
+    }
+
+    /// Lets time pass, scrapes, and runs a cycle if one is due or asked for.
     pub(super) async fn tick(&mut self) -> Option<Arc<CycleReport>> {
         self.clock.advance(TICK);
         let now = self.clock.now();
         self.plant.advance_to(now);
         self.scraper.scrape(now).await;
-        if now < self.due {
-            return None;
-        }
-        let report = self.cycle.run_once(now, BTreeSet::from([WakeReason::Interval])).await;
-        self.due = report.next_due;
-        self.outcomes.extend(report.outcomes.iter().cloned());
-        Some(report)
+        self.looped.step().await
     }
 
-    /// Breaks something.
-    pub(super) fn inject(&self, fault: Fault) -> Result<(), BuildError> {
-        self.plant.inject(fault).map(drop).map_err(BuildError::of("the fault"))
+    /// Breaks something; answers the name by which it can be mended.
+    pub(super) fn inject(&self, fault: Fault) -> Result<String, BuildError> {
+        self.plant.inject(fault).map(|it| it.fault_id).map_err(BuildError::of("the fault"))
     }
 
-    /// What came of plans so far.
-    pub(super) fn outcomes(&self) -> &[Outcome] {
-        &self.outcomes
+    /// Mends what was broken, if the loop has not.
+    pub(super) fn mend(&self, fault: &str) {
+        self.plant.clear_fault(fault);
     }
 
-    /// Whether a plan has succeeded and nothing is open any more.
-    pub(super) fn is_healed(&self) -> bool {
-        let quiet = |report: &Arc<CycleReport>| report.seen.open.is_empty();
-        !self.outcomes.is_empty() && self.state().last().is_some_and(quiet)
+    /// Whether the metrics cannot be read from now on.
+    pub(super) fn blind(&self, blind: bool) {
+        self.blind.store(blind, Ordering::Relaxed);
     }
 
     /// What the loop is at.
-    pub(super) fn state(&self) -> LoopState {
-        self.cycle.state()
+    pub(super) fn state(&self) -> Arc<LoopState> {
+        self.handle.state()
     }
+
+    /// Plans that wait for people, with how many are still needed.
+    pub(super) fn asked(&self) -> Vec<(PlanHash, String, usize)> {
+        asked(&self.state())
+    }
+
+    /// Where things stand.
+    pub(super) fn mark(&self) -> Mark {
+        let state = self.state();
+        let successes = state.statistics.outcomes.get(Verdict::Success.as_str()).copied();
+        Mark {
+            executions: state.executions.len(),
+            successes: usize::try_from(successes.unwrap_or(0)).unwrap_or(usize::MAX),
+        }
+    }
+
+    /// Whether a plan has succeeded since then, and nothing is open any more.
+    pub(super) fn has_healed_since(&self, mark: Mark) -> bool {
+        self.mark().successes > mark.successes && self.is_quiet()
+    }
+
+    /// Whether nothing was done since then.
+    pub(super) fn has_rested_since(&self, mark: Mark) -> bool {
+        self.mark().executions == mark.executions
+    }
+
+    /// Whether nothing is open.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.state().last().is_some_and(|report| report.seen.open.is_empty())
+    }
+
+    /// Whether the evidence of the newest cycle is not good enough to act on.
+    pub(super) fn doubts(&self) -> bool {
+        let doubtful = |report: &Arc<CycleReport>| {
+            report.seen.quality.values().any(|quality| !quality.permits_action())
+        };
+        self.state().last().is_some_and(doubtful)
+    }
+}
+
+/// Plans that wait for people in this state: by which hash, in words, and how many people are still needed.
+pub(super) fn asked(state: &LoopState) -> Vec<(PlanHash, String, usize)> {
+    let pending = |approval: &Approval| match approval {
+        Approval::Pending { needed, by } => Some(usize::from(*needed).saturating_sub(by.len())),
+        _ => None,
+    };
+    let asked = state.proposals.iter().filter_map(|proposal| {
+        let steps = proposal.plan.steps.iter().map(|step| step.action.to_string());
+        let what = steps.collect::<Vec<_>>().join(", then ");
+        Some((proposal.hash, what, pending(&proposal.approval)?))
+    });
+    asked.collect()
 }

@@ -3,11 +3,14 @@
 use std::io::IsTerminal as _;
 
 use mapek::{
-    CycleReport, Decided, NoPlanning, Progress,
-    model::{Duration, ExecutionEvent, Timestamp, Verdict, Violation, Way, duration, since},
+    CycleReport, Decided, LoopState, NoPlanning, Progress,
+    model::{
+        Approval, Duration, ExecutionEvent, PlanHash, Timestamp, Verdict, Violation, Way, duration,
+        since,
+    },
 };
 
-use super::stage::Stage;
+use super::{stage::Stage, visit};
 
 /// `println!`, but who stops reading ends the demo quietly.
 macro_rules! say {
@@ -22,34 +25,111 @@ const QUIET_CYCLES: u32 = 10;
 pub(super) struct Teller {
     start: Option<Timestamp>,
     quiet: u32,
+    /// What was said last of what keeps the loop from acting, so that it is said once.
+    held: Option<String>,
     colour: bool,
 }
 
 impl Teller {
     pub(super) fn new() -> Self {
         let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        Self { start: None, quiet: 0, colour }
+        Self { start: None, quiet: 0, held: None, colour }
     }
 
-    pub(super) fn opening(&self, stage: &Stage) {
+    pub(super) fn opening(&self, stage: &Stage, url: Option<&str>) {
         say!("{}", self.bold("mapek demo"));
         say!(
             "A Charter committee serves requests; the loop looks at its metrics every 30 s of its time. Target: {}.",
             stage.state().target
         );
+        if let Some(url) = url {
+            say!("Look over its shoulder, approve, pause: {}", self.bold(url));
+        }
         say!("First a quarter of an hour in which all is well, to learn what is usual.\n");
     }
 
-    pub(super) fn injected(&mut self, what: &str, words: &str) {
+    pub(super) fn broken(&mut self, what: &str, words: &str) {
         self.quiet = 0;
         say!("\n{} {what}: {words}. Nobody tells the loop.\n", self.paint("31;1", "FAULT"));
+    }
+
+    /// What became of what was broken; how long it took, if it was healed.
+    pub(super) fn healed(&self, took: Option<Duration>) {
+        match took {
+            Some(took) => {
+                let text = format!("Healed after {}.", duration::format(took));
+                say!("\n{}", self.paint("32;1", &text));
+            }
+            None => say!("\n{}", self.paint("31;1", "Not healed in time; somebody else mends it.")),
+        }
+    }
+
+    /// Whether nothing was done where nothing was to be done.
+    pub(super) fn kept_still(&self, still: bool) {
+        let text = if still {
+            self.paint(
+                "32;1",
+                "Rightly, nothing was done: one does not act on what one cannot see.",
+            )
+        } else {
+            self.paint(
+                "31;1",
+                "The loop should have kept still, have said why, and see again by now.",
+            )
+        };
+        say!("\n{text}");
+    }
+
+    /// A plan waits for a person.
+    pub(super) fn asks(&self, what: &str, plan: PlanHash, url: Option<&str>) {
+        let asks = self.paint("35;1", "asks     for a person's word");
+        say!("{}{asks}: {what} (plan {})", self.margin(), plan.short());
+        if let Some(url) = url {
+            let minutes = visit::PATIENCE.as_secs() / 60;
+            let command = format!("mapek plans approve {} --url {url}", plan.short());
+            say!("{}         approve or reject it at {}, or by", self.margin(), self.bold(url));
+            say!("{}         {command}", self.margin());
+            say!(
+                "{}         time stands still until you have, for {minutes} minutes at most",
+                self.margin()
+            );
+        }
+    }
+
+    /// What a person has said to it.
+    pub(super) fn answered(&self, state: &LoopState, plan: PlanHash) {
+        let approval = state.proposals.iter().find(|it| it.hash == plan).map(|it| &it.approval);
+        let (colour, text) = match approval {
+            Some(Approval::Approved { by }) => (
+                "32",
+                format!("by {}", by.iter().map(String::as_str).collect::<Vec<_>>().join(", ")),
+            ),
+            Some(Approval::Rejected { by, .. }) => ("31", format!("no, says {by}")),
+            Some(Approval::Pending { .. }) => ("33", "not by enough people yet".to_owned()),
+            _ => ("33", "it is not wanted any more".to_owned()),
+        };
+        say!("{}{}", self.margin(), self.paint(colour, &format!("approved {text}")));
+    }
+
+    /// Where lines begin that belong to the cycle before.
+    fn margin(&self) -> String {
+        " ".repeat(18)
     }
 
     /// One cycle, in as many lines as it has things to say.
     pub(super) fn cycle(&mut self, report: &CycleReport) {
         let start = *self.start.get_or_insert(report.at);
         let head = format!("{:>7}  cycle {:<3}", clock(since(report.at, start)), report.number);
-        let lines = lines(report);
+        let mut lines = lines(report);
+        let held = held(report);
+        if held != self.held {
+            let line = held.clone().map_or_else(
+                || ("32", "may      act again".to_owned()),
+                |why| ("33", format!("may not  act: {why}")),
+            );
+            lines.insert(0, line);
+            self.held = held;
+        }
         if lines.is_empty() {
             if self.quiet.is_multiple_of(QUIET_CYCLES) {
                 say!("{head} {}", self.paint("32", &format!("all well: {}", values(report))));
@@ -64,10 +144,10 @@ impl Teller {
         }
     }
 
-    pub(super) fn closing(&self, stage: &Stage, good: bool, took: Duration) {
+    pub(super) fn closing(&self, stage: &Stage, good: bool) {
         let state = stage.state();
         say!("\n{}", self.bold("What came of it"));
-        for outcome in stage.outcomes() {
+        for outcome in &state.outcomes {
             say!("  {} against {}: {}", outcome.signature, outcome.cause, outcome.reason);
         }
         say!("\n{}", self.bold("What was learned"));
@@ -79,14 +159,22 @@ impl Teller {
             "\n{} cycles, {} violations, {} outcomes.",
             statistics.cycles,
             statistics.violations,
-            stage.outcomes().len()
+            state.outcomes.len()
         );
         let verdict = if good {
-            self.paint("32;1", &format!("Healed after {}.", duration::format(took)))
+            self.paint("32;1", "All that broke was healed, and nothing else was touched.")
         } else {
-            self.paint("31;1", "Not healed.")
+            self.paint("31;1", "Not all went well.")
         };
         say!("{verdict}");
+    }
+
+    /// That the demo goes on.
+    pub(super) fn staying(&self, url: &str) {
+        say!(
+            "\nThe story is over; the system runs on. Look around at {}; Ctrl-C ends it.\n",
+            self.bold(url)
+        );
     }
 
     fn bold(&self, text: &str) -> String {
@@ -100,6 +188,17 @@ impl Teller {
             text.to_owned()
         }
     }
+}
+
+/// What keeps the loop from acting.
+fn held(report: &CycleReport) -> Option<String> {
+    if let Some(why) = &report.paused {
+        return Some(why.clone());
+    }
+    let mut doubtful = report.seen.quality.iter().filter(|(_, quality)| !quality.permits_action());
+    let (source, quality) = doubtful.next()?;
+    let first = quality.doubts().next()?;
+    Some(format!("{source} cannot be trusted ({}): {}", quality.level(), first.detail))
 }
 
 /// What a cycle has to say, each line with its colour.

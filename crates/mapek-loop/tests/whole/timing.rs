@@ -45,6 +45,30 @@ async fn the_loop_says_that_it_was_woken_because_something_is_due() {
     running.stop().await;
 }
 
+#[tokio::test]
+async fn a_host_that_moves_the_clock_makes_the_steps_itself() {
+    let world = World::new();
+    let mut looped = world.builder().build().unwrap();
+    let handle = looped.handle();
+    let mut steps = vec![looped.step().await, looped.step().await];
+    handle.wake(WakeReason::Request);
+    handle.wake(WakeReason::Alert);
+    steps.extend([looped.step().await, looped.step().await]);
+    let due = handle.state().last().unwrap().next_due;
+    world.clock.advance_to(due);
+    steps.extend([looped.step().await, looped.step().await]);
+    let why = |step: &Option<Arc<CycleReport>>| step.as_ref().map(|it| it.woken_by.clone());
+    let [start, interval] =
+        [WakeReason::Start, WakeReason::Interval].map(|it| BTreeSet::from([it]));
+    let asked = BTreeSet::from([WakeReason::Request, WakeReason::Alert]);
+    let expected = [Some(start), None, Some(asked), None, Some(interval), None];
+    assert_eq!(steps.iter().map(why).collect::<Vec<_>>(), expected);
+    assert_eq!(handle.state().statistics.cycles, 3, "what it is at is shown");
+    looped.stop();
+    assert_eq!(handle.state().unready(), Some(Unready::Stopped));
+    assert!(matches!(handle.run_cycle().await, Err(mapek_loop::Error::Stopped)));
+}
+
 /// Runs a loop beside the test, which is told what it is at and moves the clock.
 struct Running {
     handle: mapek_loop::LoopHandle,

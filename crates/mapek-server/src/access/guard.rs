@@ -193,7 +193,7 @@ impl Guard {
             Err(why) => Caller::Unproven(why.to_string()),
         };
         match shown {
-            Shown::Nothing => Caller::Nobody,
+            Shown::Nothing => identities.by_nothing().map_or(Caller::Nobody, Caller::Known),
             Shown::Token(hash) => known(identities.by_hash(hash, self.access.clock.now())),
             Shown::Certificate(names) => known(identities.by_certificate(names)),
             Shown::Nonsense(why) => Caller::Unproven((*why).to_owned()),

@@ -117,6 +117,8 @@ struct Roster {
     credentials: Vec<Credential>,
     /// Whether nobody is known because nobody is to be.
     open: bool,
+    /// Who is meant by whoever shows nothing.
+    anyone: Option<Identity>,
 }
 
 impl Default for Identities {
@@ -182,8 +184,22 @@ impl Identities {
         Ok(Self::of(credentials, open))
     }
 
+    /// Everybody who shows nothing is this person. For a demonstration on a loopback address that ends with the process, and for nothing
+    /// else: pages of other origins are kept out, but every program of this machine is let in.
+    #[must_use]
+    pub fn anyone(identity: Identity) -> Self {
+        let roster = Roster { credentials: Vec::new(), open: false, anyone: Some(identity) };
+        Self { roster: watch::Sender::new(Arc::new(roster)) }
+    }
+
+    /// Who is meant by whoever shows nothing.
+    pub(super) fn by_nothing(&self) -> Option<Identity> {
+        self.now().anyone.clone()
+    }
+
     fn of(credentials: Vec<Credential>, open: bool) -> Self {
-        Self { roster: watch::Sender::new(Arc::new(Roster { credentials, open })) }
+        let roster = Roster { credentials, open, anyone: None };
+        Self { roster: watch::Sender::new(Arc::new(roster)) }
     }
 
     /// The same, but if there is nobody, nobody may read either: people are kept elsewhere, and may come yet.
@@ -197,7 +213,7 @@ impl Identities {
     /// asked who they are goes on to be: if nobody is left, nobody may do anything.
     pub fn replace(&self, others: &Self) {
         let credentials = others.now().credentials.clone();
-        self.roster.send_replace(Arc::new(Roster { credentials, open: false }));
+        self.roster.send_replace(Arc::new(Roster { credentials, open: false, anyone: None }));
     }
 
     /// Whether everybody may read, as nobody is to be known.
