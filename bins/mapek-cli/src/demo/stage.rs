@@ -106,7 +106,7 @@ impl Stage {
 
     /// Mends what was broken, if the loop has not.
     pub(super) fn mend(&self, fault: &str) {
-        self.plant.clear_fault(fault);
+        let _: bool = self.plant.clear_fault(fault);
     }
 
     /// Whether the metrics cannot be read from now on.

@@ -37,7 +37,7 @@ impl Scene {
     /// Nothing is wrong: everything wavers a little.
     fn healthy() -> Self {
         let names = [
-            "arrival_rate",
+            "arrivals_per_replica",
             "throughput",
             "failure_rate",
             "validation_latency",
@@ -162,7 +162,7 @@ fn the_retries_of_what_is_slow_are_neither_overload_nor_a_cascade() {
         .reads("retry_share", 0.17);
     first(&scene.diagnose(), "validation-latency");
     // More first attempts, and it is an overload, even if hardly anything is served in time.
-    let more = scene.is("arrival_rate", 20.0).grows("arrival_rate", 1.6);
+    let more = scene.is("arrivals_per_replica", 20.0).grows("arrivals_per_replica", 1.6);
     first(&more.diagnose(), "overload");
 }
 
@@ -171,7 +171,7 @@ fn what_was_measured_before_it_happened_says_nothing_of_it() {
     let seen = |ago| {
         let scene = Scene::healthy().episode("high-validation-latency", Severity::Critical, ago);
         // As usual, since it is as old as that.
-        scene.reads("arrival_rate", 500.0).observation()
+        scene.reads("arrivals_per_replica", 500.0).observation()
     };
     let (early, later) = (seen(14), seen(15));
     assert!(analyzer().is_premature(&early) && !analyzer().is_premature(&later));
@@ -224,7 +224,7 @@ fn an_alert_on_latency_alone_is_validation_latency() {
 
 #[test]
 fn more_arrivals_are_overload() {
-    let scene = Scene::healthy().slow().is("arrival_rate", 12.0).is("throughput", 5.0).episode(
+    let scene = Scene::healthy().slow().is("arrivals_per_replica", 12.0).is("throughput", 5.0).episode(
         "high-failure-rate",
         Severity::Warning,
         10,
@@ -351,7 +351,7 @@ fn forbidden_reads_are_an_attack() {
         .episode("critical-violation-detected", Severity::Critical, 40)
         .is("forbidden_attempts_rate", 30.0)
         .is("violations_rate", 5.0)
-        .is("arrival_rate", 2.5);
+        .is("arrivals_per_replica", 2.5);
     first(&scene.diagnose(), "attack");
 }
 
@@ -369,7 +369,7 @@ fn policies_that_were_not_loaded_for_a_day_are_stale() {
 fn little_to_do_is_idle_capacity() {
     let scene = Scene::healthy()
         .episode("low-throughput", Severity::Info, 60)
-        .is("arrival_rate", -8.0)
+        .is("arrivals_per_replica", -8.0)
         .is("throughput", -8.0);
     first(&scene.diagnose(), "idle-capacity");
 }
@@ -544,7 +544,7 @@ fn different_evidence_makes_different_rankings() {
         ranked.iter().map(|it| it.cause.kind.to_string()).collect::<Vec<_>>()
     };
     let slow = of(Scene::healthy().slow());
-    let busy = of(Scene::healthy().slow().is("arrival_rate", 12.0));
+    let busy = of(Scene::healthy().slow().is("arrivals_per_replica", 12.0));
     assert_ne!(slow[0], busy[0]);
 }
 

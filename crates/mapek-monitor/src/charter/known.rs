@@ -80,6 +80,12 @@ const ARRIVALS: &str = concat!(
     r#"sum(rate(westworld_charter_enforcement_actions_total{action_type!~"retry|deny"}[1m]))"#,
     r#" - (sum(rate(westworld_charter_enforcement_actions_total{action_type="retry"}[1m])) or vector(0))"#,
 );
+/// First attempts a second that each replica is to serve: what was too much for six is not for twelve.
+const ARRIVALS_EACH: &str = concat!(
+    r#"(sum(rate(westworld_charter_enforcement_actions_total{action_type!~"retry|deny"}[1m]))"#,
+    r#" - (sum(rate(westworld_charter_enforcement_actions_total{action_type="retry"}[1m])) or vector(0)))"#,
+    r#" / (max(westworld_charter_committee_size) > 0)"#,
+);
 /// The share of attempts that are not first ones.
 const RETRIES: &str = concat!(
     r#"sum(rate(westworld_charter_enforcement_actions_total{action_type="retry"}[1m]))"#,
@@ -102,6 +108,7 @@ const UTILISATION: &str = r#"avg(rate(process_cpu_seconds_total{node_or_service!
 pub(crate) fn known_watches() -> Vec<WatchConfig> {
     const RATES: &[(&str, &str)] = &[
         ("arrival_rate", ARRIVALS),
+        ("arrivals_per_replica", ARRIVALS_EACH),
         ("retry_share", RETRIES),
         ("throughput", "sum(westworld_charter_throughput_ops_per_sec)"),
         ("failure_rate", "max(westworld_charter_failure_rate)"),
