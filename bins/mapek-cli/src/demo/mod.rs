@@ -141,7 +141,7 @@ impl Play {
         if let Some(report) = self.stage.tick().await {
             self.teller.cycle(&report);
         }
-        for (plan, what, _) in self.stage.asked() {
+        if let Some((plan, what)) = self.stage.asked() {
             self.teller.asks(&what, plan, self.visit.as_ref().map(Visit::url));
             let decided = match &self.visit {
                 Some(visit) => visit.decides(plan).await,

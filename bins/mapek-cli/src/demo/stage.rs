@@ -106,7 +106,7 @@ impl Stage {
 
     /// Mends what was broken, if the loop has not.
     pub(super) fn mend(&self, fault: &str) {
-        let _: bool = self.plant.clear_fault(fault);
+        drop(self.plant.clear_fault(fault));
     }
 
     /// Whether the metrics cannot be read from now on.
@@ -119,9 +119,18 @@ impl Stage {
         self.handle.state()
     }
 
-    /// Plans that wait for people, with how many are still needed.
-    pub(super) fn asked(&self) -> Vec<(PlanHash, String, usize)> {
-        asked(&self.state())
+    /// The best plan that waits for people while nothing else is under way, and what it would do.
+    pub(super) fn asked(&self) -> Option<(PlanHash, String)> {
+        let state = self.state();
+        let under_way = state.executions.values().any(|it| it.status.is_live())
+            || state.proposals.iter().any(|it| matches!(it.approval, Approval::Approved { .. }));
+        let best = state
+            .proposals
+            .iter()
+            .filter(|it| matches!(it.approval, Approval::Pending { .. }) && !under_way)
+            .max_by(|a, b| a.plan.score.cmp(&b.plan.score))?;
+        let steps = best.plan.steps.iter().map(|step| step.action.to_string());
+        Some((best.hash, steps.collect::<Vec<_>>().join(", then ")))
     }
 
     /// Where things stand.
@@ -156,18 +165,4 @@ impl Stage {
         };
         self.state().last().is_some_and(doubtful)
     }
-}
-
-/// Plans that wait for people in this state: by which hash, in words, and how many people are still needed.
-pub(super) fn asked(state: &LoopState) -> Vec<(PlanHash, String, usize)> {
-    let pending = |approval: &Approval| match approval {
-        Approval::Pending { needed, by } => Some(usize::from(*needed).saturating_sub(by.len())),
-        _ => None,
-    };
-    let asked = state.proposals.iter().filter_map(|proposal| {
-        let steps = proposal.plan.steps.iter().map(|step| step.action.to_string());
-        let what = steps.collect::<Vec<_>>().join(", then ");
-        Some((proposal.hash, what, pending(&proposal.approval)?))
-    });
-    asked.collect()
 }

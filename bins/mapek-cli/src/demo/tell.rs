@@ -83,7 +83,7 @@ impl Teller {
     /// A plan waits for a person.
     pub(super) fn asks(&self, what: &str, plan: PlanHash, url: Option<&str>) {
         let asks = self.paint("35;1", "asks     for a person's word");
-        say!("{}{asks}: {what} (plan {})", self.margin(), plan.short());
+        say!("{}{asks} on {what} (plan {})", self.margin(), plan.short());
         if let Some(url) = url {
             let minutes = visit::PATIENCE.as_secs() / 60;
             let command = format!("mapek plans approve {} --url {url}", plan.short());
@@ -100,20 +100,20 @@ impl Teller {
     pub(super) fn answered(&self, state: &LoopState, plan: PlanHash) {
         let approval = state.proposals.iter().find(|it| it.hash == plan).map(|it| &it.approval);
         let (colour, text) = match approval {
-            Some(Approval::Approved { by }) => (
-                "32",
-                format!("by {}", by.iter().map(String::as_str).collect::<Vec<_>>().join(", ")),
-            ),
-            Some(Approval::Rejected { by, .. }) => ("31", format!("no, says {by}")),
-            Some(Approval::Pending { .. }) => ("33", "not by enough people yet".to_owned()),
-            _ => ("33", "it is not wanted any more".to_owned()),
+            Some(Approval::Approved { by }) => {
+                let by: Vec<_> = by.iter().map(String::as_str).collect();
+                ("32", format!("hears    yes from {}", by.join(", ")))
+            }
+            Some(Approval::Rejected { by, .. }) => ("31", format!("hears    no from {by}")),
+            Some(Approval::Pending { .. }) => ("33", "hears    that one more is needed".to_owned()),
+            _ => ("33", "hears    that it is not wanted any more".to_owned()),
         };
-        say!("{}{}", self.margin(), self.paint(colour, &format!("approved {text}")));
+        say!("{}{}", self.margin(), self.paint(colour, &text));
     }
 
     /// Where lines begin that belong to the cycle before.
     fn margin(&self) -> String {
-        " ".repeat(18)
+        " ".repeat(19)
     }
 
     /// One cycle, in as many lines as it has things to say.

@@ -4,12 +4,12 @@ use std::net::Ipv4Addr;
 
 use mapek::{
     LoopHandle,
-    model::{Duration, PlanHash},
+    execute::Proposal,
+    model::{Approval, Duration, PlanHash},
     server::{Access, Identities, Identity, Metrics, Options, Role, Server, router},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::stage;
 use crate::compose::BuildError;
 
 /// Who the visitor is taken for.
@@ -61,9 +61,9 @@ impl Visit {
     /// Waits until a plan waits no more; not longer than people are waited for. Answers whether somebody has decided.
     pub(super) async fn decides(&self, plan: PlanHash) -> bool {
         let mut states = self.handle.watch();
-        let decided = states.wait_for(|state| {
-            !stage::asked(state).iter().any(|(hash, _, missing)| *hash == plan && *missing > 0)
-        });
+        let waits =
+            |it: &Proposal| it.hash == plan && matches!(it.approval, Approval::Pending { .. });
+        let decided = states.wait_for(|state| !state.proposals.iter().any(waits));
         tokio::time::timeout(PATIENCE, decided).await.is_ok()
     }
 

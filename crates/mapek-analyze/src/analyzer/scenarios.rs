@@ -224,11 +224,11 @@ fn an_alert_on_latency_alone_is_validation_latency() {
 
 #[test]
 fn more_arrivals_are_overload() {
-    let scene = Scene::healthy().slow().is("arrivals_per_replica", 12.0).is("throughput", 5.0).episode(
-        "high-failure-rate",
-        Severity::Warning,
-        10,
-    );
+    let scene = Scene::healthy()
+        .slow()
+        .is("arrivals_per_replica", 12.0)
+        .is("throughput", 5.0)
+        .episode("high-failure-rate", Severity::Warning, 10);
     first(&scene.diagnose(), "overload");
 }
 
