@@ -70,7 +70,7 @@ async fn a_loop_that_is_gone_is_not_ready() {
 #[tokio::test]
 async fn every_route_answers_and_head_answers_like_get() {
     let shown = Shown::start(state()).await;
-    for route in ROUTES.iter().filter(|route| !route.acts() && !route.is_endless()) {
+    for route in ROUTES.iter().filter(|it| !it.acts() && !it.is_endless() && !it.is_page()) {
         let id = if route.path.contains("plans") {
             plan_id(10).to_string()
         } else {
