@@ -7,8 +7,8 @@ use mapek_knowledge::{Insight, Topic};
 use mapek_loop::{LoopState, NoPlanning};
 use mapek_model::{
     ActionKind, Approval, Confidence, CycleNumber, DoubtKind, Ending, Execution, ExecutionEvent,
-    ExecutionId, Measured, Plan, PlanId, Quality, Ratio, Sight, SourceName, Tally, Verdict,
-    Violation,
+    ExecutionId, IdempotencyKey, Measured, Plan, PlanId, Quality, Ratio, Sight, SourceName,
+    StepIndex, Tally, UndoReason, Verdict, Violation, Way,
 };
 use serde_json::{Value, json};
 
@@ -83,7 +83,20 @@ fn done(id: ExecutionId, plan: &Plan, verdict: Verdict, ending: Ending) -> Execu
     ];
     let mut events = vec![];
     events.extend(looks);
-    events.extend([judgement, ended(ending)]);
+    events.push(judgement);
+    if ending == Ending::Undone {
+        let (step, way) = (StepIndex(0), Way::Undo);
+        let key = IdempotencyKey::of(id, step, way);
+        let reason = "more is open than before".to_owned();
+        events.push(ExecutionEvent::UndoBegan {
+            why: UndoReason::Degradation,
+            steps: vec![step],
+            reason,
+        });
+        events.push(ExecutionEvent::Intended { step, way, attempt: 1, key, captured: None });
+        events.push(ExecutionEvent::Applied { step, way, receipt: json!({}) });
+    }
+    events.push(ended(ending));
     let mut execution = execution(id, plan, events);
     execution.before = measured(1.93, 0.34);
     execution.irreversible = Some(Vec::new());
@@ -207,8 +220,8 @@ pub(super) fn state() -> LoopState {
     moved.advance.events = vec![
         ExecutionEvent::Rehearsed { irreversible: Vec::new() },
         ExecutionEvent::Applied {
-            step: mapek_model::StepIndex(0),
-            way: mapek_model::Way::Do,
+            step: StepIndex(0),
+            way: Way::Do,
             receipt: json!({"replicas": 12}),
         },
         ExecutionEvent::VerificationBegan,
@@ -259,7 +272,7 @@ pub(super) fn state() -> LoopState {
         0x1f31,
         json!({"kind": "rollback_policy", "policy": "default-limits", "from_version": "14"}),
     );
-    let bad = done(execution_id(0x2e06), &policy, Verdict::Ineffective, Ending::Undone);
+    let bad = done(execution_id(0x2e06), &policy, Verdict::Degradation, Ending::Undone);
     let restart = old(
         0x1f32,
         json!({"kind": "restart_service", "graceful": true, "timeout": "30s", "node": "node-7"}),
@@ -269,7 +282,7 @@ pub(super) fn state() -> LoopState {
         reason: "the restart was sent and nobody answered".to_owned(),
     };
     let stuck = execution(execution_id(0x2e05), &restart, vec![unknown]);
-    for (run, verdict) in [(&bad, Verdict::Ineffective), (&good, Verdict::Success)] {
+    for (run, verdict) in [(&bad, Verdict::Degradation), (&good, Verdict::Success)] {
         state.outcomes.push_back(outcome(run, verdict));
     }
     for run in [running, good, bad, stuck] {
