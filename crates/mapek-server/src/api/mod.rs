@@ -11,6 +11,7 @@ mod events;
 mod executions;
 mod findings;
 mod headers;
+pub(crate) mod history;
 mod openapi;
 mod operator;
 mod page;
@@ -125,7 +126,7 @@ const fn list<T: JsonSchema, F: Filter>(summary: &'static str) -> Doc {
 }
 
 /// What can be asked, in the order in which a newcomer would, and what can be done.
-pub static ROUTES: [Route; 27] = [
+pub static ROUTES: [Route; 28] = [
     Route::probe("/health", || get(probes::health), Doc::json::<probes::Health>("alive")),
     Route::probe(
         "/ready",
@@ -164,6 +165,12 @@ pub static ROUTES: [Route; 27] = [
         "/api/v1/cycles/{number}",
         || get(cycles::one),
         Doc::json::<CycleReport>("one cycle in full"),
+    ),
+    Route::read(
+        "/api/v1/history",
+        || get(history::history),
+        Doc::json::<history::History>("what happened over hours")
+            .query(<history::Wanted as Filter>::PARAMS),
     ),
     Route::read(
         "/api/v1/violations",

@@ -6,6 +6,7 @@ mod acts;
 mod described;
 mod documents;
 mod guarded;
+mod history;
 mod leaving;
 mod matrix;
 mod metrics;
