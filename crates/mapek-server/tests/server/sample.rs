@@ -15,8 +15,8 @@ use mapek_loop::{
 use mapek_model::{
     Approval, Confidence, CycleNumber, Diagnosis, Execution, ExecutionEvent, ExecutionId,
     ExecutionRecord, ExecutionStatus, IdempotencyKey, Measured, Outcome, Plan, PlanId, Quality,
-    Ratio, SensorCensus, SourceName, StepIndex, TargetId, Timestamp, Verdict, Violation, Way,
-    later,
+    Ratio, SensorCensus, SourceName, StepIndex, Tally, TargetId, Timestamp, Verdict, Violation,
+    Way, later,
 };
 use mapek_plan::Planning;
 use mapek_server::{Metrics, Options, Server, ServerConfig, router};
@@ -266,6 +266,7 @@ pub(crate) fn state() -> LoopState {
         cause: scale.cause.kind.clone(),
         topic: Topic::Best { signature: scale.signature() },
         weight: Ratio::saturating(0.1),
+        tally: Tally { success: 1, ..Tally::default() },
         text: "scale_up works best against overload".to_owned(),
     });
     state.timings = Timings {
