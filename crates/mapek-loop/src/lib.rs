@@ -50,6 +50,7 @@ mod wake;
 mod checkpoint;
 mod idle;
 
+mod chronicle;
 mod report;
 mod state;
 mod unready;
@@ -67,6 +68,7 @@ mod error;
 
 pub use builder::Builder;
 pub use checkpoint::{Checkpoint, CheckpointError, FileCheckpoint, MemoryCheckpoint, Saved};
+pub use chronicle::{Chronicle, Episode, Mark, Moment, Note, Open, Pause, Suspect, Track};
 #[cfg(feature = "mock")]
 pub use clock::MockClock;
 pub use clock::{Clock, ManualClock, SystemClock};

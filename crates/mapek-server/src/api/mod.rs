@@ -11,6 +11,7 @@ mod events;
 mod executions;
 mod findings;
 mod headers;
+pub(crate) mod history;
 mod openapi;
 pub(crate) mod operator;
 mod page;
@@ -215,6 +216,12 @@ pub static ROUTES: &[Route] = &[
         "/api/v1/cycles/{number}",
         || get(cycles::one),
         Doc::json::<CycleReport>("one cycle in full"),
+    ),
+    Route::read(
+        "/api/v1/history",
+        || get(history::history),
+        Doc::json::<history::History>("what happened over hours")
+            .query(<history::Wanted as Filter>::PARAMS),
     ),
     Route::read(
         "/api/v1/violations",

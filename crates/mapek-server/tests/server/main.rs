@@ -10,6 +10,7 @@ mod console;
 mod described;
 mod documents;
 mod guarded;
+mod history;
 mod leaving;
 mod matrix;
 mod metrics;

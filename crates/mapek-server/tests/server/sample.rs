@@ -177,6 +177,7 @@ pub(crate) fn report(number: u64, at: Timestamp, open: Vec<Violation>) -> CycleR
         paused: None,
         faults: Vec::new(),
         next_due: later(at, Duration::from_secs(30)),
+        unknown: BTreeSet::new(),
     }
 }
 
@@ -210,6 +211,7 @@ pub(crate) fn push(state: &mut LoopState, report: CycleReport) {
     }
     state.outcomes.extend(report.outcomes.iter().cloned());
     state.statistics.cycles += 1;
+    state.chronicle.take(&report);
     state.reports.push_back(Arc::new(report));
 }
 
