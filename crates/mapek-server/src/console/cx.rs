@@ -96,8 +96,6 @@ impl FromRequestParts<App> for Cx {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn links_begin_where_the_router_is_mounted() {
         let base = |asked: &str, arrived: &str| {

@@ -87,7 +87,7 @@ async fn every_route_is_in_it_with_its_parameters_bodies_answers_and_errors() {
     let there: BTreeSet<_> = ROUTES.iter().map(|it| format!("{} {}", it.method, it.path)).collect();
     assert_eq!(told, there);
     let mut ids = BTreeSet::new();
-    for route in &ROUTES {
+    for route in ROUTES {
         let method = route.method.as_str().to_lowercase();
         let operation = &document["paths"][route.path][&method];
         assert!(ids.insert(operation["operationId"].as_str().unwrap()), "{operation}");

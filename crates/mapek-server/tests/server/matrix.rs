@@ -160,7 +160,7 @@ async fn no_route_answers_to_the_name_of_another_host() {
 
 #[test]
 fn what_acts_needs_more_than_a_viewer_and_what_reads_changes_nothing() {
-    for route in &ROUTES {
+    for route in ROUTES {
         let expected = match (route.acts(), route.path.starts_with("/api/")) {
             (true, _) => route.needs >= Needs::Role(Role::Operator) && route.method == Method::POST,
             (false, true) => route.needs == Needs::Role(Role::Viewer),
