@@ -5,7 +5,7 @@
 
 mod acts;
 mod busy;
-mod cycles;
+pub(crate) mod cycles;
 mod doc;
 mod events;
 mod executions;
@@ -342,6 +342,8 @@ pub static ROUTES: &[Route] = &[
     Route::page("/executions/{id}", || get(console::execution), "one execution, step by step"),
     #[cfg(feature = "console")]
     Route::page("/knowledge", || get(console::knowledge), "what was learned"),
+    #[cfg(feature = "console")]
+    Route::page("/timeline", || get(console::timeline), "what happened over hours"),
     #[cfg(feature = "console")]
     Route::door(Method::GET, "/login", || get(console::login), "who are you?"),
     #[cfg(feature = "console")]

@@ -21,6 +21,8 @@ const JS: &str = "text/javascript; charset=utf-8";
 
 const ASSETS: &[Asset] = &[
     ("console.css", "text/css; charset=utf-8", include_str!("assets/console.css")),
+    ("plots.css", "text/css; charset=utf-8", include_str!("assets/plots.css")),
+    ("timeline.js", JS, include_str!("assets/timeline.js")),
     ("theme.js", JS, include_str!("assets/theme.js")),
     ("console.js", JS, include_str!("assets/console.js")),
     ("live.js", JS, include_str!("assets/live.js")),

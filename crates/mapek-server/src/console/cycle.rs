@@ -1,6 +1,9 @@
 //! *Why*, one cycle: the whole chain, from what was seen to what came of it.
 
-use axum::{extract::Path, response::Response};
+use axum::{
+    extract::{Path, State},
+    response::Response,
+};
 use mapek_loop::{CycleReport, Decided, Decision};
 use mapek_model::{CycleNumber, Execution, ExecutionId, Plan};
 use maud::{Markup, html};
@@ -9,23 +12,37 @@ use super::{
     cx::Cx,
     execution,
     layout::Page,
-    now,
+    lookback, now,
     parts::{Icon, Tone, badge, bar, count, exactly, icon, nothing, number, percent, phase, when},
     plan::missing,
     plans::{decision, unless},
     steps,
 };
+use crate::api::{App, cycles};
 
 /// One cycle.
-pub(crate) async fn cycle(cx: Cx, Path(asked): Path<String>) -> Response {
-    let asked = asked.parse().map(CycleNumber::new).ok();
-    let Some(report) = cx.state.reports.iter().find(|it| Some(it.number) == asked) else {
-        return missing(&cx, "/cycles", "cycle", "/cycles", "the cycles that are kept");
+pub(crate) async fn cycle(cx: Cx, State(app): State<App>, Path(asked): Path<String>) -> Response {
+    let kept = match asked.parse().map(CycleNumber::new) {
+        Ok(number) => cycles::found(&app, number).await.ok(),
+        Err(_) => None,
+    };
+    let Some(report) = kept.as_deref() else {
+        return missing(
+            &cx,
+            "/cycles",
+            "cycle",
+            "/cycles",
+            "the cycles that are kept; the journal keeps those in which something was open or at work",
+        );
     };
     let body = html! {
         (around(&cx, report))
-        p.intro { (exactly(report.at)) ", " (when(report.at, cx.now)) ". Woken by "
-            (report.woken_by.iter().map(|it| it.as_str()).collect::<Vec<_>>().join(", ")) "." }
+        p.intro { (exactly(report.at)) ", " (when(report.at, cx.now)) "."
+            @if !report.woken_by.is_empty() { " Woken by " (report.woken_by.iter().map(|it| it.as_str()).collect::<Vec<_>>().join(", ")) "." } }
+        @if !report.unknown.is_empty() {
+            p.note { (icon(Icon::Clock)) "This cycle has left memory. What follows is what the journal keeps of it; nobody remembers its "
+                (report.unknown.iter().map(|it| it.replace('_', " ")).collect::<Vec<_>>().join(", ")) "." }
+        }
         @if let Some(why) = &report.paused { p.note { (icon(Icon::Pause)) "Paused: " (why) "." } }
         @for fault in &report.faults { p.error { (icon(Icon::Warn)) (fault) } }
         @for told in &report.escalations { p.note { (icon(Icon::Warn)) (told) } }
@@ -36,6 +53,10 @@ pub(crate) async fn cycle(cx: Cx, Path(asked): Path<String>) -> Response {
             li { section aria-labelledby="plans" { h2 #plans { "What it thought of doing" } (thought(&cx, report)) } }
             li { section #did data-live aria-labelledby="did-title" { h2 #did-title { "What it did" } (did(&cx, report)) } }
             li { section #came data-live aria-labelledby="came-title" { h2 #came-title { "What came of it" } (came(&cx, report)) } }
+            @let plots = lookback::around(&cx, report);
+            @if !plots.0.is_empty() {
+                li { section #plots data-live aria-labelledby="plots-title" { h2 #plots-title { "What was measured before, during and after" } (plots) } }
+            }
         }
     };
     Page { title: &format!("Cycle {}", report.number), view: "/cycles", body }.show(&cx)

@@ -117,6 +117,7 @@ fn head(base: &str, title: &str, again: Option<&str>) -> Markup {
             title { (title) " · mapek" }
             link rel="icon" type="image/svg+xml" href=(asset("icon.svg"));
             link rel="stylesheet" href=(asset("console.css"));
+            link rel="stylesheet" href=(asset("plots.css"));
             // Before anything is painted, so that a page in the dark does not flash.
             script src=(asset("theme.js")) {}
             script type="module" src=(asset("console.js")) {}

@@ -14,11 +14,14 @@ mod execution;
 mod executions;
 mod knowledge;
 mod layout;
+mod lookback;
 mod now;
 mod parts;
 mod plan;
 mod plans;
+mod plot;
 mod steps;
+mod timeline;
 
 use axum::routing::MethodRouter;
 use tower_http::compression::CompressionLayer;
@@ -35,6 +38,7 @@ pub(crate) use knowledge::knowledge;
 pub(crate) use now::now;
 pub(crate) use plan::plan;
 pub(crate) use plans::plans;
+pub(crate) use timeline::timeline;
 
 /// Pages shrink to a fifth. They hold no secret that a stranger could guess by their length: what proves who asks is in no page.
 pub(crate) fn packed(handler: MethodRouter<App>) -> MethodRouter<App> {

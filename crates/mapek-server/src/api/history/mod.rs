@@ -28,9 +28,13 @@ use super::{
     doc::{Param, shape},
     page::{Asked, Filter},
 };
-pub(crate) use lanes::{Lanes, worst_first};
-pub(crate) use moment::moment;
-pub(crate) use table::{Row, Table};
+use lanes::Lanes;
+#[cfg(feature = "console")]
+pub(crate) use lanes::worst_first;
+use moment::moment;
+#[cfg(feature = "console")]
+pub(crate) use table::Row;
+pub(crate) use table::Table;
 pub(crate) use unit::unit;
 
 /// Buckets of an answer: more than a screen has pixels to tell apart, but for the widest.

@@ -81,6 +81,7 @@ impl Table {
     }
 
     /// A value, as points: when, and the least and the greatest, or nothing in a gap.
+    #[cfg(feature = "console")]
     pub(crate) fn column(
         &self,
         name: &str,
