@@ -72,7 +72,7 @@ fn shown(state: mapek_loop::LoopState) -> Router {
 #[tokio::test]
 async fn every_page_is_whole_and_lets_nothing_in_from_elsewhere() {
     let router = shown(state());
-    assert_eq!(pages().len(), 9);
+    assert_eq!(pages().len(), 10);
     for path in pages() {
         let answer = send(&router, "GET", &path, &[], "").await;
         assert_eq!(answer.status(), 200, "{path}");
@@ -100,7 +100,7 @@ async fn what_a_page_consists_of_is_kept_for_ever_under_its_own_name() {
     let router = shown(state());
     let (_, page) = get(&router, "/", &[]).await;
     let links: Vec<_> = page.split('"').filter(|it| it.starts_with("/assets/")).collect();
-    assert_eq!(links.len(), 4, "{links:?}");
+    assert_eq!(links.len(), 5, "{links:?}");
     for link in links {
         let answer = send(&router, "GET", link, &[("accept-encoding", "gzip")], "").await;
         assert_eq!(answer.status(), 200, "{link}");
@@ -372,7 +372,7 @@ async fn a_page_is_light() {
             client().get(server.url(path)).header("accept-encoding", "gzip").send().await.unwrap();
         answer.bytes().await.unwrap().len()
     };
-    let modules = ["live.js", "time.js", "act.js", "keys.js"];
+    let modules = ["live.js", "time.js", "act.js", "keys.js", "timeline.js"];
     let version = page.split("/assets/").nth(1).unwrap().split('/').next().unwrap().to_owned();
     let named = page.split('"').filter(|it| it.starts_with("/assets/")).map(str::to_owned);
     let mut assets = 0;
