@@ -151,6 +151,8 @@ impl App {
         let people = people::follow(self.people, access.identities.clone(), Arc::clone(&clock));
         tasks.spawn(stop.clone().run_until_cancelled_owned(people));
         tasks.spawn(self.notifier.follow(states.clone(), stop.clone()));
+        // What was before is for people who look back; the loop waits for nobody who reads it.
+        tasks.spawn(recall(looped.handle()));
         let own = metrics_server.is_none().then(|| metrics.clone());
         let options = Options {
             metrics: own,
@@ -184,6 +186,19 @@ impl App {
         stop.cancel();
         tasks.close();
         tasks.wait().await;
+    }
+}
+
+async fn recall(handle: LoopHandle) {
+    match tokio::task::spawn_blocking(move || handle.recall()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            warn!(
+                error = &error as &dyn std::error::Error,
+                "history begins now: the journal cannot be read back"
+            );
+        }
+        Err(error) => warn!(%error, "history begins now: reading the journal back has panicked"),
     }
 }
 

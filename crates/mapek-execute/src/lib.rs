@@ -75,8 +75,8 @@ pub use error::Error;
 pub use executor::{Advance, Executor, Order, Recovery};
 pub use history::History;
 pub use journal::{
-    BadRecord, Body, CycleDecisions, CycleInputs, Entry, Journal, PlanDecision, Proposed, Record,
-    scan,
+    Archive, BadRecord, Body, CycleDecisions, CycleInputs, Entry, Journal, PlanDecision, Proposed,
+    Record, scan,
 };
 pub use judge::{Case, Examined, Watch, judge};
 pub use ledger::{Damaged, ForeignChange, Moved, Writer};

@@ -41,6 +41,9 @@ pub struct Insight {
     pub topic: Topic,
     /// How much evidence there is, from 0 to 1: see [`evidence_weight`].
     pub weight: Ratio,
+    /// What it is drawn from.
+    #[serde(default)]
+    pub tally: Tally,
     /// In words.
     pub text: String,
 }
@@ -125,6 +128,7 @@ pub fn insights(experience: &Experience, saturation: u32) -> Vec<Insight> {
                 cause: cause.clone(),
                 topic,
                 weight: weight(tally, saturation),
+                tally: tally.clone(),
                 text,
             });
         }
@@ -136,7 +140,7 @@ pub fn insights(experience: &Experience, saturation: u32) -> Vec<Insight> {
             "{cause} left alone: healed by itself {success} of {judged} times ({posterior})"
         );
         let (cause, weight) = (cause.clone(), weight(tally, saturation));
-        all.push(Insight { cause, topic: Topic::Nothing, weight, text });
+        all.push(Insight { cause, topic: Topic::Nothing, weight, tally: tally.clone(), text });
     }
     all.sort_by(|a, b| (b.weight, &a.cause, &a.topic).cmp(&(a.weight, &b.cause, &b.topic)));
     all.truncate(INSIGHTS_MAX);
@@ -171,7 +175,8 @@ fn best(experience: &Experience, cause: &CauseKind, saturation: u32) -> Option<I
     let signature = best.signature;
     let text = format!("best against {cause} of {tried} plans tried: {signature} ({percent:.0} %)");
     let weight = weight(&best.tally, saturation);
-    Some(Insight { cause: cause.clone(), topic: Topic::Best { signature }, weight, text })
+    let (cause, topic) = (cause.clone(), Topic::Best { signature });
+    Some(Insight { cause, topic, weight, tally: best.tally, text })
 }
 
 #[cfg(test)]

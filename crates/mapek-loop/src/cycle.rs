@@ -18,8 +18,8 @@ use mapek_plan::{Planner, Planning};
 use tracing::error;
 
 use crate::{
-    Checkpoint, Clock, CycleReport, IdSource, LoopConfig, LoopState, NoPlanning, Progress, Saved,
-    Seed, Seen, Timings, WakeReason, idle::IdleWatch, state::Pulse,
+    Checkpoint, Chronicle, Clock, CycleReport, IdSource, LoopConfig, LoopState, NoPlanning,
+    Progress, Saved, Seed, Seen, Timings, WakeReason, idle::IdleWatch, state::Pulse,
 };
 use decide::Decisions;
 use keep::Kept;
@@ -101,6 +101,7 @@ impl Cycle {
             Err(reason) => error!(reason, "the checkpoint cannot be used; starting without it"),
         }
         let mut state = LoopState::new(parts.monitor.target().clone());
+        state.chronicle = Chronicle::new(parts.config.interval);
         state.refresh(&parts.control);
         let due_for = WakeReason::Interval;
         Self {
@@ -225,6 +226,7 @@ impl Cycle {
             paused: self.parts.control.paused().map(|paused| paused.to_string()),
             faults,
             next_due,
+            unknown: BTreeSet::new(),
         });
         timings.total = self.parts.clock.stopwatch().saturating_sub(begun);
         self.state.take(Arc::clone(&report), timings);

@@ -2,11 +2,14 @@
 
 use std::{fmt, sync::Arc};
 
-use mapek_execute::Control;
-use mapek_model::{ActionKind, Approval, ExecutionId, PlanHash};
+use mapek_execute::{Archive, Control};
+use mapek_model::{ActionKind, Approval, CycleNumber, ExecutionId, PlanHash, Timestamp, earlier};
 use tokio::sync::watch;
 
-use crate::{Clock, CycleReport, Error, LoopState, WakeReason, Waker};
+use crate::{
+    Chronicle, Clock, CycleReport, Error, LoopState, WakeReason, Waker,
+    chronicle::{past, recalled_report},
+};
 
 /// Where a loop shows what it is at; shared by the loop and its handles.
 pub(crate) type Shown = Arc<watch::Sender<Arc<LoopState>>>;
@@ -18,6 +21,7 @@ pub(crate) type Shown = Arc<watch::Sender<Arc<LoopState>>>;
 #[derive(Clone)]
 pub struct LoopHandle {
     pub(crate) control: Control,
+    pub(crate) archive: Archive,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) waker: Waker,
     pub(crate) shown: Shown,
@@ -40,6 +44,12 @@ impl LoopHandle {
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<Arc<LoopState>> {
         self.shown.subscribe()
+    }
+
+    /// What time it is for the loop.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Wakes the loop before its time.
@@ -76,6 +86,31 @@ impl LoopHandle {
                 return Ok(Arc::clone(report));
             }
         }
+    }
+
+    /// Fills the [`Chronicle`] with what the journal has of the time before this process began. It reads a day of the journal, beside
+    /// the loop and without holding it up: call it once, from a thread that may block.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Execute`] if the journal cannot be read.
+    pub fn recall(&self) -> Result<(), Error> {
+        let (now, state) = (self.clock.now(), self.state());
+        let since = earlier(now, Chronicle::AGE_MAX);
+        let past = past(&self.archive, &state.target, since).map_err(Error::Execute)?;
+        state.chronicle.recall(past);
+        Ok(())
+    }
+
+    /// A cycle that has left memory, as far as the journal has it: what it saw, thought and decided. `None` for one that the journal does
+    /// not have, because nothing was wrong and nothing at work in it, or because it was pruned. It reads the journal: call it from a
+    /// thread that may block.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Execute`] if the journal cannot be read.
+    pub fn recall_cycle(&self, number: CycleNumber) -> Result<Option<CycleReport>, Error> {
+        recalled_report(&self.archive, number).map_err(Error::Execute)
     }
 
     /// Stops all that the loop would send by itself, until [`resume`](Self::resume); watching goes on. Survives restarts.

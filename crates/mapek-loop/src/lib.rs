@@ -50,6 +50,7 @@ mod wake;
 mod checkpoint;
 mod idle;
 
+mod chronicle;
 mod report;
 mod state;
 mod unready;
@@ -67,6 +68,7 @@ mod error;
 
 pub use builder::Builder;
 pub use checkpoint::{Checkpoint, CheckpointError, FileCheckpoint, MemoryCheckpoint, Saved};
+pub use chronicle::{Chronicle, Episode, Mark, Moment, Note, Open, Pause, Suspect, Track};
 #[cfg(feature = "mock")]
 pub use clock::MockClock;
 pub use clock::{Clock, ManualClock, SystemClock};
@@ -85,5 +87,9 @@ pub use state::{LoopState, Statistics};
 pub use unready::Unready;
 pub use wake::{WakeReason, Waker};
 
+/// What [`LoopState`] and [`CycleReport`] show of plans: what the rails say to them, and where they stand before people.
+pub use mapek_execute::{Decision, Proposal, Refusal};
 /// What [`LoopState`] shows of what was learned.
-pub use mapek_knowledge::Insight;
+pub use mapek_knowledge::{Insight, Posterior, Topic};
+/// What [`CycleReport`] shows of what was not proposed.
+pub use mapek_plan::RejectedPlan;

@@ -49,6 +49,10 @@ pub struct CycleReport {
     pub faults: Vec<String>,
     /// When the next cycle is due, at the latest.
     pub next_due: Timestamp,
+    /// What of it, by the names above, nobody knows any more: it was recalled from the journal, which keeps what was seen, thought
+    /// and decided. Empty for a cycle that is still in memory.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub unknown: BTreeSet<&'static str>,
 }
 
 /// What Monitor saw, without the series.

@@ -37,6 +37,7 @@ impl Loop {
     pub(crate) fn new(cycle: Cycle, waker: Waker) -> Self {
         let (shown, _) = watch::channel(Arc::new(cycle.state()));
         let handle = LoopHandle {
+            archive: cycle.parts.control.archive(),
             control: cycle.control(),
             clock: Arc::clone(&cycle.parts.clock),
             waker,

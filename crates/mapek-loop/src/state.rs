@@ -13,7 +13,7 @@ use mapek_model::{
 };
 use serde::Serialize;
 
-use crate::{Clock, CycleReport, LoopConfig, Timings, Unready};
+use crate::{Chronicle, Clock, CycleReport, LoopConfig, Timings, Unready};
 
 /// How much has happened since the loop was built.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -58,6 +58,8 @@ pub struct LoopState {
     pub outcomes: VecDeque<Outcome>,
     /// What was learned, in words.
     pub insights: Vec<Insight>,
+    /// What happened in a day, small.
+    pub chronicle: Chronicle,
     /// Counts.
     pub statistics: Statistics,
     /// When the next cycle is due; absent before the first.
@@ -120,6 +122,7 @@ impl LoopState {
             disabled: BTreeMap::new(),
             outcomes: VecDeque::new(),
             insights: Vec::new(),
+            chronicle: Chronicle::default(),
             statistics: Statistics::default(),
             next_due: None,
             stopped: false,
@@ -179,6 +182,7 @@ impl LoopState {
         self.disabled = control.disabled(&self.target);
         let executions = control.executions().into_iter();
         self.executions = executions.map(|execution| (execution.id, execution)).collect();
+        self.chronicle.follow(self.executions.values());
     }
 
     /// Takes in a finished cycle.
@@ -188,6 +192,7 @@ impl LoopState {
         let begun = report.seen.open.iter().filter(|it| !known.contains(&breach(it)));
         self.statistics.violations += begun.count() as u64;
         self.statistics.count(&report);
+        self.chronicle.take(&report);
         self.next_due = Some(report.next_due);
         self.timings = timings;
         for outcome in &report.outcomes {

@@ -179,6 +179,7 @@ pub(crate) fn report(number: u64) -> CycleReport {
         paused: None,
         faults: Vec::new(),
         next_due: at(number + 30),
+        unknown: BTreeSet::new(),
     }
 }
 

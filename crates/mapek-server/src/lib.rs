@@ -1,4 +1,4 @@
-//! REST API and metrics endpoint of the loop, as a mountable router.
+//! REST API, web console and metrics endpoint of the loop, as a mountable router.
 //!
 //! [`router`] answers what a loop is at, from the snapshots that it publishes: no request ever waits for a cycle. With a
 //! [`LoopHandle`](mapek_loop::LoopHandle) it also does what people ask for, in their name, as far as their [`Role`] goes; [`Access`] says who
@@ -30,6 +30,8 @@
 //! # }
 //! ```
 //!
+//! With feature `console` the same router serves pages for people at `/`, from the same snapshots and by the same rules.
+//!
 //! The routes are in `docs/api.md`, the metrics in `docs/metrics.md`; tests hold both documents to the code.
 //!
 //! # Guarantees
@@ -38,10 +40,16 @@
 //!   markup, a header or another metric.
 //! - Nothing is changed but by `POST`, by somebody who is known and has the role that [`ROUTES`] asks for.
 //! - A request is bounded in size, time and number before a handler sees it.
+//!
+//! # Feature flags
+//!
+//! - **`console`**: the web console. Without it there are no pages, no cookies and no sessions.
 mod error;
 
 mod access;
 mod api;
+#[cfg(feature = "console")]
+mod console;
 mod metrics;
 mod server;
 

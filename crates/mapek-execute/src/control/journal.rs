@@ -1,10 +1,12 @@
 //! The journal, for whoever reads it or keeps something beside it.
 
+use std::sync::Arc;
+
 use mapek_model::{ContentHash, CycleNumber, Epoch, Outcome, Sequence, Timestamp};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::Control;
-use crate::{BadRecord, Body, CycleInputs, Error};
+use crate::{Archive, BadRecord, Body, CycleInputs, Error};
 
 impl Control {
     /// Records of the journal that cannot be trusted.
@@ -75,6 +77,12 @@ impl Control {
     /// [`Error::Journal`] if the store fails, [`Error::Json`] if it is another type.
     pub fn kept<T: DeserializeOwned>(&self, hash: &ContentHash) -> Result<Option<T>, Error> {
         self.ledger().journal().get(hash)
+    }
+
+    /// What the journal keeps of what is over, for whoever looks back: reading there holds nobody up.
+    #[must_use]
+    pub fn archive(&self) -> Archive {
+        Archive::new(Arc::clone(self.ledger().journal().store()))
     }
 
     /// The epoch that this executor works in.

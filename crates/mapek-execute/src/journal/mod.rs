@@ -7,6 +7,7 @@
 //! What is older than anybody needs is pruned: a checkpoint record says how far, with the hash that the chain goes on from,
 //! and which older records stay. A journal is named by the hash of its first record, which every checkpoint repeats.
 
+mod archive;
 mod chain;
 mod codec;
 mod record;
@@ -20,6 +21,7 @@ use mapek_model::{ContentHash, CycleNumber, Epoch, Sequence, Timestamp};
 use mapek_store::{Pruned, Pruning, Store};
 use serde::{Serialize, de::DeserializeOwned};
 
+pub use archive::Archive;
 pub use record::{Body, CycleDecisions, CycleInputs, Entry, PlanDecision, Proposed, Record};
 
 use crate::Error;

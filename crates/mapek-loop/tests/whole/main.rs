@@ -5,6 +5,7 @@ mod world;
 
 mod healing;
 mod lasting;
+mod lookback;
 mod replaying;
 mod safety;
 mod timing;

@@ -2,14 +2,18 @@
 
 use std::{net::IpAddr, sync::Arc};
 
+#[cfg(feature = "console")]
+use axum::extract::OriginalUri;
 use axum::{
     extract::{ConnectInfo, Request, State},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use mapek_model::Duration;
+use mapek_model::{Duration, Timestamp};
 
+#[cfg(feature = "console")]
+use super::sessions::{SessionKey, Sessions};
 use super::{
     Access, Identity, Needs, TokenHash,
     identities::Unproven,
@@ -31,6 +35,19 @@ pub(crate) struct Guard {
     limiter: Limiter,
     /// What a request gets for which there is no room.
     too_many: StatusCode,
+    #[cfg(feature = "console")]
+    sessions: Sessions,
+}
+
+/// What a route asks of whoever calls it.
+#[derive(Debug, Clone)]
+pub(crate) struct Rule {
+    pub(crate) guard: Arc<Guard>,
+    pub(crate) needs: Needs,
+    /// Whether it changes something.
+    pub(crate) acts: bool,
+    /// Whether it is for people: who may not see it gets a page.
+    pub(crate) page: bool,
 }
 
 /// Who sends a request.
@@ -50,6 +67,9 @@ enum Shown {
     Nothing,
     Token(TokenHash),
     Certificate(Arc<CertificateNames>),
+    /// The cookie of a browser.
+    #[cfg(feature = "console")]
+    Session(SessionKey),
     /// What can prove nothing, whoever there is.
     Nonsense(&'static str),
 }
@@ -57,32 +77,32 @@ enum Shown {
 /// What an answer that does not end rests on: who asked may go while it lasts.
 #[derive(Debug, Clone)]
 pub(crate) struct Standing {
-    guard: Arc<Guard>,
+    rule: Rule,
     shown: Shown,
-    needs: Needs,
-    acts: bool,
 }
 
 impl Standing {
     /// Whether who asked might still ask.
     fn holds(&self) -> bool {
-        let caller = self.guard.caller(&self.shown);
-        self.guard.permit(self.needs, self.acts, &caller).is_ok()
+        let Rule { guard, needs, acts, .. } = &self.rule;
+        guard.permit(*needs, *acts, &guard.caller(&self.shown)).is_ok()
     }
 
     /// Returns once who asked might ask no more: their token is gone or has expired, or their role is another.
     pub(crate) async fn ended(self) {
-        let Access { identities, clock, .. } = &self.guard.access;
+        let guard = &self.rule.guard;
+        let Access { identities, clock, .. } = &guard.access;
         loop {
             // Before the look, so that no change in between is missed.
             let changed = identities.changes();
+            #[cfg(feature = "console")]
+            let ended = guard.sessions.changes();
+            #[cfg(not(feature = "console"))]
+            let ended = std::future::pending::<()>();
             if !self.holds() {
                 return;
             }
-            let expires = match &self.shown {
-                Shown::Token(hash) => identities.expiry(hash),
-                _ => None,
-            };
+            let expires = guard.expiry(&self.shown);
             let expired = async {
                 match expires {
                     Some(at) => clock.sleep_until(at).await,
@@ -91,6 +111,7 @@ impl Standing {
             };
             tokio::select! {
                 () = changed => {}
+                () = ended => {}
                 () = expired => {}
             }
         }
@@ -145,7 +166,13 @@ impl Guard {
     /// Answers `too_many` where there is no room for a request.
     pub(crate) fn that_answers(access: Access, too_many: StatusCode) -> Self {
         let limiter = Limiter::new(access.rate, Arc::clone(&access.clock));
-        Self { access, limiter, too_many }
+        Self {
+            access,
+            limiter,
+            too_many,
+            #[cfg(feature = "console")]
+            sessions: Sessions::default(),
+        }
     }
 
     /// Who sends it, if it may pass, and what they show.
@@ -169,7 +196,16 @@ impl Guard {
         if !PROBES.contains(&request.uri().path()) {
             self.pay(Payer::address(address(request)))?;
         }
-        let shown = shown(request.headers(), connected);
+        let shown = self.shown(request.headers(), connected);
+        #[cfg(feature = "console")]
+        if matches!(shown, Shown::Session(_))
+            && !request.method().is_safe()
+            && !origin::comes_from_own_page(request.headers(), &authority)
+        {
+            let detail =
+                "a cookie alone permits nothing: the page that asks must be served from here";
+            return Err(Refusal::new(StatusCode::FORBIDDEN, detail));
+        }
         let caller = self.caller(&shown);
         if let Caller::Known(identity) = &caller {
             self.pay(Payer::Person(identity.person.clone()))?;
@@ -196,7 +232,44 @@ impl Guard {
             Shown::Nothing => identities.by_nothing().map_or(Caller::Nobody, Caller::Known),
             Shown::Token(hash) => known(identities.by_hash(hash, self.access.clock.now())),
             Shown::Certificate(names) => known(identities.by_certificate(names)),
+            #[cfg(feature = "console")]
+            Shown::Session(key) => match self.sessions.find(*key, self.access.clock.now()) {
+                Some((token, _)) => known(identities.by_hash(&token, self.access.clock.now())),
+                None => Caller::Unproven("the session has ended: log in again".to_owned()),
+            },
             Shown::Nonsense(why) => Caller::Unproven((*why).to_owned()),
+        }
+    }
+
+    /// A token counts before a session, and that before a certificate: whoever shows one wants to be known by it.
+    fn shown(&self, headers: &HeaderMap, connected: Option<&Connected>) -> Shown {
+        match bearer(headers) {
+            Ok(Some(token)) => return Shown::Token(TokenHash::of(token)),
+            Err(why) => return Shown::Nonsense(why),
+            Ok(None) => {}
+        }
+        let certificate = connected.and_then(|it| it.certificate.clone());
+        #[cfg(feature = "console")]
+        if let Some(key) = SessionKey::shown(headers) {
+            // A session that has ended hides no certificate.
+            if certificate.is_none() || self.sessions.find(key, self.access.clock.now()).is_some() {
+                return Shown::Session(key);
+            }
+        }
+        certificate.map_or(Shown::Nothing, Shown::Certificate)
+    }
+
+    /// When what somebody shows is worth nothing any more, if there is such a time.
+    fn expiry(&self, shown: &Shown) -> Option<Timestamp> {
+        let Access { identities, .. } = &self.access;
+        match shown {
+            Shown::Token(hash) => identities.expiry(hash),
+            #[cfg(feature = "console")]
+            Shown::Session(key) => {
+                let (token, ends) = self.sessions.find(*key, self.access.clock.now())?;
+                Some(identities.expiry(&token).map_or(ends, |expires| expires.min(ends)))
+            }
+            _ => None,
         }
     }
 
@@ -239,15 +312,70 @@ fn unauthorised(detail: &str, challenge: &'static str) -> Refusal {
     Refusal::new(StatusCode::UNAUTHORIZED, detail).then(Then::Challenge(challenge))
 }
 
-/// A token counts before a certificate: whoever shows one wants to be known by it.
-fn shown(headers: &HeaderMap, connected: Option<&Connected>) -> Shown {
-    match bearer(headers) {
-        Ok(Some(token)) => Shown::Token(TokenHash::of(token)),
-        Err(why) => Shown::Nonsense(why),
-        Ok(None) => match connected.and_then(|it| it.certificate.clone()) {
-            Some(names) => Shown::Certificate(names),
-            None => Shown::Nothing,
-        },
+/// How somebody came in.
+#[cfg(feature = "console")]
+#[derive(Debug)]
+pub(crate) enum Entry {
+    /// With this session.
+    Session(String),
+    /// Not at all.
+    Refused {
+        /// In a number.
+        status: StatusCode,
+        /// In words.
+        why: String,
+    },
+}
+
+#[cfg(feature = "console")]
+impl Guard {
+    /// What time it is.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.access.clock.now()
+    }
+
+    /// Whether everybody may read, and nobody may act.
+    pub(crate) fn is_open(&self) -> bool {
+        self.access.identities.is_open()
+    }
+
+    /// Begins a session for whoever has this token.
+    pub(crate) fn enter(&self, token: &str) -> Entry {
+        let refused = |status, why: String| Entry::Refused { status, why };
+        let (hash, now) = (TokenHash::of(token.trim()), self.now());
+        let identity = match self.access.identities.by_hash(&hash, now) {
+            Ok(identity) => identity,
+            Err(why) => {
+                tracing::warn!(%why, "somebody could not log in");
+                return refused(StatusCode::UNAUTHORIZED, why.to_string());
+            }
+        };
+        if let Err(refusal) = self.pay(Payer::Person(identity.person.clone())) {
+            return refused(self.too_many, refusal.problem.detail().to_owned());
+        }
+        match self.sessions.begin(hash, now) {
+            Ok(id) => {
+                tracing::info!(person = %identity.person, role = %identity.role, "a person logged in");
+                Entry::Session(id)
+            }
+            Err(error) => {
+                tracing::error!(%error, "the system has no random numbers");
+                let why = "no session can be made at the moment; the log has the details";
+                refused(StatusCode::SERVICE_UNAVAILABLE, why.to_owned())
+            }
+        }
+    }
+
+    /// Ends the session that a request shows, if it shows one.
+    pub(crate) fn leave(&self, headers: &HeaderMap) {
+        if let Some(key) = SessionKey::shown(headers) {
+            self.sessions.end(key);
+        }
+    }
+
+    /// Whether a request shows a session that lasts.
+    pub(crate) fn has_session(&self, headers: &HeaderMap) -> bool {
+        SessionKey::shown(headers).is_some_and(|key| self.sessions.find(key, self.now()).is_some())
     }
 }
 
@@ -296,16 +424,16 @@ pub(crate) async fn admit(
 
 /// Turns away who may not call a route, and tells its handler who calls.
 pub(crate) async fn authorise(
-    State((guard, needs, acts)): State<(Arc<Guard>, Needs, bool)>,
+    State(rule): State<Rule>,
     mut request: Request,
     next: Next,
 ) -> Response {
     // Without what `admit` notes nobody is known, and nothing is permitted that needs somebody.
     let caller = request.extensions().get::<Caller>().cloned().unwrap_or(Caller::Nobody);
     let shown = request.extensions().get::<Shown>().cloned().unwrap_or(Shown::Nothing);
-    match guard.permit(needs, acts, &caller) {
+    match rule.guard.permit(rule.needs, rule.acts, &caller) {
         Ok(identity) => {
-            request.extensions_mut().insert(Standing { guard, shown, needs, acts });
+            request.extensions_mut().insert(Standing { rule, shown });
             if let Some(identity) = identity {
                 request.extensions_mut().insert(identity);
             }
@@ -314,7 +442,23 @@ pub(crate) async fn authorise(
         Err(refusal) => {
             let (status, peer) = (refusal.problem.status(), address(&request));
             let path = crate::api::repeated(request.uri().path());
-            tracing::warn!(status, peer = ?peer, ?caller, ?path, "a request was refused");
+            // Everybody begins without a session: that is nothing to write about.
+            if rule.page && matches!(caller, Caller::Nobody) {
+                tracing::debug!(status, peer = ?peer, ?path, "a page was not shown");
+            } else {
+                tracing::warn!(status, peer = ?peer, ?caller, ?path, "a request was refused");
+            }
+            #[cfg(feature = "console")]
+            if rule.page {
+                let asked =
+                    request.extensions().get::<OriginalUri>().map_or(request.uri(), |it| &it.0);
+                return crate::console::refused(
+                    asked,
+                    request.uri(),
+                    request.headers(),
+                    &refusal.problem,
+                );
+            }
             refusal.into_response()
         }
     }

@@ -10,17 +10,23 @@ mod origin;
 mod person;
 mod rate;
 mod role;
+#[cfg(feature = "console")]
+mod sessions;
 mod token;
 
 use std::{collections::BTreeSet, sync::Arc};
 
 use mapek_loop::{Clock, SystemClock};
 
-pub(crate) use guard::{Guard, Standing, admit, authorise};
+#[cfg(feature = "console")]
+pub(crate) use guard::{Caller, Entry};
+pub(crate) use guard::{Guard, Rule, Standing, admit, authorise};
 pub use identities::{Credential, Identities, Identity, InvalidIdentities, Proof};
 pub use person::{InvalidPerson, Person};
 pub use rate::Rate;
 pub use role::{InvalidRole, Needs, Role};
+#[cfg(feature = "console")]
+pub(crate) use sessions::{COOKIE, LASTS};
 pub use token::{InvalidToken, Token, TokenHash};
 
 /// Who may use a router, and how.

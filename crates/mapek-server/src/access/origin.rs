@@ -58,11 +58,7 @@ pub(super) fn may_come_from(
         (_, Some(_)) => return false,
         (Some(origin), None) => {
             let Ok(origin) = origin.to_str() else { return false };
-            let origin = origin.to_ascii_lowercase();
-            let own = ["http://", "https://"].iter().any(|scheme| {
-                origin.strip_prefix(scheme) == Some(&to.as_str().to_ascii_lowercase())
-            });
-            return own || allowed.contains(&origin);
+            return is_own(origin, to) || allowed.contains(&origin.to_ascii_lowercase());
         }
         (None, None) => {}
     }
@@ -74,6 +70,22 @@ pub(super) fn may_come_from(
             (method == Method::GET || method == Method::HEAD)
                 && said("sec-fetch-mode") == Some(b"navigate")
         }
+    }
+}
+
+/// Whether an origin is that of pages that were served from here.
+fn is_own(origin: &str, to: &Authority) -> bool {
+    let (origin, to) = (origin.to_ascii_lowercase(), to.as_str().to_ascii_lowercase());
+    ["http://", "https://"].iter().any(|scheme| origin.strip_prefix(scheme) == Some(to.as_str()))
+}
+
+/// Whether a request says that a page of ours sends it. What a browser adds by itself, such as a cookie, proves nothing without.
+#[cfg(feature = "console")]
+pub(super) fn comes_from_own_page(headers: &HeaderMap, to: &Authority) -> bool {
+    let mut origins = headers.get_all(header::ORIGIN).iter();
+    match (origins.next(), origins.next()) {
+        (Some(origin), None) => origin.to_str().is_ok_and(|origin| is_own(origin, to)),
+        _ => false,
     }
 }
 

@@ -1,6 +1,9 @@
 //! Cycles: in a line each, and one in full.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use axum::{
     Json,
@@ -8,10 +11,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::StatusCode;
-use mapek_loop::{CycleReport, WakeReason};
+use mapek_loop::{CycleReport, LoopState, WakeReason};
 use mapek_model::{Confidence, CycleNumber, Level, Quality, SourceName, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
+use tracing::warn;
 
 use super::{
     App, Problem,
@@ -133,8 +137,36 @@ pub(super) async fn one(
         let detail = format!("a cycle is named by its number, got {}", repeated(&number));
         Problem::new(StatusCode::BAD_REQUEST, detail)
     })?;
+    Ok(Json(&*found(&app, wanted).await?).into_response())
+}
+
+/// A cycle: from memory, or as far as the journal has it.
+///
+/// # Errors
+///
+/// 404 if neither has it, which says how long cycles are kept where.
+pub(crate) async fn found(app: &App, number: CycleNumber) -> Result<Arc<CycleReport>, Problem> {
     let state = app.state();
-    let found = state.reports.iter().find(|report| report.number == wanted);
-    let report = found.ok_or_else(|| Problem::missing("cycle", wanted, "/api/v1/cycles"))?;
-    Ok(Json(&**report).into_response())
+    if let Some(report) = state.reports.iter().find(|report| report.number == number) {
+        return Ok(Arc::clone(report));
+    }
+    let oldest = state.reports.front().map(|it| it.number);
+    if let Some(handle) = app.handle.clone().filter(|_| oldest.is_none_or(|it| number < it)) {
+        // It reads files.
+        let recalled = tokio::task::spawn_blocking(move || handle.recall_cycle(number)).await;
+        match recalled {
+            Ok(Ok(Some(report))) => return Ok(Arc::new(report)),
+            Ok(Ok(None)) => {}
+            Ok(Err(error)) => {
+                warn!(error = &error as &dyn std::error::Error, "no cycle can be recalled")
+            }
+            Err(_) => warn!("recalling a cycle has panicked"),
+        }
+    }
+    let detail = format!(
+        "no cycle {number} is kept; memory has the newest {max} (/api/v1/cycles), and the journal those in which something was \
+         open or at work, as long as execute.journal_retention says",
+        max = LoopState::REPORTS_MAX,
+    );
+    Err(Problem::new(StatusCode::NOT_FOUND, detail))
 }

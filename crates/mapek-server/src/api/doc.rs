@@ -34,7 +34,7 @@ pub(super) enum Content {
 
 /// Something behind the question mark.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Param {
+pub(crate) struct Param {
     pub(super) name: &'static str,
     pub(super) what: &'static str,
     pub(super) shape: Shape,

@@ -5,20 +5,21 @@
 
 mod acts;
 mod busy;
-mod cycles;
+pub(crate) mod cycles;
 mod doc;
 mod events;
 mod executions;
 mod findings;
 mod headers;
+pub(crate) mod history;
 mod openapi;
-mod operator;
+pub(crate) mod operator;
 mod page;
-mod plans;
+pub(crate) mod plans;
 mod probes;
 mod problem;
 mod said;
-mod status;
+pub(crate) mod status;
 
 use std::{
     convert::Infallible,
@@ -44,9 +45,11 @@ use page::{Filter, List};
 pub(crate) use problem::{Problem, repeated};
 use said::{Because, Rearm, Verdict};
 
+#[cfg(feature = "console")]
+use crate::console;
 use crate::{
     Access, Metrics, Needs, Role,
-    access::{Guard, admit, authorise},
+    access::{Guard, Rule, admit, authorise},
 };
 
 /// A route: what can be asked, and who may ask it.
@@ -72,6 +75,12 @@ enum Kind {
     Answer,
     /// [`Options::streams_max`].
     Stream,
+    /// [`Options::requests_max`]: what people look at.
+    #[cfg(feature = "console")]
+    Page,
+    /// As many as connections: what pages consist of, which is here once.
+    #[cfg(feature = "console")]
+    Asset,
 }
 
 const METRICS: &str = "/metrics";
@@ -106,10 +115,53 @@ impl Route {
         Self { method: Method::POST, path, needs, kind: Kind::Answer, handler, doc }
     }
 
-    /// Whether it changes something.
+    /// A page of the console.
+    #[cfg(feature = "console")]
+    const fn page(
+        path: &'static str,
+        handler: fn() -> MethodRouter<App>,
+        what: &'static str,
+    ) -> Self {
+        let (needs, doc) = (Needs::Role(Role::Viewer), Doc::other(what, Content::Text));
+        Self { method: Method::GET, path, needs, kind: Kind::Page, handler, doc }
+    }
+
+    /// What there must be of the console before anybody is known.
+    #[cfg(feature = "console")]
+    const fn door(
+        method: Method,
+        path: &'static str,
+        handler: fn() -> MethodRouter<App>,
+        what: &'static str,
+    ) -> Self {
+        let doc = Doc::other(what, Content::Text);
+        Self { method, path, needs: Needs::Nothing, kind: Kind::Page, handler, doc }
+    }
+
+    #[cfg(feature = "console")]
+    const fn asset(
+        path: &'static str,
+        handler: fn() -> MethodRouter<App>,
+        what: &'static str,
+    ) -> Self {
+        let (needs, doc) = (Needs::Nothing, Doc::other(what, Content::Text));
+        Self { method: Method::GET, path, needs, kind: Kind::Asset, handler, doc }
+    }
+
+    /// Whether it changes something of the loop, or of the system that it manages.
     #[must_use]
     pub fn acts(&self) -> bool {
-        self.method != Method::GET
+        self.method != Method::GET && !self.is_page()
+    }
+
+    /// Whether it belongs to the console, which is for people: it answers pages, and what they consist of.
+    #[must_use]
+    pub const fn is_page(&self) -> bool {
+        #[cfg(feature = "console")]
+        let page = matches!(self.kind, Kind::Page | Kind::Asset);
+        #[cfg(not(feature = "console"))]
+        let page = false;
+        page
     }
 
     /// Whether its answer goes on until somebody ends it.
@@ -125,7 +177,7 @@ const fn list<T: JsonSchema, F: Filter>(summary: &'static str) -> Doc {
 }
 
 /// What can be asked, in the order in which a newcomer would, and what can be done.
-pub static ROUTES: [Route; 27] = [
+pub static ROUTES: &[Route] = &[
     Route::probe("/health", || get(probes::health), Doc::json::<probes::Health>("alive")),
     Route::probe(
         "/ready",
@@ -164,6 +216,12 @@ pub static ROUTES: [Route; 27] = [
         "/api/v1/cycles/{number}",
         || get(cycles::one),
         Doc::json::<CycleReport>("one cycle in full"),
+    ),
+    Route::read(
+        "/api/v1/history",
+        || get(history::history),
+        Doc::json::<history::History>("what happened over hours")
+            .query(<history::Wanted as Filter>::PARAMS),
     ),
     Route::read(
         "/api/v1/violations",
@@ -268,6 +326,32 @@ pub static ROUTES: [Route; 27] = [
         || post(acts::rearm),
         Doc::json::<acts::Rearmed>("trusts a kind of action again").taking::<Rearm>().problems(ACT),
     ),
+    #[cfg(feature = "console")]
+    Route::page("/", || get(console::now), "what is wrong, and what is done about it"),
+    #[cfg(feature = "console")]
+    Route::page("/cycles", || get(console::cycles), "cycles, newest first"),
+    #[cfg(feature = "console")]
+    Route::page("/cycles/{number}", || get(console::cycle), "why the loop did what it did"),
+    #[cfg(feature = "console")]
+    Route::page("/plans", || get(console::plans), "plans, those before people first"),
+    #[cfg(feature = "console")]
+    Route::page("/plans/{id}", || get(console::plan), "a plan, to be decided about"),
+    #[cfg(feature = "console")]
+    Route::page("/executions", || get(console::executions), "what was done"),
+    #[cfg(feature = "console")]
+    Route::page("/executions/{id}", || get(console::execution), "one execution, step by step"),
+    #[cfg(feature = "console")]
+    Route::page("/knowledge", || get(console::knowledge), "what was learned"),
+    #[cfg(feature = "console")]
+    Route::page("/timeline", || get(console::timeline), "what happened over hours"),
+    #[cfg(feature = "console")]
+    Route::door(Method::GET, "/login", || get(console::login), "who are you?"),
+    #[cfg(feature = "console")]
+    Route::door(Method::POST, "/login", || post(console::enter), "begins a session"),
+    #[cfg(feature = "console")]
+    Route::door(Method::POST, "/logout", || post(console::leave), "ends a session"),
+    #[cfg(feature = "console")]
+    Route::asset("/assets/{version}/{name}", || get(console::asset), "styles, scripts, icons"),
 ];
 
 /// What happened meanwhile may stand against it.
@@ -309,22 +393,24 @@ impl Default for Options {
 
 /// What all handlers share.
 #[derive(Debug, Clone)]
-struct App {
+pub(crate) struct App {
     state: watch::Receiver<Arc<LoopState>>,
-    version: Arc<str>,
+    pub(crate) version: Arc<str>,
     metrics: Option<Metrics>,
-    handle: Option<LoopHandle>,
+    pub(crate) handle: Option<LoopHandle>,
+    #[cfg(feature = "console")]
+    pub(crate) guard: Arc<Guard>,
     /// The API's own description, once somebody has asked for it.
     openapi: Arc<OnceLock<Bytes>>,
 }
 
 impl App {
-    fn state(&self) -> Arc<LoopState> {
+    pub(crate) fn state(&self) -> Arc<LoopState> {
         Arc::clone(&self.state.borrow())
     }
 
     /// Why the loop is not ready to do its work; absent if it is.
-    fn unready(&self) -> Option<Unready> {
+    pub(crate) fn unready(&self) -> Option<Unready> {
         // The loop holds the sender as long as it lives.
         if self.state.has_changed().is_err() {
             return Some(Unready::Stopped);
@@ -335,7 +421,7 @@ impl App {
 
 /// The API of one loop, from the states that it publishes ([`LoopHandle::watch`]) and with the handle in `options`.
 ///
-/// It can be mounted anywhere; its answers hold no links. A service that mounts it in a server of its own tells it addresses of
+/// It can be mounted anywhere: answers of the API hold no links, and those of pages begin where the router is mounted. A service that mounts it in a server of its own tells it addresses of
 /// callers by axum's `ConnectInfo<SocketAddr>`; without, all are counted as one.
 ///
 /// [`LoopHandle::watch`]: mapek_loop::LoopHandle::watch
@@ -344,7 +430,15 @@ pub fn router(state: watch::Receiver<Arc<LoopState>>, options: Options) -> Route
     let guard = Arc::new(Guard::new(access));
     let (answers, streams) = (busy::slots(requests_max), busy::slots(streams_max));
     let openapi = Arc::default();
-    let app = App { state, version: version.into(), metrics, handle, openapi };
+    let app = App {
+        state,
+        version: version.into(),
+        metrics,
+        handle,
+        #[cfg(feature = "console")]
+        guard: Arc::clone(&guard),
+        openapi,
+    };
     let mounted = ROUTES.iter().filter(|route| {
         (route.path != METRICS || app.metrics.is_some()) && (!route.acts() || app.handle.is_some())
     });
@@ -355,13 +449,24 @@ pub fn router(state: watch::Receiver<Arc<LoopState>>, options: Options) -> Route
             Kind::Probe => None,
             Kind::Answer => Some(Arc::clone(&answers)),
             Kind::Stream => Some(Arc::clone(&streams)),
+            #[cfg(feature = "console")]
+            Kind::Page => Some(Arc::clone(&answers)),
+            #[cfg(feature = "console")]
+            Kind::Asset => None,
         };
+        #[cfg(feature = "console")]
+        let handler = if route.is_page() { console::packed(handler) } else { handler };
         let handler = match slots {
             None => handler,
             Some(slots) => handler.route_layer(middleware::from_fn_with_state(slots, busy::limit)),
         };
         // Outermost, so that who may not ask takes nobody's place.
-        let rule = (Arc::clone(&guard), route.needs, route.acts());
+        let rule = Rule {
+            guard: Arc::clone(&guard),
+            needs: route.needs,
+            acts: route.acts(),
+            page: route.is_page(),
+        };
         let handler = handler.route_layer(middleware::from_fn_with_state(rule, authorise));
         router = router.route(route.path, handler);
     }
@@ -387,7 +492,8 @@ where
     S::Future: Send + 'static,
 {
     let guard = Arc::new(Guard::that_answers(access, StatusCode::SERVICE_UNAVAILABLE));
-    let rule = (Arc::clone(&guard), Needs::Role(Role::Viewer), false);
+    let needs = Needs::Role(Role::Viewer);
+    let rule = Rule { guard: Arc::clone(&guard), needs, acts: false, page: false };
     Router::new()
         .fallback_service(service)
         .layer(middleware::from_fn_with_state(rule, authorise))

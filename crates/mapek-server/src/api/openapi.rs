@@ -42,7 +42,7 @@ fn document(version: &str) -> Value {
     };
     let problem = shapes.answers.subschema_for::<Problem>().to_value();
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
-    for route in &ROUTES {
+    for route in ROUTES.iter().filter(|route| !route.is_page()) {
         let operation = operation(route, &mut shapes, &problem);
         let method = route.method.as_str().to_ascii_lowercase();
         paths.entry(route.path).or_default().insert(method, operation);

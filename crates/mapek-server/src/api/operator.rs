@@ -13,24 +13,29 @@ use super::{
 
 /// An execution that freezes its target until a person resolves it.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Stuck {
-    execution: ExecutionId,
+pub(crate) struct Stuck {
+    pub(crate) execution: ExecutionId,
     /// Its target; absent if nobody can tell, and all are frozen.
-    frozen: Option<TargetId>,
+    pub(crate) frozen: Option<TargetId>,
     /// Since when; absent if nobody can tell.
-    since: Option<Timestamp>,
+    pub(crate) since: Option<Timestamp>,
     /// What it was to do; absent if nobody can tell.
-    did: Option<String>,
+    pub(crate) did: Option<String>,
     /// Why a person has to look.
-    why: String,
+    pub(crate) why: String,
 }
 
 /// Oldest first; those whose age nobody can tell come before all others.
 pub(super) async fn list(State(app): State<App>, asked: Asked<All>) -> Result<Response, Problem> {
     let state = app.state();
-    let mut stuck: Vec<_> = stuck(&state).collect();
+    page::list(&state, all(&state), &asked, |_, _| true, |one| one.execution.to_string(), |one| one)
+}
+
+/// All of it, in that order.
+pub(crate) fn all(state: &LoopState) -> Vec<Stuck> {
+    let mut stuck: Vec<_> = stuck(state).collect();
     stuck.sort_by_key(|one| (one.since, one.execution));
-    page::list(&state, stuck, &asked, |_, _| true, |one| one.execution.to_string(), |one| one)
+    stuck
 }
 
 fn stuck(state: &LoopState) -> impl Iterator<Item = Stuck> + '_ {

@@ -23,9 +23,11 @@ const LIMIT_DEFAULT: usize = 50;
 const LIMIT_MAX: usize = 1000;
 
 /// Which items of a list are wanted, by parameters of their own.
-pub(super) trait Filter: Default + Send {
+pub(crate) trait Filter: Default + Send {
     /// Its parameters.
     const PARAMS: &'static [Param];
+    /// Those of them that may be there more than once.
+    const REPEATED: &'static [&'static str] = &[];
 
     /// Takes one of them.
     ///
@@ -100,10 +102,10 @@ pub(super) fn word<T: Copy>(
 
 /// What of a list was asked for.
 #[derive(Debug)]
-pub(super) struct Asked<F> {
+pub(crate) struct Asked<F> {
     limit: usize,
     after: Option<String>,
-    pub(super) filter: F,
+    pub(crate) filter: F,
 }
 
 impl<S: Send + Sync, F: Filter> FromRequestParts<S> for Asked<F> {
@@ -122,7 +124,8 @@ impl<S: Send + Sync, F: Filter> FromRequestParts<S> for Asked<F> {
             if !F::PARAMS.iter().any(|param| param.name == name) {
                 return Err(problem(format!("there is no parameter {}", repeated(name))));
             }
-            if pairs[..i].iter().any(|(other, _)| other == name) {
+            let once = !F::REPEATED.contains(&name.as_str());
+            if once && pairs[..i].iter().any(|(other, _)| other == name) {
                 return Err(problem(format!("{name} is there twice")));
             }
             let taken = match name.as_str() {

@@ -22,34 +22,30 @@ use super::{
 
 /// A plan, and where it stands.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub(super) struct Proposed<'a> {
+pub(crate) struct Proposed<'a> {
     /// What it would do; the same in every cycle that proposes the same.
-    hash: PlanHash,
+    pub(crate) hash: PlanHash,
     /// The cycle that proposed it last; absent if that cycle is no longer kept.
-    cycle: Option<CycleNumber>,
+    pub(crate) cycle: Option<CycleNumber>,
     /// Since when it is before people; absent unless it is.
-    since: Option<Timestamp>,
+    pub(crate) since: Option<Timestamp>,
     /// What they said.
-    approval: Option<&'a Approval>,
+    pub(crate) approval: Option<&'a Approval>,
     /// Whose approvals count, and when they gave them.
-    given: Option<&'a BTreeMap<String, Timestamp>>,
+    pub(crate) given: Option<&'a BTreeMap<String, Timestamp>>,
     /// What that cycle decided; absent if it did not get so far.
-    decided: Option<&'a Decided>,
+    pub(crate) decided: Option<&'a Decided>,
     /// Why it is not to be acted on yet.
-    waits: Option<String>,
+    pub(crate) waits: Option<String>,
     /// The least that would have to be otherwise for it to run, as far as it can be told.
-    unless: Vec<String>,
-    plan: &'a Plan,
+    pub(crate) unless: Vec<String>,
+    pub(crate) plan: &'a Plan,
 }
 
 /// Those before people first, then the newest.
 pub(super) async fn list(State(app): State<App>, asked: Asked<All>) -> Result<Response, Problem> {
     let state = app.state();
-    // The same plan is proposed again in every cycle until its cause is gone: it is listed once.
-    let mut known = BTreeSet::new();
-    let mut all = proposed(&state);
-    all.retain(|one| known.insert(one.hash));
-    page::list(&state, all, &asked, |_, _| true, |one| one.hash.to_string(), |one| one)
+    page::list(&state, all(&state), &asked, |_, _| true, |one| one.hash.to_string(), |one| one)
 }
 
 pub(super) async fn one(
@@ -60,12 +56,24 @@ pub(super) async fn one(
         .parse()
         .map_err(|error: InvalidName| Problem::new(StatusCode::BAD_REQUEST, error.to_string()))?;
     let state = app.state();
-    let found = proposed(&state).into_iter().find(|one| one.plan.id == wanted);
-    // A plan that was run outlives the cycle that proposed it.
-    let run = || state.executions.values().find(|run| run.plan.id == wanted);
-    let found = found.or_else(|| run().map(|execution| Proposed::new(&execution.plan)));
-    let found = found.ok_or_else(|| Problem::missing("plan", wanted, "/api/v1/plans"))?;
+    let found =
+        find(&state, wanted).ok_or_else(|| Problem::missing("plan", wanted, "/api/v1/plans"))?;
     Ok(Json(found).into_response())
+}
+
+/// All plans, each once: the same plan is proposed again in every cycle until its cause is gone.
+pub(crate) fn all(state: &LoopState) -> Vec<Proposed<'_>> {
+    let mut known = BTreeSet::new();
+    let mut all = proposed(state);
+    all.retain(|one| known.insert(one.hash));
+    all
+}
+
+/// The plan with this id. One that was run outlives the cycle that proposed it.
+pub(crate) fn find(state: &LoopState, id: PlanId) -> Option<Proposed<'_>> {
+    let found = proposed(state).into_iter().find(|one| one.plan.id == id);
+    let run = || state.executions.values().find(|run| run.plan.id == id);
+    found.or_else(|| run().map(|execution| Proposed::new(&execution.plan)))
 }
 
 /// What the plan with this id would do.

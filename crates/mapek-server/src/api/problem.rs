@@ -37,6 +37,12 @@ impl Problem {
         self.status
     }
 
+    /// What went wrong, and what to do.
+    #[cfg(feature = "console")]
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// Something that can be named is not there.
     pub(crate) fn missing(what: &str, name: impl ToString, list: &str) -> Self {
         let name = repeated(&name.to_string());
@@ -56,7 +62,8 @@ impl IntoResponse for Problem {
 
 pub(super) async fn not_found(OriginalUri(uri): OriginalUri) -> Problem {
     let path = repeated(uri.path());
-    let read: Vec<_> = ROUTES.iter().filter(|it| !it.acts()).map(|route| route.path).collect();
+    let read: Vec<_> =
+        ROUTES.iter().filter(|it| !it.acts() && !it.is_page()).map(|route| route.path).collect();
     let detail = format!("there is nothing at {path}; ask for one of {}", read.join(", "));
     Problem::new(StatusCode::NOT_FOUND, detail)
 }

@@ -59,12 +59,12 @@ fn stage_seconds(state: &LoopState) -> BTreeMap<&'static str, f64> {
     all.filter(|_| state.last().is_some()).map(|(name, took)| (name, took.as_secs_f64())).collect()
 }
 
-pub(super) fn awaiting_approval(state: &LoopState) -> usize {
+pub(crate) fn awaiting_approval(state: &LoopState) -> usize {
     let pending = |approval: &Approval| matches!(approval, Approval::Pending { .. });
     state.proposals.iter().filter(|proposal| pending(&proposal.approval)).count()
 }
 
-pub(super) fn violations(state: &LoopState) -> BTreeMap<&'static str, usize> {
+pub(crate) fn violations(state: &LoopState) -> BTreeMap<&'static str, usize> {
     let mut counts: BTreeMap<_, _> =
         Severity::ALL.iter().map(|severity| (severity.as_str(), 0)).collect();
     for violation in state.last().into_iter().flat_map(|report| &report.seen.open) {

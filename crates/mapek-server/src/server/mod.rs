@@ -227,7 +227,8 @@ impl Serving {
         local: SocketAddr,
         certificate: Option<Arc<CertificateNames>>,
     ) {
-        let connected = Connected { peer, local, certificate, stopping: self.stop };
+        let (tls, stopping) = (self.tls.is_some(), self.stop);
+        let connected = Connected { peer, local, certificate, tls, stopping };
         connection::serve(stream, connected, self.router, self.idle_max).await;
     }
 }

@@ -15,8 +15,8 @@ use mapek_loop::{
 use mapek_model::{
     Approval, Confidence, CycleNumber, Diagnosis, Execution, ExecutionEvent, ExecutionId,
     ExecutionRecord, ExecutionStatus, IdempotencyKey, Measured, Outcome, Plan, PlanId, Quality,
-    Ratio, SensorCensus, SourceName, StepIndex, TargetId, Timestamp, Verdict, Violation, Way,
-    later,
+    Ratio, SensorCensus, SourceName, StepIndex, Tally, TargetId, Timestamp, Verdict, Violation,
+    Way, later,
 };
 use mapek_plan::Planning;
 use mapek_server::{Metrics, Options, Server, ServerConfig, router};
@@ -177,6 +177,7 @@ pub(crate) fn report(number: u64, at: Timestamp, open: Vec<Violation>) -> CycleR
         paused: None,
         faults: Vec::new(),
         next_due: later(at, Duration::from_secs(30)),
+        unknown: BTreeSet::new(),
     }
 }
 
@@ -210,6 +211,7 @@ pub(crate) fn push(state: &mut LoopState, report: CycleReport) {
     }
     state.outcomes.extend(report.outcomes.iter().cloned());
     state.statistics.cycles += 1;
+    state.chronicle.take(&report);
     state.reports.push_back(Arc::new(report));
 }
 
@@ -264,6 +266,7 @@ pub(crate) fn state() -> LoopState {
         cause: scale.cause.kind.clone(),
         topic: Topic::Best { signature: scale.signature() },
         weight: Ratio::saturating(0.1),
+        tally: Tally { success: 1, ..Tally::default() },
         text: "scale_up works best against overload".to_owned(),
     });
     state.timings = Timings {

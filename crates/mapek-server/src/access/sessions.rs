@@ -1,0 +1,156 @@
+//! Sessions of browsers: a cookie stands for a token, for a while.
+//!
+//! A browser cannot send a token with every page it opens, and must not keep one where a script can read it. So who logs in gets a random
+//! id in a cookie, and the server keeps which token it stands for. Who that is, and what they may do, is asked of the token at each
+//! request: whoever loses the token loses the session.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use http::{HeaderMap, header};
+use mapek_model::{Duration, Timestamp, later};
+use sha2::{Digest, Sha256};
+use tokio::sync::watch;
+
+use super::TokenHash;
+
+/// The cookie's name.
+pub(crate) const COOKIE: &str = "mapek_session";
+/// How long a session lasts at most: a long day at work.
+pub(crate) const LASTS: Duration = Duration::from_secs(12 * 3600);
+/// Random bytes of an id.
+const RANDOM_BYTES: usize = 32;
+/// Sessions at once, of all people. One more ends the one that would end first.
+const SESSIONS_MAX: usize = 1000;
+
+/// What a session is found by: the SHA-256 of its id, so that memory holds nothing that could be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct SessionKey([u8; 32]);
+
+impl SessionKey {
+    fn of(id: &str) -> Self {
+        Self(Sha256::digest(id.as_bytes()).into())
+    }
+
+    /// The session that a request shows. A browser may send several cookies of one name; the first is the one set for the nearest path.
+    pub(crate) fn shown(headers: &HeaderMap) -> Option<Self> {
+        let cookies =
+            headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let mut pairs =
+            cookies.flat_map(|value| value.split(';')).filter_map(|it| it.split_once('='));
+        pairs.find_map(|(name, id)| (name.trim() == COOKIE).then(|| Self::of(id.trim())))
+    }
+}
+
+/// All sessions there are. Whoever stops the process ends them.
+#[derive(Debug, Default)]
+pub(crate) struct Sessions {
+    table: Mutex<BTreeMap<SessionKey, Session>>,
+    changes: watch::Sender<()>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Session {
+    token: TokenHash,
+    ends: Timestamp,
+}
+
+impl Sessions {
+    /// Begins a session for a token, and answers its id, in hexadecimal.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no random numbers.
+    pub(crate) fn begin(
+        &self,
+        token: TokenHash,
+        now: Timestamp,
+    ) -> Result<String, getrandom::Error> {
+        let mut random = [0; RANDOM_BYTES];
+        getrandom::fill(&mut random)?;
+        let id: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut table = self.table();
+        table.retain(|_, session| now < session.ends);
+        if table.len() >= SESSIONS_MAX {
+            let first = table.iter().min_by_key(|(_, session)| session.ends).map(|(key, _)| *key);
+            first.and_then(|key| table.remove(&key));
+        }
+        table.insert(SessionKey::of(&id), Session { token, ends: later(now, LASTS) });
+        drop(table);
+        self.changes.send_replace(());
+        Ok(id)
+    }
+
+    /// Ends a session.
+    pub(crate) fn end(&self, key: SessionKey) {
+        self.table().remove(&key);
+        self.changes.send_replace(());
+    }
+
+    /// The token that a session stands for, and until when.
+    pub(crate) fn find(&self, key: SessionKey, now: Timestamp) -> Option<(TokenHash, Timestamp)> {
+        let session = self.table().get(&key).copied().filter(|session| now < session.ends)?;
+        Some((session.token, session.ends))
+    }
+
+    /// Changes whenever a session begins or ends before its time.
+    pub(crate) fn changes(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut changes = self.changes.subscribe();
+        async move {
+            if changes.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    fn table(&self) -> MutexGuard<'_, BTreeMap<SessionKey, Session>> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Timestamp {
+        later(Timestamp::UNIX_EPOCH, Duration::from_secs(seconds))
+    }
+
+    fn shown(cookie: &str) -> Option<SessionKey> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::COOKIE, cookie.parse().unwrap());
+        SessionKey::shown(&headers)
+    }
+
+    #[test]
+    fn a_session_stands_for_its_token_until_it_ends() {
+        let sessions = Sessions::default();
+        let token = TokenHash::of("token");
+        let id = sessions.begin(token, at(0)).unwrap();
+        assert_eq!(id.len(), 2 * RANDOM_BYTES);
+        let key = shown(&format!("theme=dark; mapek_session={id}; x=y")).unwrap();
+        let last = LASTS.as_secs() - 1;
+        assert_eq!(sessions.find(key, at(last)), Some((token, at(LASTS.as_secs()))));
+        assert_eq!(sessions.find(key, at(LASTS.as_secs())), None);
+        sessions.end(key);
+        assert_eq!(sessions.find(key, at(0)), None);
+        assert_eq!(shown("mapek_sessions=1; mapek=2"), None);
+        assert_ne!(shown("mapek_session=a"), shown("mapek_session=b"));
+    }
+
+    #[test]
+    fn a_thousand_people_at_once_and_no_more_memory() {
+        let sessions = Sessions::default();
+        let token = TokenHash::of("token");
+        let first = sessions.begin(token, at(0)).unwrap();
+        for i in 1..=SESSIONS_MAX as u64 {
+            sessions.begin(token, at(i)).unwrap();
+        }
+        assert_eq!(sessions.table().len(), SESSIONS_MAX);
+        assert_eq!(sessions.find(SessionKey::of(&first), at(0)), None, "the oldest makes room");
+        sessions.begin(token, at(2 * LASTS.as_secs())).unwrap();
+        assert_eq!(sessions.table().len(), 1, "what has ended is forgotten");
+    }
+}
