@@ -213,7 +213,10 @@ impl Replay {
         let Open { mut recalled, worked } =
             self.open.take_if(|open| open.recalled.number == then.number)?;
         let Some(worked) = worked else { return Some(recalled) };
-        let (planning, said) = self.decide(&worked, then, deciders);
+        let (planning, mut said) = self.decide(&worked, then, deciders);
+        for (now, then) in said.iter_mut().zip(&then.decisions) {
+            now.said.forget_what_was_not_kept(&then.said);
+        }
         match read::<Planning>(values, &then.planning, "what was planned") {
             Ok(planned) => recalled.differences.extend(differ::differences(
                 "planning",
