@@ -199,7 +199,7 @@ pub(crate) fn candidates(
 }
 
 /// A plan in one line.
-fn summary(plan: &Plan) -> String {
+pub(crate) fn summary(plan: &Plan) -> String {
     let steps: Vec<_> = plan.steps.iter().map(|step| step.action.to_string()).collect();
     format!("against {}: {}", plan.cause, steps.join(", then "))
 }
