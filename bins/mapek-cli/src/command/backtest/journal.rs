@@ -33,13 +33,11 @@ pub(super) fn run(args: &BacktestArgs, config: &Config, path: &Path) -> Done {
     let moment = Span::ending_at(span.to(), Duration::ZERO);
     let mut telling = Telling::new(moment, args.cycles.as_deref())?;
     let lost = RefCell::new(None);
+    let mut goes_on = true;
     scan(&reader, |item| {
-        let (Ok(record), None) = (item, &*lost.borrow()) else { return };
-        if telling.failed.is_none()
-            && let Some(replayed) = backtest.take(&record, &|hash| value(&reader, hash, &lost))
-        {
-            // What went wrong is answered when it is closed.
-            drop(telling.take(&replayed));
+        let Some(record) = item.ok().filter(|_| goes_on && lost.borrow().is_none()) else { return };
+        if let Some(replayed) = backtest.take(&record, &|hash| value(&reader, hash, &lost)) {
+            goes_on = telling.take(&replayed).is_continue();
         }
     })
     .map_err(file::unreadable(&path))?;
@@ -56,10 +54,11 @@ pub(super) fn run(args: &BacktestArgs, config: &Config, path: &Path) -> Done {
             span.to()
         ));
     };
-    if let Some(last) = last {
-        drop(telling.take(&last));
-    }
     telling.close()?;
+    if let Some(last) = last {
+        telling.tell(&last)?;
+        telling.close()?;
+    }
     telling.conclude(&summary)?;
     if let Some(json) = &args.json {
         write(json, &Written::new(config, compose::hash(config)?.to_string(), None, &summary))?;
