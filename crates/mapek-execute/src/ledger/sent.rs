@@ -18,7 +18,8 @@ pub(crate) struct Sent {
 impl Sent {
     /// Whether it can have changed something that was as before at `after` and is not any more at `before`.
     pub(crate) fn may_have_changed(&self, after: Timestamp, before: Timestamp) -> bool {
-        self.from < before && self.to.is_none_or(|to| to >= after)
+        // Who starts anew may look in the very moment in which another process has sent.
+        self.from <= before && self.to.is_none_or(|to| to >= after)
     }
 }
 
