@@ -346,12 +346,15 @@ pub(crate) struct BacktestArgs {
     /// The Prometheus that has the data, if not the configured one.
     #[arg(long, value_name = "URL")]
     pub(crate) prometheus: Option<String>,
-    /// The first cycle.
-    #[arg(long, value_name = "MOMENT")]
-    pub(crate) from: Moment,
-    /// No cycle after this.
-    #[arg(long, value_name = "MOMENT")]
-    pub(crate) to: Moment,
+    /// The journal that has the data, in place of a Prometheus: journal.db, or the directory that holds it.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["prometheus", "step"])]
+    pub(crate) journal: Option<PathBuf>,
+    /// The first cycle; of a journal its first if absent.
+    #[arg(long, value_name = "MOMENT", required_unless_present = "journal")]
+    pub(crate) from: Option<Moment>,
+    /// No cycle after this; of a journal its last if absent.
+    #[arg(long, value_name = "MOMENT", required_unless_present = "journal")]
+    pub(crate) to: Option<Moment>,
     /// From cycle to cycle; orchestrator.loop_interval if absent.
     #[arg(long, value_name = "DURATION", value_parser = at_least_a_second)]
     pub(crate) step: Option<Duration>,

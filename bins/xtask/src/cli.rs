@@ -22,11 +22,15 @@ Chores of the workspace. Call them as `cargo xtask CHORE`.
   fuzz [--seconds N] [--target NAME] [--seed S]
                       mutate what comes from outside (webhook, config, matcher, charter, prometheus) for N seconds (60) each, and
                       see that whoever reads it neither panics nor breaks a law of its own
+  streams             ten thousand event streams whose readers never read: what each takes in memory
+  mutants [FILE...]   change rails, access, journal and store (or these files) in small ways, and see that a test notices;
+                      takes hours, and fails if a mutant survives
   bench [--compare [--max-ratio N]] [--save]
                       run the benchmarks; compare with docs/benchmarks.json (a benchmark fails above N = 1.5 times
                       the reference), or make these results the reference
   release-check [--keep-going]
-                      what takes too long for CI: coverage, benchmarks against the reference, unused dependencies
+                      what takes too long for CI: coverage, benchmarks against the reference, crashes, intake, recovery,
+                      streams, fuzzing, mutants, unused dependencies
   help                this text";
 
 /// A chore with its options.
@@ -44,6 +48,8 @@ pub(crate) enum Chore {
     Intake { arguments: Vec<String> },
     Recovery { arguments: Vec<String> },
     Fuzz { arguments: Vec<String> },
+    Streams,
+    Mutants { files: Vec<String> },
     ReleaseCheck { keep_going: bool },
 }
 
@@ -54,6 +60,8 @@ pub(crate) fn parse(args: &[String]) -> Result<Chore, Error> {
     match (*chore, options) {
         ("help" | "--help" | "-h", _) => Ok(Chore::Help),
         ("setup", []) => Ok(Chore::Setup),
+        ("streams", []) => Ok(Chore::Streams),
+        ("mutants", files) => mutants(files),
         ("ci", options) => Ok(Chore::Ci { keep_going: keep_going(options)? }),
         ("coverage", []) => Ok(Chore::Coverage),
         ("simulate", []) => Ok(Chore::Simulate { save: false }),
@@ -69,8 +77,17 @@ pub(crate) fn parse(args: &[String]) -> Result<Chore, Error> {
         ("fuzz", options) => Ok(Chore::Fuzz { arguments: owned(options) }),
         ("bench", options) => bench(options).map(Chore::Bench),
         ("release-check", options) => Ok(Chore::ReleaseCheck { keep_going: keep_going(options)? }),
-        ("setup" | "coverage" | "simulate" | "properties", [option, ..]) => Err(unknown(option)),
+        ("setup" | "coverage" | "simulate" | "properties" | "streams", [option, ..]) => {
+            Err(unknown(option))
+        }
         (other, _) => Err(Error::other(format!("no chore is called `{other}`\n\n{HELP}"))),
+    }
+}
+
+fn mutants(files: &[&str]) -> Result<Chore, Error> {
+    match files.iter().find(|file| file.starts_with('-')) {
+        Some(option) => Err(unknown(option)),
+        None => Ok(Chore::Mutants { files: owned(files) }),
     }
 }
 
@@ -165,6 +182,9 @@ mod tests {
         assert_eq!(parsed("intake"), Ok(Chore::Intake { arguments: vec![] }));
         let arguments = vec!["--seconds".to_owned(), "9".to_owned()];
         assert_eq!(parsed("fuzz --seconds 9"), Ok(Chore::Fuzz { arguments }));
+        assert_eq!(parsed("streams"), Ok(Chore::Streams));
+        let files = vec!["a.rs".to_owned(), "b.rs".to_owned()];
+        assert_eq!(parsed("mutants a.rs b.rs"), Ok(Chore::Mutants { files }));
     }
 
     #[test]
@@ -176,6 +196,8 @@ mod tests {
             ("setup now", "`now`"),
             ("coverage --html", "`--html`"),
             ("bench --fast", "`--fast`"),
+            ("streams --fast", "`--fast`"),
+            ("mutants a.rs --fast", "`--fast`"),
             ("dst --fast", "`--fast`"),
             ("dst --seeds many", "--seeds wants"),
             ("dst --bug", "--bug wants"),

@@ -12,6 +12,7 @@ mod criterion;
 mod dst;
 mod error;
 mod examples;
+mod mutants;
 mod properties;
 mod release;
 mod reliability;
@@ -52,6 +53,8 @@ fn run(chore: Chore) -> Result<(), Error> {
         Chore::Intake { arguments } => reliability::measure(&workspace, "intake", &arguments)?,
         Chore::Recovery { arguments } => reliability::measure(&workspace, "recovery", &arguments)?,
         Chore::Fuzz { arguments } => reliability::fuzz(&workspace, &arguments)?,
+        Chore::Streams => reliability::streams(&workspace)?,
+        Chore::Mutants { files } => mutants::run(&workspace, &files)?,
         Chore::Bench(options) => bench::run(&workspace, &options)?,
         Chore::ReleaseCheck { keep_going } => release::run(&workspace, keep_going)?,
     }

@@ -28,6 +28,12 @@ pub(crate) fn fuzz(workspace: &Workspace, arguments: &Arguments) -> Result<(), E
     arguments.iter().fold(cmd, Cmd::arg).run()
 }
 
+/// Ten thousand event streams, with all assertions; prints what each takes.
+pub(crate) fn streams(workspace: &Workspace) -> Result<(), Error> {
+    let line = "cargo nextest run --locked --package mapek-server --test server --run-ignored only --no-capture";
+    workspace.cmd(line).arg("ten_thousand").run()
+}
+
 /// A measurement, in the release profile.
 pub(crate) fn measure(
     workspace: &Workspace,

@@ -35,6 +35,11 @@ pub(crate) fn for_coverage(workspace: &Workspace) -> Result<(), Error> {
     cargo_tool(workspace, "llvm-cov")
 }
 
+/// What mutation testing calls.
+pub(crate) fn for_mutants(workspace: &Workspace) -> Result<(), Error> {
+    cargo_tool(workspace, "mutants")
+}
+
 /// A subcommand of cargo, built without optimisation: it is here in a third of the time and fast enough.
 fn cargo_tool(workspace: &Workspace, name: &str) -> Result<(), Error> {
     if has_cargo_tool(name) {

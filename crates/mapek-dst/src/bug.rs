@@ -33,11 +33,15 @@ pub enum Bug {
     NoSettling,
     /// A write that failed is answered as if it had not.
     SwallowsWriteErrors,
+    /// What somebody else has set since is taken for what we set.
+    BlindToOthers,
+    /// Keys are believed to be remembered for ever.
+    TrustsOldKeys,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::AckBeforeDurable,
         Self::SplitBrain,
         Self::NoPauseFile,
@@ -51,6 +55,8 @@ impl Bug {
         Self::LooseAutonomy,
         Self::NoSettling,
         Self::SwallowsWriteErrors,
+        Self::BlindToOthers,
+        Self::TrustsOldKeys,
     ];
 
     /// The word that the command line uses.
@@ -70,6 +76,8 @@ impl Bug {
             Self::LooseAutonomy => "loose-autonomy",
             Self::NoSettling => "no-settling",
             Self::SwallowsWriteErrors => "swallows-write-errors",
+            Self::BlindToOthers => "blind-to-others",
+            Self::TrustsOldKeys => "trusts-old-keys",
         }
     }
 }

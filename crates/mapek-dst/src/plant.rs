@@ -22,6 +22,17 @@ pub(crate) enum Slot {
 
 const SLOTS: usize = 7;
 
+impl Slot {
+    /// The kind and the id that the managed system lists it with, if it does.
+    pub(crate) const fn resource(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Replicas => Some(("pool", "workers")),
+            Self::Policy => Some(("policy", "p")),
+            _ => None,
+        }
+    }
+}
+
 /// How the system breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fault {
@@ -43,6 +54,10 @@ impl Fault {
 #[derive(Debug, Clone)]
 pub(crate) struct Plant {
     slots: [i64; SLOTS],
+    /// How often each was written.
+    writes: [u64; SLOTS],
+    /// Whether somebody else wrote it last.
+    theirs: [bool; SLOTS],
     faults: BTreeMap<Fault, i64>,
     /// Whether more than so many replicas do harm.
     crowded_from: i64,
@@ -70,15 +85,41 @@ impl Measures {
 impl Plant {
     pub(crate) fn new(draw: &mut Stream) -> Self {
         let crowded_from = if draw.chance(0.3) { 5 } else { 1_000 };
-        Self { slots: [3, 0, 4, 10, 0, 0, 0], faults: BTreeMap::new(), crowded_from }
+        Self {
+            slots: [3, 0, 4, 10, 0, 0, 0],
+            writes: [0; SLOTS],
+            theirs: [false; SLOTS],
+            faults: BTreeMap::new(),
+            crowded_from,
+        }
     }
 
     pub(crate) const fn get(&self, slot: Slot) -> i64 {
         self.slots[slot as usize]
     }
 
-    pub(crate) const fn set(&mut self, slot: Slot, value: i64) {
+    const fn set(&mut self, slot: Slot, value: i64) {
         self.slots[slot as usize] = value;
+        self.writes[slot as usize] += 1;
+        self.theirs[slot as usize] = false;
+    }
+
+    /// Somebody else sets something; answers what it was.
+    pub(crate) const fn meddle(&mut self, slot: Slot, value: i64) -> i64 {
+        let before = self.get(slot);
+        self.set(slot, value);
+        self.theirs[slot as usize] = true;
+        before
+    }
+
+    /// How often it was written: grows with each change.
+    pub(crate) const fn generation(&self, slot: Slot) -> u64 {
+        self.writes[slot as usize]
+    }
+
+    /// Whether somebody else wrote it last.
+    pub(crate) const fn is_theirs(&self, slot: Slot) -> bool {
+        self.theirs[slot as usize]
     }
 
     /// Breaks; answers what somebody changed by it.
@@ -87,11 +128,11 @@ impl Plant {
             Fault::Overload => (self.get(Slot::Replicas) + 2, None),
             Fault::Sick => (self.get(Slot::Restarts) + 1, None),
             Fault::BadPolicy => {
-                self.set(Slot::Policy, self.get(Slot::Policy) + 1);
+                self.meddle(Slot::Policy, self.get(Slot::Policy) + 1);
                 (self.get(Slot::Policy), Some(Slot::Policy))
             }
             Fault::Drift => {
-                self.set(Slot::Parallelism, 1);
+                self.meddle(Slot::Parallelism, 1);
                 (4, Some(Slot::Parallelism))
             }
         };

@@ -91,8 +91,9 @@ impl Process {
         let mut inner = world.lock();
         let now = Inner::timestamp(inner.wall());
         let last = cycle.state().last().map(|last| last.at);
+        let began = inner.now;
         let life = inner.life(self.id);
-        (life.breach, life.write_errors) = (false, 0);
+        (life.breach, life.write_errors, life.began) = (false, 0, began);
         life.doubts.clear();
         if last.is_some_and(|last| now < last) {
             life.doubts.insert("the clock went back".to_owned());

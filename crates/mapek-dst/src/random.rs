@@ -42,6 +42,7 @@ pub(crate) struct Streams {
     pub(crate) eyes: Stream,
     pub(crate) people: Stream,
     pub(crate) memory: Stream,
+    pub(crate) others: Stream,
 }
 
 impl Streams {
@@ -53,6 +54,7 @@ impl Streams {
             eyes: stream("eyes"),
             people: stream("people"),
             memory: stream("memory"),
+            others: stream("others"),
         }
     }
 }

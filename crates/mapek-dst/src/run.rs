@@ -85,7 +85,12 @@ pub fn run(seed: u64, bug: Option<Bug>, scratch: &Path) -> Outcome {
         trace: inner.trace.clone(),
         counts: Counts {
             calls: inner.check.sent,
-            effects: inner.check.effects.iter().filter(|it| it.before != it.after).count() as u64,
+            effects: inner
+                .check
+                .effects
+                .iter()
+                .filter(|it| it.is_ours() && it.before != it.after)
+                .count() as u64,
             plans: inner.check.book.order.len() as u64,
             records: inner.check.book.records,
             ..run.counts
@@ -196,12 +201,18 @@ impl Run {
             Event::Breaks(fault) => {
                 let mut inner = self.world.lock();
                 if let Some(slot) = inner.plant.breaks(fault) {
-                    inner.foreign(slot);
+                    let now = inner.plant.get(slot);
+                    inner.foreign(slot, now);
                 }
             }
+            Event::Meddles(slot) => self.world.lock().meddles(slot),
+            Event::SetsBack(slot, value) => self.world.lock().meddle(slot, value),
             Event::Heals(fault) => self.world.lock().plant.heals(fault),
             Event::Weather(weather, begins) => {
                 let mut inner = self.world.lock();
+                if weather == crate::script::Weather::Blind {
+                    inner.blind_until = inner.now;
+                }
                 let count = inner.weather.entry(weather).or_default();
                 *count = if begins { *count + 1 } else { count.saturating_sub(1) };
             }
@@ -467,19 +478,46 @@ fn waits(proposal: &mapek_execute::Proposal) -> bool {
 }
 
 impl Inner {
-    /// Somebody else changes something.
-    fn foreign(&mut self, slot: crate::plant::Slot) {
-        let after = self.plant.get(slot);
+    /// Somebody else has changed something.
+    fn foreign(&mut self, slot: crate::plant::Slot, before: i64) {
+        let (after, generation) = (self.plant.get(slot), self.plant.generation(slot));
         self.check.effects.push(crate::check::Effect {
             at: self.now,
             execution: None,
             way: mapek_model::Way::Do,
             kind: mapek_model::ActionKind::Custom("somebody-else".to_owned()),
             slot,
-            before: after,
+            before,
             after,
+            generation,
             jumped: false,
         });
+    }
+
+    /// Somebody else sets something.
+    fn meddle(&mut self, slot: crate::plant::Slot, value: i64) {
+        if self.calm {
+            return;
+        }
+        let before = self.plant.meddle(slot, value);
+        self.tell(format_args!("somebody else sets {slot:?}: {before} -> {value}"));
+        self.foreign(slot, before);
+    }
+
+    /// Somebody else sets something to whatever they like.
+    fn meddles(&mut self, slot: crate::plant::Slot) {
+        use crate::plant::Slot;
+        let now = self.plant.get(slot);
+        let draw = &mut self.streams.others;
+        let value = match slot {
+            Slot::Replicas => draw.between(1, 6),
+            Slot::Limit => *draw.pick(&[0, 50]),
+            Slot::Parallelism => draw.between(2, 8),
+            Slot::Policy => now + draw.between(1, 2),
+            Slot::Balance | Slot::Override => draw.between(0, 1),
+            Slot::Restarts => return,
+        };
+        self.meddle(slot, value);
     }
 
     /// Alerts follow what is measured; answers what is told to whoever listens.

@@ -7,7 +7,7 @@ use mapek_execute::{ExecutionMode, Profile};
 use mapek_model::Risk;
 
 use crate::{
-    plant::{Fault, Menu},
+    plant::{Fault, Menu, Slot},
     random::Stream,
 };
 
@@ -76,6 +76,10 @@ pub(crate) enum Event {
     Weather(Weather, bool),
     /// The wall clock is set forward, or back, by so many milliseconds.
     Jump(i64),
+    /// Somebody else changes something.
+    Meddles(Slot),
+    /// Somebody else sets it back to this.
+    SetsBack(Slot, i64),
     /// A person does something.
     Person,
     /// The pause file is put there, or taken away.
@@ -118,6 +122,46 @@ pub(crate) struct Rates {
     pub(crate) person: f64,
 }
 
+/// Who else works on the managed system.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Others {
+    /// How often somebody changes what a step is about to, after it was read.
+    pub(crate) after_capture: f64,
+    /// How often somebody changes what a step has set.
+    pub(crate) after_effect: f64,
+    /// What somebody sets back each time that we set it.
+    pub(crate) rival: Option<Slot>,
+    /// When somebody changes something, whatever we do.
+    events: Vec<(i64, Event)>,
+}
+
+impl Others {
+    /// What others can set.
+    const SLOTS: [Slot; 6] = [
+        Slot::Replicas,
+        Slot::Limit,
+        Slot::Parallelism,
+        Slot::Policy,
+        Slot::Balance,
+        Slot::Override,
+    ];
+
+    fn draw(seed: u64, calm_at: i64) -> Self {
+        let draw = &mut Stream::new(seed, "others at work");
+        if !draw.chance(0.4) {
+            return Self::default();
+        }
+        let mut rate = |share| if draw.chance(0.5) { share } else { 0.0 };
+        let (after_capture, after_effect) = (rate(0.3), rate(0.4));
+        let rival = draw.chance(0.3).then(|| *draw.pick(&Self::SLOTS));
+        let number = draw.between(0, 6);
+        let events = (0..number)
+            .map(|_| (draw.between(0, calm_at), Event::Meddles(*draw.pick(&Self::SLOTS))))
+            .collect();
+        Self { after_capture, after_effect, rival, events }
+    }
+}
+
 /// What a seed means.
 #[derive(Debug)]
 pub(crate) struct Script {
@@ -140,6 +184,9 @@ pub(crate) struct Script {
     pub(crate) two_sources_from: Risk,
     pub(crate) learns: bool,
     pub(crate) rates: Rates,
+    pub(crate) others: Others,
+    /// How long the managed system remembers keys, in milliseconds.
+    pub(crate) keys_kept: i64,
     pub(crate) events: Vec<(i64, Event)>,
     pub(crate) calm_at: i64,
     pub(crate) end_at: i64,
@@ -175,6 +222,8 @@ impl Script {
             two_sources_from: *draw.pick(&[Risk::Medium, Risk::High, Risk::High]),
             learns: draw.chance(0.5),
             rates: rates(&mut draw),
+            others: Others::draw(seed, calm_at),
+            keys_kept: *Stream::new(seed, "keys").pick(&[45_000, 150_000, 86_400_000]),
             events: Vec::new(),
             calm_at,
             end_at: calm_at + 25 * MINUTE,
@@ -236,6 +285,7 @@ impl Script {
         for _ in 0..few(&mut draw, 0.3, 3) {
             events.push((draw.between(0, until), Event::Overlap(draw.between(1_000, 3 * MINUTE))));
         }
+        events.extend(self.others.events.iter().cloned());
         events.sort_by_key(|(at, _)| *at);
         events
     }

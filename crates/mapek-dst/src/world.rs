@@ -62,8 +62,10 @@ pub(crate) struct Inner {
     /// What was measured: when, and what.
     pub(crate) measured: Vec<(i64, Measures)>,
     pub(crate) calls: BTreeMap<u64, Call>,
-    /// Keys that the managed system has seen, and what it answered.
-    pub(crate) keys: BTreeMap<String, Value>,
+    /// Keys that the managed system has seen, since when, and what it answered.
+    pub(crate) keys: BTreeMap<String, (i64, Value)>,
+    /// Until when nothing could be told by looking.
+    pub(crate) blind_until: i64,
     /// The highest epoch that the managed system has seen.
     pub(crate) highest: Epoch,
     pub(crate) disk: Disk,
@@ -83,6 +85,8 @@ pub(crate) struct Life {
     pub(crate) doubts: BTreeSet<String>,
     /// Whether it was told of a breach.
     pub(crate) breach: bool,
+    /// When this cycle began.
+    pub(crate) began: i64,
     /// Writes that failed in this cycle.
     pub(crate) write_errors: u32,
     /// Whether a person is at work, so that an error is theirs.
@@ -133,6 +137,7 @@ impl World {
             measured: Vec::new(),
             calls: BTreeMap::new(),
             keys: BTreeMap::new(),
+            blind_until: i64::MIN,
             highest: Epoch::default(),
             disk: Disk::new(bug == Some(Bug::AckBeforeDurable)),
             processes: BTreeMap::new(),

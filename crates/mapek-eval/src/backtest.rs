@@ -4,6 +4,9 @@
 //! that fired, the managed system as far as its metrics tell of it, and a clock that is moved by hand. Whoever composes loops puts a
 //! [`Cycle`] over it, every kind of action at autonomy *observe*; [`backtest`] drives that, in the same code as in production.
 //!
+//! [`JournalBacktest`] does the same with what a journal kept of each cycle, in which there is more, and only of cycles in which something was open:
+//! what the managed system said of itself, what was known, and what was done, with what came of it.
+//!
 //! It lives here and not beside the loop because running cycles in virtual time is what this crate does, and because it knows what the
 //! loop must not: that Prometheus writes down which alerts fired (`ALERTS`), and which of Charter's metrics tells of its committee.
 //!
@@ -18,6 +21,7 @@
 mod alerts;
 mod element;
 mod error;
+mod journal;
 mod past;
 mod record;
 mod replay;
@@ -25,6 +29,7 @@ mod summary;
 
 pub use element::{Immutable, PastCommittee};
 pub use error::BacktestError;
+pub use journal::JournalBacktest;
 pub use past::{BacktestConfig, Past};
 pub use replay::{Effect, Proposed, Replayed, backtest};
 pub use summary::{CauseCount, CycleCounts, PlanCount, Summary};

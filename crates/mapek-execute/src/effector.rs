@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
-use mapek_model::{Action, ActionKind, Captured, Epoch, IdempotencyKey, Timestamp, Way};
+use mapek_model::{Action, ActionKind, Captured, Duration, Epoch, IdempotencyKey, Timestamp, Way};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -11,7 +11,8 @@ use serde_json::Value;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Repeat {
-    /// One effect for one key, however often it arrives. Only where the managed system itself keeps keys.
+    /// One effect for one key, however often it arrives. Only where the managed system itself keeps keys, and only for as long as it
+    /// [remembers](Effector::remembers_keys) them: then it is as [`NonRepeatable`](Self::NonRepeatable).
     Keyed,
     /// It sets a state, so the second time changes nothing.
     AbsoluteSet,
@@ -111,6 +112,11 @@ pub trait Effector: fmt::Debug + Send + Sync {
     /// What happens if actions of this kind are sent twice, this way; `None` if it does not know the kind.
     fn repeat(&self, kind: &ActionKind, way: Way) -> Option<Repeat>;
 
+    /// How long the managed system remembers a key, from its first arrival on; `None` if it keeps none, or does not say. It asks nobody.
+    fn remembers_keys(&self) -> Option<Duration> {
+        None
+    }
+
     /// Which resource an action changes, by the id that the managed system lists it with, so that nobody takes the change for
     /// somebody else's, and that nobody goes on while others change the same. What it changes beside (its load, its parts) does not
     /// count. It asks nobody.
@@ -190,6 +196,10 @@ const _: Option<&dyn Effector> = None; // stays usable as a trait object
 impl<T: Effector + ?Sized> Effector for Arc<T> {
     fn repeat(&self, kind: &ActionKind, way: Way) -> Option<Repeat> {
         (**self).repeat(kind, way)
+    }
+
+    fn remembers_keys(&self) -> Option<Duration> {
+        (**self).remembers_keys()
     }
 
     fn resource(&self, action: &Action) -> Option<String> {

@@ -148,7 +148,10 @@ async fn the_same_key_has_one_effect() {
         let second = effector.apply(&action, &captured, &sending(0, Way::Do)).await.unwrap();
         assert_eq!(first, second, "{action}");
         assert_eq!(charter.ledger().len(), effects + 1, "{action}");
-        assert_eq!(effector.repeat(&action.kind(), Way::Do), Some(Repeat::Keyed));
+        let to_a_size = matches!(action, Action::ScaleUp { .. } | Action::ScaleDown { .. });
+        let repeat = if to_a_size { Repeat::AbsoluteSet } else { Repeat::Keyed };
+        assert_eq!(effector.repeat(&action.kind(), Way::Do), Some(repeat));
+        assert_eq!(effector.remembers_keys(), Some(Duration::from_secs(86_400)));
     }
 }
 

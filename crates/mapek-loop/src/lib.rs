@@ -80,7 +80,7 @@ pub use idle::IdleWatch;
 #[cfg(feature = "mock")]
 pub use ids::MockIdSource;
 pub use ids::{IdSource, RandomIds, Seed, SeededIds};
-pub use replay::{Deciders, Difference, Recalled, Replay, Values};
+pub use replay::{Deciders, Difference, Recalled, Replay, Retold, Thought, Values};
 pub use report::{CycleReport, Decided, NoPlanning, Progress, Seen, Timings};
 pub use runner::Loop;
 pub use state::{LoopState, Statistics};

@@ -6,19 +6,24 @@
 
 mod differ;
 
+use std::collections::BTreeSet;
+
 use mapek_analyze::{Analyzer, AnalyzerState, Ours};
 use mapek_execute::{
-    Body, Config, CycleDecisions, CycleInputs, History, PlanDecision, Rails, Record,
+    Body, Config, CycleDecisions, CycleInputs, Decision, History, PlanDecision, Rails, Record,
 };
 use mapek_model::{
-    ContentHash, CycleNumber, Diagnosis, DiagnosisId, Epoch, Experience, Observation, PlanId,
+    ContentHash, CycleNumber, Diagnosis, DiagnosisId, Epoch, Experience, Observation, Plan, PlanId,
     Sequence, Timestamp,
 };
 use mapek_plan::{Planner, Planning};
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use crate::cycle::decide::{candidates, wait_for_what_fades};
+use crate::{
+    CycleReport, Decided, Seen,
+    cycle::decide::{candidates, summary, wait_for_what_fades},
+};
 pub use differ::Difference;
 
 /// Who is asked once more.
@@ -62,6 +67,66 @@ impl Recalled {
     }
 }
 
+/// One cycle, as others would have worked it out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Retold {
+    /// Which cycle.
+    pub number: CycleNumber,
+    /// When it was.
+    pub at: Timestamp,
+    /// Its record.
+    pub record: Sequence,
+    /// What could not be worked out, and why; nothing if all could.
+    pub skipped: Vec<String>,
+    /// What it saw, and what they make of it; absent if that could not be worked out.
+    pub thought: Option<Thought>,
+}
+
+/// What somebody makes of what a cycle saw.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Thought {
+    /// What it saw.
+    pub observation: Observation,
+    /// What they take it for.
+    pub diagnosis: Diagnosis,
+    /// What they would do about it; absent where the cycle did not plan.
+    pub planning: Option<Planning>,
+    /// What their rails say to each of these plans, asked by itself, of what the journal says until then.
+    pub said: Vec<Decision>,
+}
+
+impl Thought {
+    /// As the cycle would have reported it, had it done nothing.
+    #[must_use]
+    pub fn into_report(self, number: CycleNumber) -> CycleReport {
+        let planning = self.planning.unwrap_or_default();
+        let decided = planning.plans.iter().zip(self.said).map(|(plan, decision)| Decided {
+            plan: plan.id,
+            hash: plan.hash(),
+            summary: summary(plan),
+            decision,
+            execution: None,
+        });
+        CycleReport {
+            number,
+            target: self.observation.target.clone(),
+            at: self.observation.at,
+            woken_by: BTreeSet::new(),
+            seen: Seen::of(&self.observation),
+            diagnosis: self.diagnosis,
+            decisions: decided.collect(),
+            no_planning: None,
+            progress: Vec::new(),
+            outcomes: Vec::new(),
+            escalations: planning.escalate.iter().cloned().collect(),
+            paused: None,
+            faults: Vec::new(),
+            next_due: self.observation.at,
+            planning,
+        }
+    }
+}
+
 /// Works cycles out once more, record by record.
 ///
 /// ```
@@ -98,6 +163,8 @@ struct Worked {
     diagnosis: Diagnosis,
     /// What the cycle before saw.
     before: Option<Observation>,
+    /// What would be done, and what the rails say to each plan by itself.
+    planned: Option<(Planning, Vec<Decision>)>,
 }
 
 impl Replay {
@@ -115,22 +182,51 @@ impl Replay {
         values: Values<'_>,
         deciders: Option<&Deciders>,
     ) -> Option<Recalled> {
-        let ended = match &record.body {
-            Body::Cycle(inputs) => {
-                let opened = deciders.map(|it| self.open(record, inputs, values, it));
-                std::mem::replace(&mut self.open, opened).map(|it| it.recalled)
-            }
-            Body::Decided(decisions) => deciders.and_then(|it| self.decided(decisions, values, it)),
-            _ => None,
-        };
-        self.history.take(record);
-        ended
+        self.step(record, values, deciders, false).map(|it| it.recalled)
+    }
+
+    /// The same, for who wants to know what `deciders` would have done, whatever was done then.
+    pub fn retell(
+        &mut self,
+        record: &Record,
+        values: Values<'_>,
+        deciders: &Deciders,
+    ) -> Option<Retold> {
+        self.step(record, values, Some(deciders), true).map(Retold::of)
     }
 
     /// There is no further record. Answers the cycle that was under way, if one was.
     #[must_use]
     pub fn finish(self) -> Option<Recalled> {
         self.open.map(|it| it.recalled)
+    }
+
+    /// The same, for who retells.
+    #[must_use]
+    pub fn finish_retelling(self) -> Option<Retold> {
+        self.open.map(Retold::of)
+    }
+
+    /// The cycle that a record ends; `each` plan is put before the rails by itself, too, if that is wanted.
+    fn step(
+        &mut self,
+        record: &Record,
+        values: Values<'_>,
+        deciders: Option<&Deciders>,
+        each: bool,
+    ) -> Option<Open> {
+        let ended = match &record.body {
+            Body::Cycle(inputs) => {
+                let opened = deciders.map(|it| self.open(record, inputs, values, it));
+                std::mem::replace(&mut self.open, opened)
+            }
+            Body::Decided(decisions) => {
+                deciders.and_then(|it| self.decided(decisions, values, it, each))
+            }
+            _ => None,
+        };
+        self.history.take(record);
+        ended
     }
 
     fn open(
@@ -201,7 +297,7 @@ impl Replay {
         };
         self.before = Some((place, observation.clone()));
         self.remembered = Some((place, state));
-        Ok((Worked { observation, experience, diagnosis, before }, then))
+        Ok((Worked { observation, experience, diagnosis, before, planned: None }, then))
     }
 
     fn decided(
@@ -209,11 +305,20 @@ impl Replay {
         then: &CycleDecisions,
         values: Values<'_>,
         deciders: &Deciders,
-    ) -> Option<Recalled> {
+        each: bool,
+    ) -> Option<Open> {
         let Open { mut recalled, worked } =
             self.open.take_if(|open| open.recalled.number == then.number)?;
-        let Some(worked) = worked else { return Some(recalled) };
-        let (planning, said) = self.decide(&worked, then, deciders);
+        let Some(mut worked) = worked else { return Some(Open { recalled, worked }) };
+        let (planning, mut said) = self.decide(&worked, then, deciders);
+        if each {
+            let asked = |plan: &Plan| self.ask(plan, &worked.observation, then, deciders);
+            let asked = planning.plans.iter().map(asked).collect();
+            worked.planned = Some((planning.clone(), asked));
+        }
+        for (now, then) in said.iter_mut().zip(&then.decisions) {
+            now.said.forget_what_was_not_kept(&then.said);
+        }
         match read::<Planning>(values, &then.planning, "what was planned") {
             Ok(planned) => recalled.differences.extend(differ::differences(
                 "planning",
@@ -228,7 +333,23 @@ impl Replay {
         } else {
             recalled.skipped.push("what the rails looked back at is pruned".to_owned());
         }
-        Some(recalled)
+        Some(Open { recalled, worked: Some(worked) })
+    }
+
+    /// What the rails say to one plan.
+    fn ask(
+        &self,
+        plan: &Plan,
+        observation: &Observation,
+        then: &CycleDecisions,
+        deciders: &Deciders,
+    ) -> Decision {
+        let (paused, recorded) = (then.paused.as_ref(), &then.decisions);
+        let Deciders { rails, execute, .. } = deciders;
+        let plans = std::slice::from_ref(plan);
+        let said =
+            self.history.decide_in_turn(rails, execute, plans, observation, paused, recorded);
+        said.into_iter().next().map_or(Decision::ObserveOnly, |it| it.said)
     }
 
     /// Plans, and asks the rails, as a cycle does.
@@ -238,7 +359,7 @@ impl Replay {
         then: &CycleDecisions,
         deciders: &Deciders,
     ) -> (Planning, Vec<PlanDecision>) {
-        let Worked { observation, experience, diagnosis, before } = worked;
+        let Worked { observation, experience, diagnosis, before, .. } = worked;
         let mut ids = 0;
         let mut next_id = || {
             ids += 1;
@@ -258,6 +379,22 @@ impl Replay {
         let said =
             self.history.decide_in_turn(rails, execute, &plans, observation, paused, recorded);
         (planning, said)
+    }
+}
+
+impl Retold {
+    fn of(Open { recalled, worked }: Open) -> Self {
+        let Recalled { number, at, record, skipped, .. } = recalled;
+        let thought = worked.map(|worked| {
+            let (planning, said) = worked.planned.unzip();
+            Thought {
+                observation: worked.observation,
+                diagnosis: worked.diagnosis,
+                planning,
+                said: said.unwrap_or_default(),
+            }
+        });
+        Self { number, at, record, skipped, thought }
     }
 }
 

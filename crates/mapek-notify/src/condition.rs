@@ -5,8 +5,9 @@ mod execution;
 
 use std::collections::BTreeMap;
 
+use mapek_execute::Decision;
 use mapek_loop::LoopState;
-use mapek_model::{ActionKind, Approval, Duration, Severity, Timestamp, since};
+use mapek_model::{ActionKind, Approval, Duration, PlanHash, Severity, Timestamp, since};
 
 use crate::Kind;
 
@@ -116,10 +117,12 @@ fn approvals(state: &LoopState) -> impl Iterator<Item = Condition> {
         let Approval::Pending { needed, by } = &proposal.approval else { return None };
         let plan = &proposal.plan;
         let what = steps(plan);
+        let why = why_asked(state, &proposal.hash).map(|it| format!(", as {it}"));
         let text = format!(
-            "against {}: {what}. {} of {needed} have approved it; it is withdrawn at {} at the latest: `mapek plans show {}`",
+            "against {}: {what}. {} of {needed} have approved it{}; it is withdrawn at {} at the latest: `mapek plans show {}`",
             plan.cause,
             by.len(),
+            why.unwrap_or_default(),
             plan.expires,
             plan.id,
         );
@@ -130,6 +133,17 @@ fn approvals(state: &LoopState) -> impl Iterator<Item = Condition> {
         let condition = condition.fact("needed", needed).fact("approved", by.len());
         Some(condition.fact("cause", &plan.cause).since(proposal.since))
     })
+}
+
+/// Why the loop does not do a plan alone, as far as cycles are kept.
+fn why_asked(state: &LoopState, hash: &PlanHash) -> Option<String> {
+    let newest_first = state.reports.iter().rev().flat_map(|report| &report.decisions);
+    let because = newest_first.filter(|it| it.hash == *hash).find_map(|it| match &it.decision {
+        Decision::AwaitApproval { because, .. } => Some(because),
+        _ => None,
+    });
+    let reasons: Vec<_> = because?.iter().map(|it| it.reason.as_str()).collect();
+    (!reasons.is_empty()).then(|| reasons.join(" and "))
 }
 
 /// What a plan does, in one line.

@@ -53,8 +53,8 @@ pub use mapek_store as store;
 pub use mapek_loop::{
     Builder, Checkpoint, CheckpointError, Clock, Cycle, CycleReport, Decided, Deciders, Difference,
     Error, FileCheckpoint, IdSource, Loop, LoopConfig, LoopHandle, LoopState, ManualClock,
-    MemoryCheckpoint, NoPlanning, Obstacle, Progress, RandomIds, Recalled, Replay, Seed, SeededIds,
-    Seen, Statistics, SystemClock, Timings, Unready, WakeReason, Waker,
+    MemoryCheckpoint, NoPlanning, Obstacle, Progress, RandomIds, Recalled, Replay, Retold, Seed,
+    SeededIds, Seen, Statistics, SystemClock, Thought, Timings, Unready, WakeReason, Waker,
 };
 
 #[cfg(feature = "alertmanager")]

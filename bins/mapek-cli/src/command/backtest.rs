@@ -1,5 +1,6 @@
 //! `mapek backtest`.
 
+mod journal;
 mod moment;
 
 use std::{
@@ -66,6 +67,9 @@ struct Failed {
 /// is sent to the managed system, to Alertmanager or to anybody.
 pub(super) async fn run(args: &BacktestArgs) -> Done {
     let mut config = configuration(&args.config)?.config;
+    if let Some(path) = &args.journal {
+        return journal::run(args, &config, path);
+    }
     let span = span(args, compose::system_clock().now())?;
     config.orchestrator.loop_interval = args.step.unwrap_or(config.orchestrator.loop_interval);
     // Where the record lies says nothing of how it is looked at.
@@ -83,17 +87,17 @@ pub(super) async fn run(args: &BacktestArgs) -> Done {
     let summary = backtest(&past, &mut cycle, &rails, |replayed| telling.take(replayed)).await;
     telling.close()?;
     let summary = summary.map_err(failed)?;
-    telling
-        .out
-        .line(if telling.lines > 0 { "\n" } else { "" }.to_owned() + &summary.to_string())?;
+    telling.conclude(&summary)?;
     if let Some(path) = &args.json {
-        write(path, &Written::new(&config, config_hash, &summary))?;
+        let step = Some(config.orchestrator.loop_interval);
+        write(path, &Written::new(&config, config_hash, step, &summary))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn span(args: &BacktestArgs, now: Timestamp) -> Result<Span, SpanError> {
-    let (from, to) = (args.from.at(now), args.to.at(now));
+    let at = |moment: Option<Moment>, else_at| moment.map_or(else_at, |it| it.at(now));
+    let (from, to) = (at(args.from, Timestamp::MIN), at(args.to, now));
     match Span::try_new(from, to) {
         _ if to > now => Err(SpanError::Future { to, now }),
         Ok(span) if from < to => Ok(span),
@@ -181,6 +185,11 @@ impl Telling {
         }
     }
 
+    fn conclude(&mut self, summary: &Summary) -> miette::Result<()> {
+        let space = if self.lines > 0 { "\n" } else { "" };
+        Ok(self.out.line(format_args!("{space}{summary}"))?)
+    }
+
     /// Ends the file, and answers what went wrong.
     fn close(&mut self) -> miette::Result<()> {
         if let Some(report) = self.failed.take() {
@@ -200,15 +209,20 @@ struct Written<'a> {
     config_hash: String,
     /// The profile that the rails were asked for.
     profile: &'static str,
-    /// From cycle to cycle.
-    #[serde(with = "mapek::model::duration")]
-    step: Duration,
+    /// From cycle to cycle; those of a journal were when they were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step: Option<String>,
     #[serde(flatten)]
     summary: &'a Summary,
 }
 
 impl<'a> Written<'a> {
-    fn new(config: &Config, config_hash: String, summary: &'a Summary) -> Self {
+    fn new(
+        config: &Config,
+        config_hash: String,
+        step: Option<Duration>,
+        summary: &'a Summary,
+    ) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION"),
             config_hash,
@@ -217,7 +231,7 @@ impl<'a> Written<'a> {
                 RailsProfile::Shipped => "shipped",
                 RailsProfile::Auto => "auto",
             },
-            step: config.orchestrator.loop_interval,
+            step: step.map(duration::format),
             summary,
         }
     }

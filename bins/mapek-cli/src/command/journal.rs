@@ -66,15 +66,15 @@ pub(super) fn journal(command: &JournalCommand) -> Done {
 }
 
 /// The file of the journal that `path` names, or that is in the directory that it names.
-fn file(path: &Path) -> PathBuf {
+pub(super) fn file(path: &Path) -> PathBuf {
     if path.is_dir() { path.join("journal.db") } else { path.to_owned() }
 }
 
-fn open(path: &Path) -> Result<SqliteReader, JournalError> {
+pub(super) fn open(path: &Path) -> Result<SqliteReader, JournalError> {
     SqliteReader::open(path).map_err(unreadable(path))
 }
 
-fn unreadable<E>(path: &Path) -> impl FnOnce(E) -> JournalError
+pub(super) fn unreadable<E>(path: &Path) -> impl FnOnce(E) -> JournalError
 where
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {

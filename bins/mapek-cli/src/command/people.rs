@@ -150,6 +150,8 @@ fn plan_rows(plan: &Value) -> Vec<[String; 2]> {
         row("begins by", word(&inner["expires"])),
         row("stands", stands(plan)),
     ]);
+    let because = plan["decided"]["decision"]["because"].as_array().into_iter().flatten();
+    rows.extend(because.map(|it| row("asks because", word(&it["reason"]))));
     for (person, at) in plan["given"].as_object().into_iter().flatten() {
         rows.push(row("approved by", format!("{} at {}", plain(person), word(at))));
     }

@@ -175,3 +175,52 @@ async fn what_is_no_journal_is_exit_code_2() {
     }
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 2, "nothing is made");
 }
+
+async fn backtest(path: &Path, more: &[&str]) -> Ran {
+    ran(mapek(&[&["backtest", "--journal", path.to_str().unwrap()], more].concat()), "").await
+}
+
+#[tokio::test]
+async fn another_configuration_is_tried_on_the_cycles_of_a_journal() {
+    let (directory, path) = Lived::start().await.end().await;
+    let config = directory.path().join("mapek.yaml");
+    let config = ["--config", config.to_str().unwrap()];
+    let written = directory.path().join("summary.json");
+    let json = ["--json", written.to_str().unwrap()];
+    let watched = backtest(&path, &[config, json].concat()).await;
+    assert_eq!(watched.code, Some(0), "{watched:?}");
+    assert!(watched.out.contains("high-failure-rate"), "{}", watched.out);
+    assert!(watched.out.contains("effect      of a plan that was executed"), "{}", watched.out);
+    let summary = |path: &Path| -> Value {
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    };
+    let then = summary(&written);
+    assert!(then["cycles"]["breached"].as_u64() >= Some(3), "{then}");
+    assert_eq!((&then["profile"], &then["step"]), (&"observe".into(), &Value::Null));
+
+    // Another profile would have said something else to the same plans, on the same data.
+    let other = directory.path().join("other.yaml");
+    let text =
+        std::fs::read_to_string(config[1]).unwrap().replace("profile: observe", "profile: auto");
+    std::fs::write(&other, text).unwrap();
+    let told = backtest(&path, &[&["--config", other.to_str().unwrap()][..], &json].concat()).await;
+    assert_eq!(told.code, Some(0), "{told:?}");
+    let now = summary(&written);
+    assert_eq!(now["cycles"], then["cycles"]);
+    let plans = |summary: &Value| summary["plans"].as_object().unwrap().clone();
+    assert!(!plans(&then).is_empty(), "{then}");
+    for (kinds, plan) in plans(&now) {
+        assert!(plan["rails"]["observe_only"].is_null(), "{kinds}: {plan}");
+        assert!(plans(&then)[&kinds]["rails"]["observe_only"].is_number(), "{kinds}: {then}");
+        assert!(plan["effects"]["unknown"].is_number(), "{kinds}: {plan}");
+    }
+
+    let none = backtest(&path, &["--to", "2020-01-01T00:00:00Z"]).await;
+    assert!(none.code == Some(1) && none.err.contains("has no cycle from"), "{none:?}");
+    for bad in [&["--prometheus", "http://127.0.0.1:1"][..], &["--step", "5s"]] {
+        let told = backtest(&path, bad).await;
+        assert!(told.code == Some(2) && told.err.contains("cannot be used with"), "{told:?}");
+    }
+    let missing = backtest(&path.with_file_name("none.db"), &[]).await;
+    assert!(missing.code == Some(2) && missing.err.contains("cannot be read"), "{missing:?}");
+}

@@ -46,7 +46,8 @@ async fn an_overload_of_the_past_is_seen_diagnosed_and_planned_against_and_nothi
     assert!(count("/causes/overload/cycles") >= 10, "{summary:#}");
     assert!(count("/plans/scale_up/cycles") >= 10, "{summary:#}");
     assert!(count("/plans/scale_up/rails/run") >= 10, "{summary:#}");
-    assert_eq!(summary["plans"]["scale_up"]["effect"], "unknown");
+    let scaled = &summary["plans"]["scale_up"];
+    assert_eq!(scaled["effects"], serde_json::json!({"unknown": scaled["cycles"]}));
 
     // The cycles: the loop itself may only watch, and an alert woke it when it began to fire.
     let written = read(&cycles);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mapek_execute::{Body, Record};
+use mapek_execute::{Body, Record, Writer};
 use mapek_model::{
     ActionKind, ApprovalEvent, Epoch, ExecutionEvent, ExecutionId, ExecutionStatus, Plan, PlanHash,
     StepIndex, StepStatus, Timestamp, Verdict, Way,
@@ -59,6 +59,8 @@ pub(crate) struct Book {
     pub(crate) said: BTreeMap<PlanHash, Said>,
     pub(crate) rejected: BTreeSet<PlanHash>,
     pub(crate) rearmed: BTreeMap<ActionKind, i64>,
+    /// When others were seen to have set otherwise what we had set, by resource.
+    pub(crate) answers: BTreeMap<String, Vec<i64>>,
     pub(crate) records: u64,
 }
 
@@ -104,13 +106,21 @@ impl Book {
                 let at = millis(happened.at);
                 self.happen(happened.execution, happened.event, (at, now), record.epoch);
             }
+            Body::Moved { moves } => {
+                for moved in moves {
+                    if matches!(moved.writer, Writer::Others { answers: Some(_), .. }) {
+                        self.answers.entry(moved.id).or_default().push(millis(record.at));
+                    }
+                }
+            }
             // What had been written by a clock that was ahead was written at the latest now.
             Body::SetBack { .. } => {
                 let (at, said) =
                     (millis(record.at), self.said.values_mut().map(|it| &mut it.newest));
                 let entries = self.entries.values_mut();
                 let entries = entries.flat_map(|it| [&mut it.started, &mut it.updated]);
-                entries.chain(said).for_each(|it| *it = at.min(*it));
+                let answers = self.answers.values_mut().flatten();
+                entries.chain(said).chain(answers).for_each(|it| *it = at.min(*it));
             }
             _ => {}
         }

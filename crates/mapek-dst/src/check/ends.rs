@@ -45,6 +45,7 @@ impl Checker {
         }
         self.budgets(id, plan, at, &mut told);
         self.breaker(id, plan, &mut told);
+        told.extend(self.turns(id, plan));
         self.approvals(id, plan, at, &mut told);
         told
     }

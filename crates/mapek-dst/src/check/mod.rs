@@ -6,6 +6,7 @@
 
 mod book;
 mod ends;
+mod others;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,8 +41,17 @@ pub(crate) struct Effect {
     pub(crate) slot: crate::plant::Slot,
     pub(crate) before: i64,
     pub(crate) after: i64,
+    /// Of its slot, behind it.
+    pub(crate) generation: u64,
     /// Whether the clock jumped while it was on its way: how long that was nobody could know.
     pub(crate) jumped: bool,
+}
+
+impl Effect {
+    /// Whether a call of ours had it.
+    pub(crate) const fn is_ours(&self) -> bool {
+        self.execution.is_some()
+    }
 }
 
 /// What was agreed with people, which the loop may not exceed.
@@ -100,6 +110,10 @@ impl Checker {
     pub(crate) fn durable(&mut self, bytes: &[u8], now: i64, wall: i64) {
         match Book::read(bytes) {
             Ok(record) => {
+                let told = self.blames(&record);
+                for (invariant, message) in told {
+                    self.violated(now, invariant, message);
+                }
                 let told = self.begins(&record, wall);
                 for (invariant, message) in told {
                     self.violated(now, invariant, message);
@@ -187,7 +201,13 @@ impl Checker {
     }
 
     /// A call takes effect.
-    pub(crate) fn effect(&mut self, call: &Call, before: i64, after: i64, now: i64) {
+    pub(crate) fn effect(
+        &mut self,
+        call: &Call,
+        (before, after): (i64, i64),
+        generation: u64,
+        now: i64,
+    ) {
         let Some(slot) = crate::plant::slot(&call.action) else { return };
         let known = self.book.keys.get(&call.key).copied();
         let kind = call.action.kind();
@@ -199,6 +219,7 @@ impl Checker {
             slot,
             before,
             after,
+            generation,
             jumped: call.jumped,
         });
         let Some((id, step, _)) = known else {
@@ -211,7 +232,11 @@ impl Checker {
         self.twice(now, &kind, id, step, call.way);
         let Some(entry) = self.book.entries.get(&id) else { return };
         let late = now - call.sent;
-        if call.way == Way::Do && !entry.expects(step) {
+        // Where somebody else wrote meanwhile, what is read back tells nothing of ours for sure.
+        let (id, begun) = (entry.id, entry.begun);
+        let foreign =
+            self.effects.iter().any(|it| it.slot == slot && !it.is_ours() && it.at >= begun);
+        if call.way == Way::Do && !foreign && !entry.expects(step) {
             let status = entry.status.to_string();
             let message = format!(
                 "step {step} of {id} ({kind}) took effect {late} ms after it was sent; the journal says that it cannot: {status}, {:?}",

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use mapek_execute::{EffectError, Effector, Presence, Repeat, Sending};
-use mapek_model::{Action, ActionKind, Captured, Way};
+use mapek_model::{Action, ActionKind, Captured, Duration, Way};
 use serde_json::{Value, json};
 
 use crate::{
@@ -185,8 +185,10 @@ impl Inner {
         }
         self.highest = self.highest.max(call.epoch);
         let keyed = repeat(&call.action.kind(), self.script.keyed_configuration);
+        let oldest = self.now - self.script.keys_kept;
+        self.keys.retain(|_, (since, _)| *since > oldest);
         if keyed == Some(Repeat::Keyed)
-            && let Some(known) = self.keys.get(&call.key).cloned()
+            && let Some((_, known)) = self.keys.get(&call.key).cloned()
         {
             self.tell(format_args!("call {id} is known"));
             return self.answer(id, Ok(known));
@@ -195,14 +197,29 @@ impl Inner {
             return self.answer(id, Err(EffectError::refused("unknown")));
         };
         let receipt = json!({ "now": after });
-        self.keys.insert(call.key.clone(), receipt.clone());
+        let now = self.now;
+        self.keys.insert(call.key.clone(), (now, receipt.clone()));
         self.tell(format_args!(
             "call {id} takes effect: {} {before} -> {after}",
             call.action.kind()
         ));
-        let now = self.now;
-        self.check.effect(&call, before, after, now);
+        let generation = slot(&call.action).map_or(0, |slot| self.plant.generation(slot));
+        self.check.effect(&call, (before, after), generation, now);
         self.answer(id, Ok(receipt));
+        self.others_answer(&call, before, after);
+    }
+
+    /// What others do about it.
+    fn others_answer(&mut self, call: &Call, before: i64, after: i64) {
+        let Some(slot) = slot(&call.action) else { return };
+        let (share, rival) = (self.script.others.after_effect, self.script.others.rival);
+        let draw = &mut self.streams.others;
+        let (meddles, wait) = (draw.chance(share), draw.between(100, 90_000));
+        if rival == Some(slot) && before != after {
+            self.after(wait / 2, Event::SetsBack(slot, before));
+        } else if meddles {
+            self.after(wait, Event::Meddles(slot));
+        }
     }
 
     fn answer(&mut self, id: u64, answer: Result<Value, EffectError>) {
@@ -220,12 +237,16 @@ impl Inner {
         key: &str,
         sending: &Sending,
     ) {
-        let (doubts, breach) = {
+        let (doubts, breach, began) = {
             let life = self.life(process);
-            (life.doubts.clone(), life.breach)
+            (life.doubts.clone(), life.breach, life.began)
         };
         let now = self.now;
         self.check.sending(now, way, action, key, sending.epoch);
+        // What cannot be told by looking nobody can respect.
+        if !self.has(Weather::Blind) && self.blind_until < began {
+            self.check.others(now, way, key, began, &self.plant);
+        }
         if way == Way::Do {
             self.check.evidence(now, key, &doubts, breach);
         }
@@ -247,6 +268,14 @@ impl Effector for Hands {
         }
     }
 
+    fn remembers_keys(&self) -> Option<Duration> {
+        let inner = self.world.lock();
+        if inner.bug == Some(Bug::TrustsOldKeys) {
+            return Some(Duration::MAX);
+        }
+        Some(Duration::from_millis(inner.script.keys_kept.unsigned_abs()))
+    }
+
     fn resource(&self, action: &Action) -> Option<String> {
         match action {
             Action::ScaleUp { .. } | Action::ScaleDown { .. } => Some("workers".to_owned()),
@@ -257,7 +286,16 @@ impl Effector for Hands {
 
     async fn capture(&self, action: &Action) -> Result<Value, EffectError> {
         let slot = slot(action).ok_or_else(|| EffectError::refused("unknown"))?;
-        self.read("captures", |inner| json!(inner.plant.get(slot))).await
+        self.read("captures", |inner| {
+            let share = inner.script.others.after_capture;
+            let draw = &mut inner.streams.others;
+            let (meddles, wait) = (draw.chance(share), draw.between(0, 4_000));
+            if meddles {
+                inner.after(wait, Event::Meddles(slot));
+            }
+            json!(inner.plant.get(slot))
+        })
+        .await
     }
 
     async fn rehearse(&self, _: &Action, _: Way, _: &Captured) -> Result<(), EffectError> {
@@ -295,6 +333,10 @@ impl Effector for Hands {
         self.read("reads back", |inner| {
             let blind = inner.has(Weather::Blind) || (restarts && inner.script.blind_restarts);
             let presence = inner.plant.presence(action, way, captured);
+            let theirs = slot(action).is_some_and(|slot| inner.plant.is_theirs(slot));
+            if inner.bug == Some(Bug::BlindToOthers) && way == Way::Do && theirs {
+                return Presence::Applied { receipt: Value::Null };
+            }
             if blind {
                 Presence::Unknown { reason: "nothing shows it".to_owned() }
             } else {

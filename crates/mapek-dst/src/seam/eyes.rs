@@ -1,6 +1,6 @@
 //! What a process is told of metrics, alerts and the managed system; and what of it is doubtful, for the checker.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use mapek_model::{
@@ -185,21 +185,29 @@ impl ManagedElement for Eyes {
             return ElementReading { quality, ..ElementReading::default() };
         }
         let mut inner = self.world.lock();
-        let generation = u64::try_from(inner.plant.get(Slot::Replicas)).unwrap_or_default();
-        let pool = Resource {
-            kind: "pool".to_owned(),
-            id: "workers".to_owned(),
-            status: "normal".to_owned(),
-            generation: Some(Generation::new(generation)),
-            changed: None,
-            attributes: inner.plant.inventory(),
+        let resource = |slot: Slot, attributes| {
+            let (kind, id) = slot.resource()?;
+            let by = if inner.plant.is_theirs(slot) { "ops" } else { "loop" };
+            let mut attributes: BTreeMap<_, _> = attributes;
+            attributes.insert("source".to_owned(), serde_json::json!(by));
+            Some(Resource {
+                kind: kind.to_owned(),
+                id: id.to_owned(),
+                status: "normal".to_owned(),
+                generation: Some(Generation::new(inner.plant.generation(slot))),
+                changed: None,
+                attributes,
+            })
         };
+        let pool = resource(Slot::Replicas, inner.plant.inventory());
+        let policy = resource(Slot::Policy, BTreeMap::new());
+        let resources = pool.into_iter().chain(policy).collect();
         let sick = inner.plant.is_sick();
         if sick {
             inner.life(self.process).breach = true;
         }
         let violations = sick.then(|| own_breach(at)).into_iter().collect();
-        ElementReading { violations, resources: vec![pool], quality: Quality::fresh() }
+        ElementReading { violations, resources, quality: Quality::fresh() }
     }
 }
 

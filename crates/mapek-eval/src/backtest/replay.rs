@@ -11,6 +11,7 @@ use mapek_execute::{Context, Decision, Rails};
 use mapek_loop::{Cycle, CycleReport, WakeReason};
 use mapek_model::{
     Cause, Confidence, Level, Observation, Plan, PlanHash, PlanId, PlanSignature, Score, Timestamp,
+    Verdict,
 };
 use serde::{Serialize, Serializer};
 
@@ -26,6 +27,9 @@ pub struct Replayed {
     pub proposed: Vec<Proposed>,
     /// Whether some evidence was missing, so that nothing could be known.
     pub blind: bool,
+    /// What could not be worked out, and why; nothing if all could.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
 }
 
 /// A plan that would have been proposed.
@@ -58,12 +62,15 @@ pub struct Proposed {
 pub enum Effect {
     /// It was not executed: nothing in the record is of it.
     Unknown,
+    /// The same plan was executed in that cycle, and judged so.
+    Judged(Verdict),
 }
 
 impl fmt::Display for Effect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown => f.write_str("unknown"),
+            Self::Judged(verdict) => write!(f, "then: {verdict}"),
         }
     }
 }
@@ -119,7 +126,7 @@ impl Replayed {
         let proposed = proposed.collect();
         let quality = seen.map(Observation::overall_quality);
         let blind = quality.is_none_or(|it| it.level() == Level::Unknown);
-        Self { cycle, proposed, blind }
+        Self { cycle, proposed, blind, left_out: Vec::new() }
     }
 
     /// Whether anything was breached, or ceased to be.
@@ -147,7 +154,7 @@ fn ask(rails: &Rails, plan: &Plan, observation: &Observation, now: Timestamp) ->
 }
 
 impl Proposed {
-    fn of(plan: &Plan, rails: Decision) -> Self {
+    pub(super) fn of(plan: &Plan, rails: Decision) -> Self {
         Self {
             plan: plan.id,
             hash: plan.hash(),
@@ -206,6 +213,8 @@ impl fmt::Display for Replayed {
             }
         } else if let Some(waiting) = planning.waiting.first() {
             write!(f, " | {} waits: {}", words(&waiting.plan), waiting.reason)
+        } else if let Some(why) = self.left_out.first() {
+            write!(f, " | {why}")
         } else {
             write!(f, " | {}", planning.escalate.as_deref().unwrap_or("no plan"))
         }

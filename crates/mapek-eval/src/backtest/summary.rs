@@ -25,6 +25,9 @@ pub struct Summary {
     pub causes: BTreeMap<CauseKind, CauseCount>,
     /// Plans that were proposed, by the kinds of their actions.
     pub plans: BTreeMap<String, PlanCount>,
+    /// What could not be worked out, by why: in how many cycles.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub left_out: BTreeMap<String, u64>,
     /// Why it is not told what plans would have brought about.
     pub effect: &'static str,
     #[serde(skip)]
@@ -72,8 +75,8 @@ pub struct PlanCount {
     pub score_max: Score,
     /// What the rails would have said, by word: in how many cycles.
     pub rails: BTreeMap<&'static str, u64>,
-    /// What came of them.
-    pub effect: Effect,
+    /// What came of them, by word: in how many cycles.
+    pub effects: BTreeMap<String, u64>,
 }
 
 /// What is to be said of effects.
@@ -82,14 +85,20 @@ const EFFECT: &str =
 
 impl Summary {
     pub(super) fn new(past: &Past) -> Self {
+        Self::over(past.span(), past.record(), EFFECT)
+    }
+
+    /// Of nothing yet, over a span of which so much is recorded.
+    pub(super) fn over(span: Span, record: Span, effect: &'static str) -> Self {
         Self {
-            span: past.span(),
-            record: past.record(),
+            span,
+            record,
             cycles: CycleCounts::default(),
             violations: BTreeMap::new(),
             causes: BTreeMap::new(),
             plans: BTreeMap::new(),
-            effect: EFFECT,
+            left_out: BTreeMap::new(),
+            effect,
             open: BTreeSet::new(),
             hashes: BTreeMap::new(),
         }
@@ -118,7 +127,14 @@ impl Summary {
             count.cycles += 1;
             count.confidence_max = count.confidence_max.max(first.confidence);
         }
+        self.leave_out(&replayed.left_out);
         self.take_plans(replayed);
+    }
+
+    pub(super) fn leave_out(&mut self, why: &[String]) {
+        for why in why {
+            *self.left_out.entry(why.clone()).or_default() += 1;
+        }
     }
 
     fn take_plans(&mut self, replayed: &Replayed) {
@@ -134,7 +150,7 @@ impl Summary {
                 first: replayed.cycle.at,
                 score_max: proposed.score,
                 rails: BTreeMap::new(),
-                effect: proposed.effect,
+                effects: BTreeMap::new(),
             });
             count.different = different;
             count.score_max = count.score_max.max(proposed.score);
@@ -142,6 +158,7 @@ impl Summary {
             if counted.insert(kinds) {
                 count.cycles += 1;
                 *count.rails.entry(proposed.rails.as_str()).or_default() += 1;
+                *count.effects.entry(proposed.effect.to_string()).or_default() += 1;
             }
         }
     }
@@ -167,14 +184,20 @@ impl fmt::Display for Summary {
         list(f, "diagnoses", causes.chain(unknown))?;
         let plans = self.plans.iter().map(|(kinds, it)| {
             let rails: Vec<_> = it.rails.iter().map(|(word, n)| format!("{word} {n}")).collect();
-            let PlanCount { cycles, different, score_max, first, .. } = it;
+            let PlanCount { cycles, different, score_max, first, effects, .. } = it;
+            let known = effects.iter().filter(|(word, _)| **word != Effect::Unknown.to_string());
+            let known: Vec<_> = known.map(|(word, n)| format!("; {word} {n}")).collect();
             format!(
-                "{kinds} in {cycles} cycles, {different} different, score up to {:.2}, first {first}; the rails would have said: {}",
+                "{kinds} in {cycles} cycles, {different} different, score up to {:.2}, first {first}; the rails would have said: {}{}",
                 score_max.get(),
-                rails.join(", ")
+                rails.join(", "),
+                known.concat()
             )
         });
         list(f, "plans", plans)?;
+        if !self.left_out.is_empty() {
+            list(f, "left out", self.left_out.iter().map(|(why, n)| format!("{n}: {why}")))?;
+        }
         write!(f, "effect      {}", self.effect)
     }
 }

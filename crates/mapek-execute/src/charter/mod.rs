@@ -18,13 +18,13 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
 };
 
 use async_trait::async_trait;
 use charter_client::{CallOptions, CharterApi, ETag, Epoch, Extension, IdempotencyKey};
-use mapek_model::{Action, ActionKind, Captured, Way};
+use mapek_model::{Action, ActionKind, Captured, Duration, Way};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -39,11 +39,12 @@ const COMMITTEE: &str = "committee";
 /// Does and undoes steps on a Charter.
 ///
 /// The client below must try each mutation once: retries are the executor's, because only it writes them down. Whether Charter keeps
-/// idempotency keys is asked whenever its state is read; until it has said so, nothing counts as keyed.
+/// idempotency keys, and for how long, is asked whenever its state is read; until it has said so, nothing counts as keyed.
 #[derive(Clone)]
 pub struct CharterEffector {
     api: Arc<dyn CharterApi>,
-    keyed: Arc<AtomicBool>,
+    /// For how many seconds keys are kept; 0 if they are not, or not for any time that is known.
+    keyed: Arc<AtomicU64>,
 }
 
 impl fmt::Debug for CharterEffector {
@@ -56,12 +57,14 @@ impl CharterEffector {
     /// Works on the Charter behind `api`.
     #[must_use]
     pub fn new(api: Arc<dyn CharterApi>) -> Self {
-        Self { api, keyed: Arc::new(AtomicBool::new(false)) }
+        Self { api, keyed: Arc::new(AtomicU64::new(0)) }
     }
 
     async fn ask_for_extensions(&self) -> Result<(), EffectError> {
         let health = self.api.health().await.map_err(|error| reading(&error))?;
-        self.keyed.store(health.offers(&Extension::IdempotencyKey), Ordering::Relaxed);
+        let kept =
+            health.key_retention_seconds.filter(|_| health.offers(&Extension::IdempotencyKey));
+        self.keyed.store(kept.map_or(0, |it| it.to_duration().as_secs()), Ordering::Relaxed);
         Ok(())
     }
 
@@ -82,14 +85,22 @@ impl Effector for CharterEffector {
             (ActionKind::Custom(_), _) => return None,
             // Not even with a key: keys are forgotten after a day, and a second restart is harm.
             (ActionKind::RestartService, _) => return Some(NonRepeatable),
-            (ActionKind::ScaleUp | ActionKind::ScaleDown, _)
-            | (ActionKind::RollbackPolicy, Way::Undo) => AbsoluteSet,
+            // To a size: it needs no key, and outlives one.
+            (ActionKind::ScaleUp | ActionKind::ScaleDown, _) => return Some(AbsoluteSet),
+            (ActionKind::RollbackPolicy, Way::Undo) => AbsoluteSet,
             // A rollback takes one more version back each time.
             (ActionKind::RollbackPolicy, Way::Do) => NonRepeatable,
             (_, Way::Do) => AbsoluteSet,
             (_, Way::Undo) => NonRepeatable,
         };
-        Some(if self.keyed.load(Ordering::Relaxed) { Keyed } else { plain })
+        Some(if self.remembers_keys().is_some() { Keyed } else { plain })
+    }
+
+    fn remembers_keys(&self) -> Option<Duration> {
+        match self.keyed.load(Ordering::Relaxed) {
+            0 => None,
+            seconds => Some(Duration::from_secs(seconds)),
+        }
     }
 
     fn resource(&self, action: &Action) -> Option<String> {

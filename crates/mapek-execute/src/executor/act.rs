@@ -18,7 +18,7 @@ use super::{
     needs_operator, nth,
 };
 use crate::{
-    Body, Control, EffectError, Effector, Error, Sending,
+    Body, Control, EffectError, Effector, Error, Repeat, Sending,
     ledger::{Ledger, Tracked},
 };
 
@@ -212,6 +212,28 @@ impl<'a> Act<'a> {
         let mut ledger = self.control.ledger();
         let tracked = ledger.view.executions.get_mut(&self.id);
         tracked.map_or(self.now, |tracked| *tracked.looked_for.get_or_insert(self.now))
+    }
+
+    /// What happens if a step that was sent is sent once more.
+    fn repeat(&self, tracked: &Tracked, step: StepIndex, way: Way) -> Result<Repeat, Rest> {
+        let (effector, action) = (self.effector()?, action_of(&tracked.execution, step)?);
+        let declared = effector.repeat(&action.kind(), way).unwrap_or(Repeat::NonRepeatable);
+        let unkept = declared == Repeat::Keyed && self.is_forgotten(tracked, step, way)?;
+        Ok(if unkept { Repeat::NonRepeatable } else { declared })
+    }
+
+    /// Whether the managed system may have forgotten the key that a step was sent with.
+    fn is_forgotten(&self, tracked: &Tracked, step: StepIndex, way: Way) -> Result<bool, Rest> {
+        // Of a damaged log nobody knows when it was sent first, but not before it began.
+        let age = match tracked.sends.age(step, way, self.now) {
+            _ if tracked.suspect => Some(since(self.now, tracked.execution.started)),
+            age => age,
+        };
+        let Some(age) = age else { return Ok(false) };
+        // A cycle takes its time, and so does what is on its way.
+        let arrives = age.saturating_add(self.control.config().settle.saturating_mul(2));
+        let kept = self.effector()?.remembers_keys();
+        Ok(kept.is_none_or(|kept| arrives >= kept))
     }
 
     fn effector(&self) -> Result<&'a Arc<dyn Effector>, Rest> {

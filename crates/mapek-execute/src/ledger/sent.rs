@@ -1,6 +1,6 @@
 //! When steps were sent, so that what changes then is not taken for somebody else's.
 
-use mapek_model::{ExecutionEvent, ExecutionRecord, StepIndex, Timestamp, Way};
+use mapek_model::{Duration, ExecutionEvent, ExecutionRecord, StepIndex, Timestamp, Way, since};
 
 /// One sending, from its intent until it was known what became of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,12 +11,15 @@ pub(crate) struct Sent {
     pub(crate) from: Timestamp,
     /// The moment of the cycle in which its answer was known; absent while it may still arrive.
     pub(crate) to: Option<Timestamp>,
+    /// By how much the clock was set back since.
+    back: Duration,
 }
 
 impl Sent {
     /// Whether it can have changed something that was as before at `after` and is not any more at `before`.
     pub(crate) fn may_have_changed(&self, after: Timestamp, before: Timestamp) -> bool {
-        self.from < before && self.to.is_none_or(|to| to >= after)
+        // Who starts anew may look in the very moment in which another process has sent.
+        self.from <= before && self.to.is_none_or(|to| to >= after)
     }
 }
 
@@ -30,7 +33,13 @@ impl Sends {
         let at = happened.at;
         match &happened.event {
             E::Intended { step, way, .. } => {
-                self.0.push(Sent { step: *step, way: *way, from: at, to: None });
+                self.0.push(Sent {
+                    step: *step,
+                    way: *way,
+                    from: at,
+                    to: None,
+                    back: Duration::ZERO,
+                });
             }
             E::Applied { step, way, .. } | E::Refused { step, way, .. } => {
                 self.end(at, |sent| (sent.step, sent.way) == (*step, *way));
@@ -46,7 +55,49 @@ impl Sends {
         }
     }
 
+    pub(super) fn set_back(&mut self, by: Duration) {
+        for sent in &mut self.0 {
+            sent.back = sent.back.saturating_add(by);
+        }
+    }
+
+    /// How long ago a step was sent for the first time, this way; at the least, where the clock was set back meanwhile. `None` if it was
+    /// not.
+    pub(crate) fn age(&self, step: StepIndex, way: Way, now: Timestamp) -> Option<Duration> {
+        let first = self.0.iter().find(|sent| (sent.step, sent.way) == (step, way))?;
+        Some(since(now, first.from).saturating_add(first.back))
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Sent> {
         self.0.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mapek_model::{ExecutionId, IdempotencyKey, later};
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_set_back_makes_no_sending_younger() {
+        let seconds = Duration::from_secs;
+        let at = |n| later(Timestamp::UNIX_EPOCH, seconds(n));
+        let execution = ExecutionId::from_uuid(Uuid::from_u128(1));
+        let step = StepIndex(0);
+        let mut sends = Sends::default();
+        for (attempt, n) in [(1, 1_000), (2, 1_050)] {
+            let key = IdempotencyKey::of(execution, step, Way::Do);
+            let event =
+                ExecutionEvent::Intended { step, way: Way::Do, attempt, key, captured: None };
+            sends.take(&ExecutionRecord { execution, at: at(n), event });
+        }
+        let age = |sends: &Sends, n| sends.age(step, Way::Do, at(n));
+        assert_eq!(age(&sends, 1_100), Some(seconds(100)), "of the first");
+        assert_eq!(sends.age(step, Way::Undo, at(1_100)), None);
+        sends.set_back(seconds(600));
+        assert_eq!(age(&sends, 1_100), Some(seconds(700)));
+        assert_eq!(age(&sends, 500), Some(seconds(600)));
     }
 }

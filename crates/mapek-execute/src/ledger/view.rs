@@ -144,14 +144,15 @@ impl View {
                 }
             }
             Body::Cycle(_) => self.cycled = Some(record.at),
-            Body::SetBack { .. } => self.set_back(record.at),
+            Body::SetBack { by } => self.set_back(record.at, *by),
             Body::Decided(_) | Body::Checkpoint { .. } => {}
         }
     }
 
     /// The clock went back to `now`: what is said to have happened later has happened at the latest now.
-    fn set_back(&mut self, now: Timestamp) {
+    fn set_back(&mut self, now: Timestamp, by: Duration) {
         for tracked in self.executions.values_mut() {
+            tracked.sends.set_back(by);
             tracked.execution.set_back(now);
             tracked.watch.set_back(now);
             for at in tracked.due.iter_mut().chain(&mut tracked.looked_for) {

@@ -1,9 +1,11 @@
 //! How far the loop may go by itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mapek_model::{ActionKind, Plan};
 use serde::{Deserialize, Serialize};
+
+use super::Refusal;
 
 /// How far the loop may go by itself, strictest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -28,6 +30,17 @@ pub enum Profile {
     Shipped,
     /// Everything is automatic but what suspends checks.
     Auto,
+}
+
+impl Profile {
+    /// The word that configurations use.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Observe => "observe",
+            Self::Shipped => "shipped",
+            Self::Auto => "auto",
+        }
+    }
 }
 
 /// Which kinds may be done by the loop alone.
@@ -87,6 +100,26 @@ impl AutonomyConfig {
         } else {
             self.people()
         }
+    }
+
+    /// Why people have to approve a plan: one reason for each kind that the loop may not do alone.
+    pub(super) fn reasons(&self, plan: &Plan) -> Vec<Refusal> {
+        let kinds: BTreeSet<_> = kinds(plan).collect();
+        let asked = kinds.iter().filter(|kind| self.of_kind(kind) != Autonomy::Auto);
+        asked.map(|kind| self.reason(kind)).collect()
+    }
+
+    fn reason(&self, kind: &ActionKind) -> Refusal {
+        let because = |reason: String| Refusal::new("autonomy", reason);
+        if is_dangerous(kind) {
+            return because(format!("{kind} suspends checks, which is never done alone"));
+        }
+        if self.kinds.contains_key(kind) {
+            let unless = format!("{kind} is set to be done alone");
+            return because(format!("{kind} is set to be asked for")).unless(unless);
+        }
+        let reason = format!("the profile {} asks for {kind}", self.profile.as_str());
+        because(reason).unless("execute.rails.profile is auto")
     }
 
     /// How many people approve what the loop must not do alone.

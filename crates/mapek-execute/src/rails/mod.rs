@@ -19,7 +19,7 @@ use std::{
     fmt,
 };
 
-use mapek_model::{ActionKind, Approval, Execution, Observation, Plan, Timestamp};
+use mapek_model::{ActionKind, Approval, Execution, Irreversible, Observation, Plan, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{Damaged, ForeignChange};
@@ -80,6 +80,9 @@ pub enum Decision {
     AwaitApproval {
         /// How many.
         needed: u8,
+        /// Why the loop may not do it alone; empty in records of versions that did not say so.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        because: Vec<Refusal>,
     },
     /// It is only recorded what would be done.
     ObserveOnly,
@@ -102,13 +105,24 @@ impl Decision {
         }
     }
 
+    /// Leaves out why people are asked where `then`, of an older version, did not say it either: what was not kept is no difference.
+    pub fn forget_what_was_not_kept(&mut self, then: &Self) {
+        let kept =
+            |it: &Self| matches!(it, Self::AwaitApproval { because, .. } if !because.is_empty());
+        if let Self::AwaitApproval { because, .. } = self
+            && !kept(then)
+        {
+            because.clear();
+        }
+    }
+
     /// The least that would have to be otherwise for the plan to run, where `approval` says what people have said so far. All
     /// of it is needed; nothing if it may run, or if nobody can tell.
     ///
     /// ```
     /// use mapek_execute::{Approval, Decision};
     ///
-    /// let two = Decision::AwaitApproval { needed: 2 };
+    /// let two = Decision::AwaitApproval { needed: 2, because: Vec::new() };
     /// assert_eq!(two.changes(None), ["2 people approve it"]);
     /// let once = Approval::Pending { needed: 2, by: ["ada".to_owned()].into() };
     /// assert_eq!(two.changes(Some(&once)), ["1 more person than ada approves it"]);
@@ -117,7 +131,7 @@ impl Decision {
     pub fn changes(&self, approval: Option<&Approval>) -> Vec<String> {
         match self {
             Self::Run => Vec::new(),
-            Self::AwaitApproval { needed } => people(*needed, approval).into_iter().collect(),
+            Self::AwaitApproval { needed, .. } => people(*needed, approval).into_iter().collect(),
             Self::ObserveOnly => {
                 vec!["execute.rails.profile lets its kinds be suggested or done".to_owned()]
             }
@@ -152,15 +166,28 @@ impl fmt::Display for Decision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Run => f.write_str("it may run"),
-            Self::AwaitApproval { needed } => write!(f, "it awaits the approval of {needed}"),
-            Self::ObserveOnly => f.write_str("its kinds are only observed"),
-            Self::Refused { refusals } => {
-                for (i, refusal) in refusals.iter().enumerate() {
-                    write!(f, "{}{refusal}", if i > 0 { "; " } else { "" })?;
-                }
-                Ok(())
+            Self::AwaitApproval { needed, because } => {
+                write!(f, "it awaits the approval of {needed}")?;
+                let separator = if because.is_empty() { "" } else { ": " };
+                write!(f, "{separator}{}", Listed(because))
             }
+            Self::ObserveOnly => f.write_str("its kinds are only observed"),
+            Self::Refused { refusals } => Listed(refusals).fmt(f),
         }
+    }
+}
+
+/// Refusals in one line.
+struct Listed<'a>(&'a [Refusal]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        for refusal in self.0 {
+            write!(f, "{separator}{refusal}")?;
+            separator = "; ";
+        }
+        Ok(())
     }
 }
 
@@ -250,27 +277,36 @@ impl Rails {
         if !refusals.is_empty() {
             return Decision::Refused { refusals };
         }
-        let needed = self.autonomy.approvers(context.plan);
+        let (mut needed, mut because) =
+            (self.autonomy.approvers(context.plan), self.autonomy.reasons(context.plan));
         // What was found to have no way back is nothing to do alone, whatever its kind.
-        let needed =
-            if has_no_way_back(context) { needed.max(self.autonomy.people()) } else { needed };
+        let stuck = no_way_back(context);
+        if !stuck.is_empty() {
+            needed = needed.max(self.autonomy.people());
+            because.extend(stuck.iter().map(irreversible));
+        }
         if context.approvals.len() >= usize::from(needed) {
             Decision::Run
         } else {
-            Decision::AwaitApproval { needed }
+            Decision::AwaitApproval { needed, because }
         }
     }
 }
 
-/// Whether the newest rehearsal of this plan found a step that could not be undone.
-fn has_no_way_back(context: &Context<'_>) -> bool {
-    let found = |execution: &Execution| execution.irreversible.as_ref().map(|it| !it.is_empty());
+fn irreversible(Irreversible { step, reason }: &Irreversible) -> Refusal {
+    let reason = format!("step {} could not be undone: {reason}", usize::from(step.0) + 1);
+    Refusal::new("no_way_back", reason).unless("a rehearsal finds a way back")
+}
+
+/// The steps that the newest rehearsal of this plan found no way back from.
+fn no_way_back<'a>(context: &Context<'a>) -> &'a [Irreversible] {
+    let found = |execution: &'a Execution| execution.irreversible.as_deref();
     if let Some(found) = context.execution.and_then(found) {
         return found;
     }
     let (hash, signature) = (context.plan.hash(), context.plan.signature());
     let mut alike = context.others.iter().rev().filter(|it| it.plan.signature() == signature);
-    alike.find_map(|it| found(it).filter(|_| it.plan.hash() == hash)).unwrap_or(false)
+    alike.find_map(|it| found(it).filter(|_| it.plan.hash() == hash)).unwrap_or_default()
 }
 
 #[cfg(test)]

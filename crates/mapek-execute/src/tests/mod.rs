@@ -1,6 +1,7 @@
 //! Laws and behaviour of the executor.
 
 mod behaviour;
+mod keys;
 mod laws;
 mod looks;
 mod others;

@@ -143,7 +143,7 @@ async fn what_suspends_checks_needs_two_people_in_every_profile() {
     let control = scene.executor.control();
     let (plan, observation) = (dangerous(), scene.observation());
     let decision = control.decide(&plan, &observation, scene.now);
-    assert_eq!(decision, Decision::AwaitApproval { needed: 2 });
+    assert!(matches!(decision, Decision::AwaitApproval { needed: 2, .. }), "{decision:?}");
     assert!(scene.start(plan.clone()).is_err());
 
     let hash = plan.hash();
@@ -230,7 +230,8 @@ async fn an_approval_and_the_beginning_expire_apart() {
     assert_eq!(control.decide(&plan, &observation, at(649)), Decision::Run);
     // A third approval does not put the end off.
     control.approve(&hash, "joan", None, at(649)).unwrap();
-    assert_eq!(control.decide(&plan, &observation, at(650)), Decision::AwaitApproval { needed: 2 });
+    let decision = control.decide(&plan, &observation, at(650));
+    assert!(matches!(decision, Decision::AwaitApproval { needed: 2, .. }), "{decision:?}");
     scene.crash();
     let control = scene.executor.control();
     assert_eq!(control.expire_proposals(at(650)).unwrap(), [hash], "also after a crash");

@@ -37,7 +37,9 @@ async fn what_cannot_be_undone_is_not_begun_without_a_person() {
     scene.now = mapek_model::later(scene.now, super::world::seconds(600));
     let control = scene.executor.control();
     let decision = control.decide(&stuck(), &scene.observation(), scene.now);
-    assert_eq!(decision, Decision::AwaitApproval { needed: 1 });
+    let Decision::AwaitApproval { needed: 1, because } = decision else { panic!("{decision:?}") };
+    let why: Vec<_> = because.iter().map(|it| (it.rail.as_str(), it.reason.as_str())).collect();
+    assert_eq!(why, [("no_way_back", "step 2 could not be undone: refused: there is no way back")]);
     assert!(
         control.decide(&plan(vec![custom("alpha")]), &scene.observation(), scene.now)
             == Decision::Run

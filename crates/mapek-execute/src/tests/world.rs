@@ -48,6 +48,8 @@ pub(super) struct State {
     pub(super) unreadable: bool,
     pub(super) blind: bool,
     pub(super) non_repeatable: bool,
+    /// How long it remembers keys, without which nothing may be sent twice.
+    pub(super) remembers: Option<Duration>,
     /// Actions whose undo would be refused for good, and those of which that cannot be said yet.
     pub(super) no_way_back: BTreeSet<String>,
     pub(super) way_back_unknown: BTreeSet<String>,
@@ -150,8 +152,17 @@ fn name(action: &Action) -> String {
 #[async_trait]
 impl Effector for World {
     fn repeat(&self, kind: &ActionKind, _: Way) -> Option<Repeat> {
-        let once = self.state().non_repeatable || *kind == ActionKind::RestartService;
-        Some(if once { Repeat::NonRepeatable } else { Repeat::AbsoluteSet })
+        let state = self.state();
+        let once = state.non_repeatable || *kind == ActionKind::RestartService;
+        Some(match state.remembers {
+            _ if once => Repeat::NonRepeatable,
+            Some(_) => Repeat::Keyed,
+            None => Repeat::AbsoluteSet,
+        })
+    }
+
+    fn remembers_keys(&self) -> Option<Duration> {
+        self.state().remembers
     }
 
     fn resource(&self, action: &Action) -> Option<String> {

@@ -92,13 +92,17 @@ impl Cycle {
                     Err(error) => fault(&mut draft.faults, "a plan cannot begin", &error),
                 }
             }
-            Decision::AwaitApproval { needed } => {
+            Decision::AwaitApproval { needed, because } => {
                 match control.propose(&plan, *needed, LOOP, now) {
-                    Ok(Approval::Pending { needed, by }) => escalations.push(format!(
-                        "{} awaits approval: {} of {needed}",
-                        decided.summary,
-                        by.len()
-                    )),
+                    Ok(Approval::Pending { needed, by }) => {
+                        let why: Vec<_> = because.iter().map(|it| it.reason.as_str()).collect();
+                        escalations.push(format!(
+                            "{} awaits approval: {} of {needed}, as {}",
+                            decided.summary,
+                            by.len(),
+                            why.join(" and ")
+                        ));
+                    }
                     Ok(_) => {}
                     Err(error) => fault(&mut draft.faults, "a plan cannot be proposed", &error),
                 }

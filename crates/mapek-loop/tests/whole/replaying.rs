@@ -1,7 +1,9 @@
 //! What a recorded run decided, decided once more.
 
 use mapek_analyze::{AnalyzeConfig, Analyzer};
-use mapek_execute::{Body, Config, Decision, Profile, Rails, RailsConfig, Record, scan, verify};
+use mapek_execute::{
+    Autonomy, Body, Config, Decision, Profile, Rails, RailsConfig, Record, Refusal, scan, verify,
+};
 use mapek_loop::{Deciders, Recalled, Replay};
 use mapek_model::{ActionKind, Confidence, Cost};
 use mapek_store::Store as _;
@@ -110,6 +112,35 @@ async fn other_rails_show_in_what_they_say() {
     let said: Vec<_> = all.iter().flat_map(|it| &it.differences).collect();
     assert!(said.iter().all(|it| it.what.starts_with("decisions[")), "{said:#?}");
     assert!(said.iter().any(|it| it.now.as_deref() == Some("\"observe_only\"")), "{said:#?}");
+}
+
+#[tokio::test]
+async fn why_people_are_asked_is_no_difference_where_it_was_not_kept() {
+    let world = World { profile: Profile::Observe, ..World::new() };
+    *world.service.slow.lock().unwrap() = true;
+    let mut cycle = world.cycle();
+    for _ in 0..10 {
+        world.run(&mut cycle).await;
+    }
+    let mut rails = RailsConfig::default();
+    rails.autonomy.kinds.insert(ActionKind::ScaleUp, Autonomy::Suggest);
+    let deciders = Deciders { rails: Rails::new(&rails), ..deciders(&world, |_| ()) };
+    let differ = |because: &[Refusal]| {
+        let values = |hash: &_| world.store.blob(hash).unwrap();
+        let mut replay = Replay::default();
+        let mut found = Vec::new();
+        for mut record in records(&world) {
+            if let Body::Decided(decided) = &mut record.body {
+                for plan in &mut decided.decisions {
+                    plan.said = Decision::AwaitApproval { needed: 1, because: because.to_vec() };
+                }
+            }
+            found.extend(replay.take(&record, &values, Some(&deciders)));
+        }
+        found.iter().flat_map(|it| &it.differences).filter(|it| it.what.contains("because")).count()
+    };
+    assert_eq!(differ(&[]), 0);
+    assert!(differ(&[Refusal::new("autonomy", "something else")]) > 0);
 }
 
 #[tokio::test]

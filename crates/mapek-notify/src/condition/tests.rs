@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mapek_loop::NoPlanning;
+use mapek_loop::{CycleReport, NoPlanning};
 use mapek_model::{ActionKind, Approval, Ending, TargetId, Verdict};
 
 use super::*;
@@ -114,7 +114,23 @@ fn an_approval_is_wanted_until_it_is_given() {
     state.proposals = vec![proposal(1)];
     let found = one(&state);
     assert_eq!((found.kind, found.since), (Kind::ApprovalWaiting, Some(at(0))));
-    assert!(found.text.contains("0 of 2 have approved it"), "{}", found.text);
+    assert!(found.text.contains("0 of 2 have approved it; "), "{}", found.text);
+    let proposal = &state.proposals[0];
+    let because = vec![mapek_execute::Refusal::new("autonomy", "the profile shipped asks for it")];
+    let decision = mapek_execute::Decision::AwaitApproval { needed: 2, because };
+    let decided = mapek_loop::Decided {
+        plan: proposal.plan.id,
+        hash: proposal.hash,
+        summary: String::new(),
+        decision,
+        execution: None,
+    };
+    let asking = CycleReport { decisions: vec![decided], ..report(7) };
+    state.reports.push_back(std::sync::Arc::new(asking));
+    let wanted = conditions(&state, at(0)).into_iter().find(|it| it.kind == Kind::ApprovalWaiting);
+    let text = wanted.unwrap().text;
+    assert!(text.contains("approved it, as the profile shipped asks for it; "), "{text}");
+    state.reports.pop_back();
     assert_eq!(found.subject, state.proposals[0].hash.to_string());
     state.proposals[0].approval = Approval::Expired;
     assert_eq!(told(&state), []);

@@ -105,9 +105,12 @@ fn counters_are_there_before_their_first_event() {
         json!({"kind": "scale_up", "replicas": 5}),
         &violation("x", "info", at(0)),
     );
-    for decision in
-        [Decision::Run, Decision::AwaitApproval { needed: 1 }, Decision::ObserveOnly, refused("x")]
-    {
+    for decision in [
+        Decision::Run,
+        Decision::AwaitApproval { needed: 1, because: Vec::new() },
+        Decision::ObserveOnly,
+        refused("x"),
+    ] {
         let word = decided(&one, decision, None).as_str();
         assert_eq!(of(&metrics, "plans_total", &format!("decision=\"{word}\"")), 0.0);
     }

@@ -227,9 +227,11 @@ pub(crate) fn state() -> LoopState {
     let throttle = plan(plan_id(11), throttle, &late);
     let mut first = report(41, at(0), vec![late.clone()]);
     first.planning.plans = vec![scale.clone(), throttle.clone()];
+    let because = Refusal::new("autonomy", "the profile shipped asks for throttle_requests");
+    let because = vec![because.unless("execute.rails.profile is auto")];
     first.decisions = vec![
         decided(&scale, Decision::Run, Some(running.id)),
-        decided(&throttle, Decision::AwaitApproval { needed: 1 }, None),
+        decided(&throttle, Decision::AwaitApproval { needed: 1, because }, None),
     ];
     first.planning.rejected = vec![read(json!({
         "cause": scale.cause, "actions": [{"kind": "scale_up", "replicas": 6}],

@@ -118,8 +118,8 @@ impl Act<'_> {
                 transient: true,
             }),
             Ok(Presence::Unknown { reason }) => {
-                let repeat = effector.repeat(&action.kind(), Way::Undo);
-                let may_resend = repeat.is_some_and(|it| it != Repeat::NonRepeatable)
+                let repeat = self.repeat(tracked, step, Way::Undo)?;
+                let may_resend = repeat != Repeat::NonRepeatable
                     && execution.attempts <= self.control.config().max_retries;
                 if !may_resend {
                     let why = format!(

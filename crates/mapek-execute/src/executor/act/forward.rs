@@ -96,9 +96,7 @@ impl Act<'_> {
     ) -> Turn {
         let execution = &tracked.execution;
         let (effector, action) = (self.effector()?, action_of(execution, step)?);
-        if tracked.suspect
-            && effector.repeat(&action.kind(), Way::Do) == Some(Repeat::NonRepeatable)
-        {
+        if tracked.suspect && self.repeat(tracked, step, Way::Do)? == Repeat::NonRepeatable {
             let reason = format!(
                 "a damaged record may hide that step {nth} was sent already, and it cannot be repeated",
                 nth = nth(step)
@@ -112,6 +110,12 @@ impl Act<'_> {
                 nth = nth(step)
             )));
         };
+        if effector.repeat(&action.kind(), Way::Do) == Some(Repeat::Keyed)
+            && self.is_forgotten(tracked, step, Way::Do)?
+        {
+            let reason = "it was sent before, and its key may be forgotten";
+            return self.give_up(execution, step, reason);
+        }
         let again = captured.is_none();
         self.permitted_and_intended(tracked, step, captured)?;
         let sending = self.sending(execution, step, Way::Do);
@@ -208,8 +212,9 @@ impl Act<'_> {
             )));
         };
         let receipt = receipt_of(execution, step);
-        let repeat = effector.repeat(&action.kind(), Way::Do).unwrap_or(Repeat::NonRepeatable);
-        match effector.read_back(action, Way::Do, captured, &receipt).await {
+        let found = effector.read_back(action, Way::Do, captured, &receipt).await;
+        let repeat = self.repeat(tracked, step, Way::Do)?;
+        match found {
             Ok(Presence::Applied { receipt }) => {
                 self.note(ExecutionEvent::Applied { step, way: Way::Do, receipt })
             }
