@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
 use mapek::{
-    model::{ActionKind, Duration},
+    model::{ActionKind, Duration, Ending, Severity, Verdict},
     server::{Person, Role},
 };
 
@@ -12,15 +12,42 @@ use crate::command::Moment;
 
 /// A control loop that sees violations, finds their cause, remedies it and checks whether that helped.
 #[derive(Debug, Parser)]
-#[command(name = "mapek", version, about, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "mapek", version, max_term_width = 100, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
+    /// Colours: always, never, or auto, which is on a terminal and unless NO_COLOR is set.
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHEN",
+        default_value_t,
+        hide_possible_values = true,
+        global = true
+    )]
+    pub(crate) color: Colour,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
+/// When there are colours.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Colour {
+    /// On a terminal.
+    #[default]
+    Auto,
+    /// Wherever it goes.
+    Always,
+    /// Nowhere.
+    Never,
+}
+
 /// What the exit codes mean.
-const EXIT_CODES: &str = "Exit codes: 0 it worked; 1 it did not; 2 the command line, the configuration or the input \
-                          cannot be used.";
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  it is done, and well
+  1  it was refused, or what came of it is bad
+  2  the command line, the configuration or the input cannot be used
+  3  the loop cannot be asked
+  4  the loop does not let you: it does not know you, or your role is not enough";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -28,14 +55,31 @@ pub(crate) enum Command {
     Run(ConfigArgs),
     /// Check the configuration, and with --live what it points to.
     Check(CheckArgs),
+    /// The configuration: a file to begin with, its schema, what is in force.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Rules, tried on samples.
+    #[command(subcommand)]
+    Rules(RulesCommand),
     /// Show what a running loop is at.
-    Status(ApiArgs),
+    Status(StatusArgs),
+    /// Cycles of a running loop.
+    #[command(subcommand)]
+    Cycles(CyclesCommand),
+    /// What is wrong now, worst first.
+    Violations(ViolationsArgs),
+    /// What the newest cycle takes for the cause, and why.
+    Diagnosis(ApiArgs),
     /// Plans of a running loop: look, approve, reject.
     #[command(subcommand)]
     Plans(PlansCommand),
     /// Executions of a running loop: look, roll back, resolve.
     #[command(subcommand)]
     Executions(ExecutionsCommand),
+    /// What came of executions, newest first.
+    Outcomes(OutcomesArgs),
+    /// What was learned, in words.
+    Insights(ListArgs),
     /// Stop all that a running loop would do by itself; by the file PAUSE if its API does not answer.
     Pause(PauseArgs),
     /// Let a paused loop act again.
@@ -44,6 +88,8 @@ pub(crate) enum Command {
     Rearm(RearmArgs),
     /// Ask a running loop for a cycle now.
     Cycle(ApiArgs),
+    /// Who a running loop takes you for, and what you may do.
+    Whoami(ApiArgs),
     /// Tokens for people who use the API.
     #[command(subcommand)]
     Token(TokenCommand),
@@ -64,6 +110,16 @@ pub(crate) enum Command {
     /// What a loop has written down, beside a running one or in a copy: check it, decide it once more.
     #[command(subcommand)]
     Journal(JournalCommand),
+    /// Print what lets a shell complete commands and options.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write manual pages: one for each command into DIR, or that of mapek to standard output.
+    Man {
+        /// Where they go; it is made if it is not there.
+        dir: Option<PathBuf>,
+    },
 }
 
 /// Where the configuration is.
@@ -72,6 +128,49 @@ pub(crate) struct ConfigArgs {
     /// The configuration file; the defaults if there is none.
     #[arg(long, short, value_name = "FILE", env = "MAPEK_CONFIG")]
     pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// A commented file that holds every key at its default.
+    Init {
+        /// Where it goes; it must not be there yet. Standard output if absent.
+        file: Option<PathBuf>,
+    },
+    /// The JSON Schema of the file, for editors.
+    Schema,
+    /// What is in force: the file and the environment together, secrets masked.
+    Show {
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RulesCommand {
+    /// Evaluate rules over samples as `promtool test rules` does, by the embedded metric source.
+    #[command(after_help = RULES_HELP)]
+    Test(RulesTestArgs),
+}
+
+/// What is different from promtool.
+const RULES_HELP: &str = "\
+A FILE is one that promtool takes. What the embedded source or this command does not evaluate is refused and never
+approximated: docs/cli.md lists it.
+
+Exit codes: 0 all tests hold; 1 one does not; 2 a file cannot be used.";
+
+#[derive(Debug, Args)]
+pub(crate) struct RulesTestArgs {
+    /// Files of tests.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Print JSON: a line for each test.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -90,7 +189,7 @@ pub(crate) struct ApiArgs {
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
     /// The API to ask, if not the configured one.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", env = "MAPEK_URL")]
     pub(crate) url: Option<String>,
     /// The file that holds the token, in place of MAPEK_TOKEN.
     #[arg(long, value_name = "FILE", env = "MAPEK_TOKEN_FILE")]
@@ -101,9 +200,88 @@ pub(crate) struct ApiArgs {
     /// A client certificate with its key, as PEM in one file.
     #[arg(long, value_name = "FILE", env = "MAPEK_IDENTITY_FILE")]
     pub(crate) identity_file: Option<PathBuf>,
-    /// Print JSON.
+    /// Print JSON, in the shapes of the API; lists as lines.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// A list, of which not all may be wanted.
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Most items that are printed.
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) limit: u32,
+    #[command(flatten)]
+    pub(crate) api: ApiArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    pub(crate) api: ApiArgs,
+    /// Show it again whenever it changes, until Ctrl-C.
+    #[arg(long, short)]
+    pub(crate) watch: bool,
+}
+
+/// A time between two moments.
+#[derive(Debug, Args)]
+pub(crate) struct PeriodArgs {
+    /// None before this moment.
+    #[arg(long, value_name = "MOMENT")]
+    pub(crate) since: Option<Moment>,
+    /// None after this moment.
+    #[arg(long, value_name = "MOMENT")]
+    pub(crate) until: Option<Moment>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CyclesCommand {
+    /// In short, newest first.
+    #[command(after_help = MOMENTS)]
+    List {
+        /// Only those in which something was breached.
+        #[arg(long)]
+        breached: bool,
+        #[command(flatten)]
+        period: PeriodArgs,
+        #[command(flatten)]
+        list: ListArgs,
+    },
+    /// One in full: what woke it, what it saw, thought, proposed and decided, and why.
+    Show {
+        /// Its number; the newest if absent.
+        number: Option<u64>,
+        #[command(flatten)]
+        api: ApiArgs,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ViolationsArgs {
+    /// Only those as bad as this.
+    #[arg(long, value_parser = words(Severity::ALL.iter().map(|it| it.as_str())))]
+    pub(crate) severity: Option<String>,
+    /// Only those of one expectation, as high-latency.
+    #[arg(long)]
+    pub(crate) expectation: Option<String>,
+    /// Only those of one component.
+    #[arg(long)]
+    pub(crate) component: Option<String>,
+    #[command(flatten)]
+    pub(crate) list: ListArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = MOMENTS)]
+pub(crate) struct OutcomesArgs {
+    /// Only those with this verdict.
+    #[arg(long, value_parser = words(Verdict::ALL.iter().map(|it| it.as_str())))]
+    pub(crate) verdict: Option<String>,
+    #[command(flatten)]
+    pub(crate) period: PeriodArgs,
+    #[command(flatten)]
+    pub(crate) list: ListArgs,
 }
 
 /// The same, with the reason that the journal keeps.
@@ -118,8 +296,14 @@ pub(crate) struct ReasonArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PlansCommand {
-    /// Those that wait for people first, and what was not proposed.
-    List(ApiArgs),
+    /// Those that wait for people first.
+    List {
+        /// What was not proposed, and the least that would change that.
+        #[arg(long)]
+        rejected: bool,
+        #[command(flatten)]
+        list: ListArgs,
+    },
     /// One plan, and the least that would have to be otherwise for it to run.
     Show {
         /// Its id or its hash, or what one of them begins with.
@@ -137,9 +321,12 @@ pub(crate) enum PlansCommand {
 pub(crate) struct DecideArgs {
     /// The plan's id or its hash, or what one of them begins with.
     pub(crate) id: String,
-    /// The hash of the plan that you have seen; without it the plan is shown and you are asked.
+    /// The hash of the plan that you have seen: nothing is done if the plan is another one now.
     #[arg(long, value_name = "HASH")]
     pub(crate) hash: Option<String>,
+    /// Do not ask; needed where there is no terminal.
+    #[arg(long, short)]
+    pub(crate) yes: bool,
     /// Why, in one line; it is kept in the journal with your name.
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
@@ -150,10 +337,26 @@ pub(crate) struct DecideArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ExecutionsCommand {
     /// Newest first.
+    #[command(after_help = MOMENTS)]
     List {
         /// Only those that need an operator, with how long they have waited.
-        #[arg(long)]
+        #[arg(long, conflicts_with_all = ["live", "ending", "since", "until"])]
         needs_operator: bool,
+        /// Only those that are not over.
+        #[arg(long)]
+        live: bool,
+        /// Only those that ended like this.
+        #[arg(long, value_parser = words(Ending::ALL.iter().map(|it| it.as_str())))]
+        ending: Option<String>,
+        #[command(flatten)]
+        period: PeriodArgs,
+        #[command(flatten)]
+        list: ListArgs,
+    },
+    /// One, step by step.
+    Show {
+        /// Its id, or what it begins with.
+        id: String,
         #[command(flatten)]
         api: ApiArgs,
     },
@@ -380,6 +583,11 @@ fn days(text: &str) -> Result<Duration, String> {
         Ok(time) if time >= Duration::from_secs(1) => Ok(time),
         _ => Err(explain("it must be at least a second".to_owned())),
     }
+}
+
+/// One of these words.
+fn words(words: impl Iterator<Item = &'static str>) -> PossibleValuesParser {
+    PossibleValuesParser::new(words.collect::<Vec<_>>())
 }
 
 fn at_least_a_second(text: &str) -> Result<Duration, String> {

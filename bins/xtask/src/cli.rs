@@ -18,6 +18,11 @@ Chores of the workspace. Call them as `cargo xtask CHORE`.
   crash [--quick]     kill the loop at every named point once, and look at what is left of it
   crash --kills N     the same at every pair of points, until there were N kills; see also docs/reliability.md
   intake [--long]     how many alerts a second the webhook takes in, durable, and with how much memory; 10 minutes each if long
+  load --host URL [--webhook ADDRESS] [--seconds N] [--clients N] [--streams N] [--rate N] [--alerts N] [--pid N]
+                      how long a running loop takes to answer, and how much of it: API, metrics, event streams, webhook;
+                      MAPEK_TOKEN is sent; --pid tells the memory of that process. Only against a loop that is there for it:
+                      what comes by the webhook stays in its inbox. --fill DIR [--executions N] [--cycles N] writes the journal
+                      of a long life into DIR beforehand
   recovery            how long a start takes with a journal of 100 000 records
   fuzz [--seconds N] [--target NAME] [--seed S]
                       mutate what comes from outside (webhook, config, matcher, charter, prometheus) for N seconds (60) each, and
@@ -46,6 +51,7 @@ pub(crate) enum Chore {
     Properties { cases: u64 },
     Crash { arguments: Vec<String> },
     Intake { arguments: Vec<String> },
+    Load { arguments: Vec<String> },
     Recovery { arguments: Vec<String> },
     Fuzz { arguments: Vec<String> },
     Streams,
@@ -73,6 +79,7 @@ pub(crate) fn parse(args: &[String]) -> Result<Chore, Error> {
         // What these understand they say themselves.
         ("crash", options) => Ok(Chore::Crash { arguments: owned(options) }),
         ("intake", options) => Ok(Chore::Intake { arguments: owned(options) }),
+        ("load", options) => Ok(Chore::Load { arguments: owned(options) }),
         ("recovery", options) => Ok(Chore::Recovery { arguments: owned(options) }),
         ("fuzz", options) => Ok(Chore::Fuzz { arguments: owned(options) }),
         ("bench", options) => bench(options).map(Chore::Bench),
@@ -180,6 +187,8 @@ mod tests {
         assert_eq!(parsed("properties"), Ok(Chore::Properties { cases: 1_000_000 }));
         assert_eq!(parsed("properties --cases 9"), Ok(Chore::Properties { cases: 9 }));
         assert_eq!(parsed("intake"), Ok(Chore::Intake { arguments: vec![] }));
+        let arguments = vec!["--host".to_owned(), "http://x".to_owned()];
+        assert_eq!(parsed("load --host http://x"), Ok(Chore::Load { arguments }));
         let arguments = vec!["--seconds".to_owned(), "9".to_owned()];
         assert_eq!(parsed("fuzz --seconds 9"), Ok(Chore::Fuzz { arguments }));
         assert_eq!(parsed("streams"), Ok(Chore::Streams));

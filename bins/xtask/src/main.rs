@@ -51,6 +51,7 @@ fn run(chore: Chore) -> Result<(), Error> {
         Chore::Properties { cases } => properties::run(&workspace, cases)?,
         Chore::Crash { arguments } => reliability::crash(&workspace, &arguments)?,
         Chore::Intake { arguments } => reliability::measure(&workspace, "intake", &arguments)?,
+        Chore::Load { arguments } => reliability::measure(&workspace, "load", &arguments)?,
         Chore::Recovery { arguments } => reliability::measure(&workspace, "recovery", &arguments)?,
         Chore::Fuzz { arguments } => reliability::fuzz(&workspace, &arguments)?,
         Chore::Streams => reliability::streams(&workspace)?,

@@ -21,7 +21,7 @@ use crate::{
     BoxError,
     measure::{disk, memory, quantile},
 };
-use load::{Load, Sent};
+pub(crate) use load::{Load, Sent};
 pub(crate) use receiver::receive;
 
 /// What has to be taken in, each second.

@@ -8,6 +8,7 @@ mod check;
 mod driver;
 mod intake;
 mod life;
+mod load;
 mod measure;
 mod points;
 mod recovery;
@@ -25,7 +26,10 @@ const HELP: &str = "\
 mapek-crash crash [--quick | --kills N] [--workers N] [--state DIR] [--seed N]
                   [--scenario NAME] [--stop POINT[:COUNT]]... [--list]
 mapek-crash intake [--seconds N | --long] [--batch N] [--state DIR]
-mapek-crash recovery [--records N] [--state DIR]";
+mapek-crash recovery [--records N] [--state DIR]
+mapek-crash load --host URL [--webhook ADDRESS] [--seconds N] [--clients N] [--streams N] [--rate N]
+                 [--alerts N] [--pid N]
+mapek-crash load --fill DIR [--executions N] [--cycles N]";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -63,6 +67,7 @@ fn run(args: &[String]) -> Result<ExitCode, BoxError> {
         [command, options @ ..] if command == "crash" => crash(options),
         [command, options @ ..] if command == "intake" => intake(options),
         [command, options @ ..] if command == "recovery" => recovery(options),
+        [command, options @ ..] if command == "load" => load(options),
         _ => {
             println!("{HELP}");
             Ok(ExitCode::SUCCESS)
@@ -180,6 +185,39 @@ fn recovery(options: &[String]) -> Result<ExitCode, BoxError> {
         }
     }
     Ok(code(recovery::run(&asked, |line| println!("{line}"))?))
+}
+
+fn load(options: &[String]) -> Result<ExitCode, BoxError> {
+    let mut asked = load::Options::default();
+    let (mut executions, mut cycles) = (10_000, 100_000);
+    let mut fill = None;
+    let mut options = options.iter();
+    while let Some(option) = options.next() {
+        let mut value = || options.next().ok_or_else(|| format!("{option} wants a value"));
+        match option.as_str() {
+            "--host" => asked.host = Some(value()?.clone()),
+            "--webhook" => asked.webhook = Some(value()?.parse()?),
+            "--seconds" => asked.seconds = value()?.parse::<u32>()?.max(1),
+            "--clients" => asked.clients = value()?.parse::<u32>()?.clamp(1, 1000),
+            "--streams" => asked.streams = value()?.parse::<u32>()?.min(20_000),
+            "--rate" => asked.rate = Some(value()?.parse::<u32>()?.max(1)),
+            "--alerts" => asked.alerts = value()?.parse::<u32>()?.max(1),
+            "--pid" => asked.pid = Some(value()?.parse()?),
+            "--fill" => fill = Some(PathBuf::from(value()?)),
+            "--executions" => executions = value()?.parse::<u64>()?.max(1),
+            "--cycles" => cycles = value()?.parse()?,
+            other => return Err(format!("unknown option `{other}`\n{HELP}").into()),
+        }
+    }
+    if let Some(directory) = fill {
+        std::fs::create_dir_all(&directory)?;
+        let path = directory.join("journal.db");
+        let records = recovery::store(&path, executions, cycles, jiff::Timestamp::now())?;
+        println!("{}: {executions} executions, {cycles} cycles, {records} records", path.display());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    Ok(code(runtime.block_on(load::run(&asked, |line| println!("{line}")))?))
 }
 
 fn code(good: bool) -> ExitCode {

@@ -93,9 +93,37 @@ pub(crate) fn fill(path: &Path, records: u64) -> Result<(), BoxError> {
     // The journal writes one record a commit, which is not what is measured: it is made in memory and copied.
     let memory = MemoryStore::new();
     let mut journal = Journal::open(Arc::new(memory.clone()), |_| ())?;
-    for entry in (1..).flat_map(life).take(usize::try_from(records)?) {
+    let past = Past { start: START.parse()?, cycles: 3 };
+    for entry in (1..).flat_map(|n| past.life(n)).take(usize::try_from(records)?) {
         journal.append(entry)?;
     }
+    save(&memory, path)?;
+    tell("filled");
+    loop {
+        std::thread::park();
+    }
+}
+
+/// Writes a journal of so many executions and cycles, the last of them now.
+pub(crate) fn store(
+    path: &Path,
+    executions: u64,
+    cycles: u64,
+    now: Timestamp,
+) -> Result<u64, BoxError> {
+    let cycles = cycles / executions.max(1);
+    let last = Past { start: Timestamp::UNIX_EPOCH, cycles }.seconds(executions + 1);
+    let past = Past { start: now.checked_sub(Duration::from_secs(last))?, cycles };
+    let memory = MemoryStore::new();
+    let mut journal = Journal::open(Arc::new(memory.clone()), |_| ())?;
+    for entry in (1..=executions).flat_map(|n| past.life(n)) {
+        journal.append(entry)?;
+    }
+    save(&memory, path)?;
+    Ok(memory.head()?.get())
+}
+
+fn save(memory: &MemoryStore, path: &Path) -> Result<(), BoxError> {
     let file = SqliteStore::open(path)?;
     let epoch = file.raise_epoch()?;
     let mut head = file.head()?;
@@ -107,10 +135,7 @@ pub(crate) fn fill(path: &Path, records: u64) -> Result<(), BoxError> {
         let records: Vec<_> = page.into_iter().map(|stored| stored.bytes).collect();
         head = file.append(epoch, head, &records)?;
     }
-    tell("filled");
-    loop {
-        std::thread::park();
-    }
+    Ok(())
 }
 
 /// Opens a journal as a start does, says how long that took, and waits to be killed.
@@ -131,103 +156,134 @@ pub(crate) fn recover(path: &Path) -> Result<(), BoxError> {
     }
 }
 
-fn at(n: u64) -> Timestamp {
-    later(START.parse().expect("it is a time"), Duration::from_secs(n))
+/// Between two cycles.
+const INTERVAL: u64 = 5;
+
+/// What is written of times past: executions one after the other, each with so many cycles.
+#[derive(Clone, Copy)]
+struct Past {
+    start: Timestamp,
+    cycles: u64,
 }
 
-fn entry(n: u64, body: Body) -> Entry {
-    Entry { target: Some(TargetId::default()), at: at(n), cycle: CycleNumber::new(n), body }
-}
+impl Past {
+    /// How long after the start the life of an execution begins.
+    const fn seconds(self, n: u64) -> u64 {
+        n * self.cycles * INTERVAL
+    }
 
-fn cycle(n: u64) -> Entry {
-    let [config, observation, experience] =
-        [b"configuration", &n.to_be_bytes()[..], b"experience"].map(ContentHash::of);
-    let inputs = CycleInputs::new(CycleNumber::new(n), config, 7, observation, experience);
-    entry(n, Body::Cycle(inputs))
+    fn at(self, n: u64) -> Timestamp {
+        later(self.start, Duration::from_secs(self.seconds(n)))
+    }
+
+    fn entry(self, n: u64, body: Body) -> Entry {
+        let cycle = CycleNumber::new(n * self.cycles);
+        Entry { target: Some(TargetId::default()), at: self.at(n), cycle, body }
+    }
+
+    fn cycle(self, n: u64, i: u64) -> Entry {
+        let number = n * self.cycles + i;
+        let [config, observation, experience] =
+            [b"configuration", &number.to_be_bytes()[..], b"experience"].map(ContentHash::of);
+        let number = CycleNumber::new(number);
+        let inputs = CycleInputs::new(number, config, 7, observation, experience);
+        let at = later(self.at(n), Duration::from_secs(i * INTERVAL));
+        Entry { target: Some(TargetId::default()), at, cycle: number, body: Body::Cycle(inputs) }
+    }
 }
 
 /// How an execution of some steps begins.
 #[cfg(test)]
 pub(crate) fn started(steps: Vec<Step>) -> ExecutionEvent {
-    let plan = Box::new(Plan { steps, ..plan(1) });
+    let past = Past { start: START.parse().expect("it is a time"), cycles: 3 };
+    let plan = Box::new(Plan { steps, ..past.plan(1) });
     let before = Measured { explained_open: 1, ..Measured::default() };
     ExecutionEvent::Started { plan, chosen_with: Confidence::MAX, before }
 }
 
-/// A plan of two steps against a cause that explains eight episodes.
-fn plan(n: u64) -> Plan {
-    let key = |i: u32| EpisodeKey {
-        target: TargetId::default(),
-        fingerprint: Fingerprint::of(&i.to_be_bytes()),
-        onset: at(n),
-    };
-    let expectation = Expectation::normalise("high validation latency");
-    let actions = [
-        Action::UpdateConfiguration { batch_size: Some(64), timeout: None, parallelism: Some(4) },
-        Action::ScaleUp { replicas: 5 },
-    ];
-    Plan {
-        id: PlanId::from_uuid(uuid::Uuid::from_u128(n.into())),
-        target: TargetId::default(),
-        diagnosis: DiagnosisId::from_uuid(uuid::Uuid::from_u128(n.into())),
-        cause: Cause {
-            kind: "validation-latency".parse().expect("it is a name"),
-            component: None,
-            metric: None,
-        },
-        confidence: Confidence::saturating(0.9),
-        explains: (0..8).map(key).collect(),
-        steps: actions.map(Step::of).to_vec(),
-        benefit: Utility::saturating(0.9),
-        cost: Cost::saturating(0.2),
-        score: Score::saturating(0.7),
-        success: Confidence::saturating(0.5),
-        risk_if_wrong: Risk::Low,
-        priority: Priority::High,
-        time_to_effect: Duration::from_secs(60),
-        verification: None,
-        symptoms: Vec::new(),
-        created: at(n),
-        expires: at(n + 3600),
-        rationale: format!("{expectation}: 2.4 s at the 99th percentile, the threshold is 1 s"),
+impl Past {
+    /// A plan of two steps against a cause that explains eight episodes.
+    fn plan(self, n: u64) -> Plan {
+        let key = |i: u32| EpisodeKey {
+            target: TargetId::default(),
+            fingerprint: Fingerprint::of(&i.to_be_bytes()),
+            onset: self.at(n),
+        };
+        let expectation = Expectation::normalise("high validation latency");
+        let actions = [
+            Action::UpdateConfiguration {
+                batch_size: Some(64),
+                timeout: None,
+                parallelism: Some(4),
+            },
+            Action::ScaleUp { replicas: 5 },
+        ];
+        Plan {
+            id: PlanId::from_uuid(uuid::Uuid::from_u128(n.into())),
+            target: TargetId::default(),
+            diagnosis: DiagnosisId::from_uuid(uuid::Uuid::from_u128(n.into())),
+            cause: Cause {
+                kind: "validation-latency".parse().expect("it is a name"),
+                component: None,
+                metric: None,
+            },
+            confidence: Confidence::saturating(0.9),
+            explains: (0..8).map(key).collect(),
+            steps: actions.map(Step::of).to_vec(),
+            benefit: Utility::saturating(0.9),
+            cost: Cost::saturating(0.2),
+            score: Score::saturating(0.7),
+            success: Confidence::saturating(0.5),
+            risk_if_wrong: Risk::Low,
+            priority: Priority::High,
+            time_to_effect: Duration::from_secs(60),
+            verification: None,
+            symptoms: Vec::new(),
+            created: self.at(n),
+            expires: later(self.at(n), Duration::from_secs(3600)),
+            rationale: format!("{expectation}: 2.4 s at the 99th percentile, the threshold is 1 s"),
+        }
     }
-}
 
-/// The life of one execution, as its log has it, and three cycles.
-fn life(n: u64) -> Vec<Entry> {
-    let execution = ExecutionId::from_uuid(uuid::Uuid::from_u128(n.into()));
-    let value = |i: u32| {
-        let name = format!("watched_value_{i}").parse().expect("it is a name");
-        (name, f64::from(i) / 7.0)
-    };
-    let measured = || Measured {
-        explained_open: 8,
-        other_open: 1,
-        values: (0..12).map(value).collect(),
-        ..Measured::default()
-    };
-    let mut events = vec![ExecutionEvent::Started {
-        plan: Box::new(plan(n)),
-        chosen_with: Confidence::MAX,
-        before: measured(),
-    }];
-    for step in [StepIndex(0), StepIndex(1)] {
-        let captured = Some(Captured { at: at(n), state: json!({"replicas": 3, "etag": "7"}) });
-        let key = IdempotencyKey::of(execution, step, Way::Do);
-        events.push(ExecutionEvent::Intended { step, way: Way::Do, attempt: 1, key, captured });
-        let receipt = json!({"replicas": 5, "status": "normal"});
-        events.push(ExecutionEvent::Applied { step, way: Way::Do, receipt });
+    /// The life of one execution, as its log has it, and its cycles.
+    fn life(self, n: u64) -> Vec<Entry> {
+        let execution = ExecutionId::from_uuid(uuid::Uuid::from_u128(n.into()));
+        let value = |i: u32| {
+            let name = format!("watched_value_{i}").parse().expect("it is a name");
+            (name, f64::from(i) / 7.0)
+        };
+        let measured = || Measured {
+            explained_open: 8,
+            other_open: 1,
+            values: (0..12).map(value).collect(),
+            ..Measured::default()
+        };
+        let mut events = vec![ExecutionEvent::Started {
+            plan: Box::new(self.plan(n)),
+            chosen_with: Confidence::MAX,
+            before: measured(),
+        }];
+        for step in [StepIndex(0), StepIndex(1)] {
+            let captured =
+                Some(Captured { at: self.at(n), state: json!({"replicas": 3, "etag": "7"}) });
+            let key = IdempotencyKey::of(execution, step, Way::Do);
+            events.push(ExecutionEvent::Intended { step, way: Way::Do, attempt: 1, key, captured });
+            let receipt = json!({"replicas": 5, "status": "normal"});
+            events.push(ExecutionEvent::Applied { step, way: Way::Do, receipt });
+        }
+        events.push(ExecutionEvent::VerificationBegan);
+        events.push(ExecutionEvent::Judged {
+            verdict: Verdict::Success,
+            reason: "0 of 8 episodes are still open".to_owned(),
+            after: measured(),
+            time_to_effect: Some(Duration::from_secs(41)),
+        });
+        let reason = "its effect was: success".to_owned();
+        events.push(ExecutionEvent::Ended { ending: Ending::Completed, reason });
+        let record = |event| ExecutionRecord { execution, at: self.at(n), event };
+        let log = events
+            .into_iter()
+            .map(|event| self.entry(n, Body::Execution { record: record(event) }));
+        log.chain((0..self.cycles).map(|i| self.cycle(n, i))).collect()
     }
-    events.push(ExecutionEvent::VerificationBegan);
-    events.push(ExecutionEvent::Judged {
-        verdict: Verdict::Success,
-        reason: "0 of 8 episodes are still open".to_owned(),
-        after: measured(),
-        time_to_effect: Some(Duration::from_secs(41)),
-    });
-    let reason = "its effect was: success".to_owned();
-    events.push(ExecutionEvent::Ended { ending: Ending::Completed, reason });
-    let record = |event| ExecutionRecord { execution, at: at(n), event };
-    let log = events.into_iter().map(|event| entry(n, Body::Execution { record: record(event) }));
-    log.chain((0..3).map(|i| cycle(3 * n + i))).collect()
 }

@@ -81,6 +81,7 @@ impl<C: Channel + ?Sized> Channel for Arc<C> {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema), schemars(with = "String"))]
 pub struct ChannelName(String);
 
 /// A text that names no channel.

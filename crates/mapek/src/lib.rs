@@ -40,6 +40,7 @@
 //! - **`scrape`**: the embedded metric source, for where there is no Prometheus.
 //! - **`server`**: the REST API as a router to mount.
 //! - **`notify`**: messages to people, by webhooks, chats and alerts.
+//! - **`schemars`**: what is written in files and sent can tell its JSON Schema.
 pub use mapek_analyze as analyze;
 pub use mapek_execute as execute;
 pub use mapek_knowledge as knowledge;

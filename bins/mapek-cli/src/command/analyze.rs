@@ -13,7 +13,7 @@ use super::{
     Done, configuration, ids,
     input::{InputError, Lines, open},
     note,
-    output::{Out, OutputError, plain},
+    output::{Out, OutputError, Table, plain},
 };
 use crate::{
     cli::{AnalyzeArgs, Format},
@@ -108,7 +108,7 @@ fn table(out: &mut Out, seen: &Observation, diagnosis: &Diagnosis) -> Result<(),
     if diagnosis.causes.is_empty() {
         rows.push([String::new(), "unknown".to_owned(), String::new()]);
     }
-    out.table(&rows)?;
+    out.table(&Table::of(rows))?;
     for key in &diagnosis.unexplained {
         let violation = seen.open.iter().find(|it| it.key() == *key);
         let what = violation.map_or_else(

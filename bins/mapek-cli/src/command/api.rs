@@ -1,14 +1,18 @@
 //! The API of a running loop, as commands use it.
 
+mod error;
+mod events;
+mod pages;
+
 use std::{path::Path, time::Duration};
 
 use http::Method;
-use miette::{IntoDiagnostic as _, miette};
-use reqwest::{Certificate, Client, Identity, StatusCode};
+use miette::IntoDiagnostic as _;
+use reqwest::{Certificate, Client, Identity, RequestBuilder, Response};
 use serde_json::Value;
 
 use super::{
-    configuration, http as plain_http, note,
+    UsageError, configuration, http as plain_http, note,
     output::{chain, plain},
 };
 use crate::{
@@ -24,38 +28,17 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// Largest answer that is read, in bytes: a list of a thousand plans.
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+pub(crate) use error::ApiError;
+pub(super) use error::Refusal;
+pub(super) use events::Events;
+pub(super) use pages::Items;
+
 /// Where the loop is, and who asks.
 #[derive(Debug)]
 pub(super) struct Api {
     client: Client,
     base: String,
     token: Option<Secret>,
-}
-
-/// Why the loop did not do what was asked.
-#[derive(Debug)]
-pub(super) enum Refusal {
-    /// It does not answer, or answers that it cannot.
-    Down(String),
-    /// It answers that it will not.
-    Said(StatusCode, String),
-}
-
-impl Refusal {
-    /// For people.
-    pub(super) fn report(self, base: &str) -> miette::Report {
-        match self {
-            Self::Down(why) => miette!(
-                help = "is `mapek run` running there? Say where its API is with --url, or with --config",
-                "the loop at {base} cannot be asked: {why}"
-            ),
-            Self::Said(StatusCode::UNAUTHORIZED, why) => miette!(
-                help = "set MAPEK_TOKEN, or say where the token is with --token-file",
-                "the loop at {base} does not know you: {why}"
-            ),
-            Self::Said(_, why) => miette!("the loop at {base} refuses: {why}"),
-        }
-    }
 }
 
 impl Api {
@@ -71,7 +54,12 @@ impl Api {
     /// The same at a known place.
     pub(super) fn at(args: &ApiArgs, base: String) -> miette::Result<Self> {
         let token = token(args)?;
-        let url = reqwest::Url::parse(&base).into_diagnostic()?;
+        let url = reqwest::Url::parse(&base).map_err(|why| {
+            UsageError::new(
+                format!("{base} is no URL: {why}"),
+                "write it as http://localhost:8001, in --url or MAPEK_URL",
+            )
+        })?;
         let near = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
         if token.is_some() && url.scheme() == "http" && !near {
             note(format_args!("note: the token is sent to {base} in clear text"));
@@ -79,15 +67,18 @@ impl Api {
         let mut builder = compose::http_client_builder(PATIENCE);
         if let Some(path) = &args.ca_file {
             let pem = read(path)?;
-            let roots = Certificate::from_pem_bundle(pem.as_bytes()).into_diagnostic()?;
+            let roots = Certificate::from_pem_bundle(pem.as_bytes()).map_err(|_| {
+                let what = format!("{} holds no certificates", path.display());
+                UsageError::new(what, "write them as PEM")
+            })?;
             builder = builder.tls_certs_only(roots);
         }
         if let Some(path) = &args.identity_file {
             let identity = Identity::from_pem(read(path)?.as_bytes());
-            builder = builder
-                .identity(identity.map_err(|_| {
-                    miette!("{} holds no certificate with its key", path.display())
-                })?);
+            builder = builder.identity(identity.map_err(|_| {
+                let what = format!("{} holds no certificate with its key", path.display());
+                UsageError::new(what, "write both into one file, as PEM")
+            })?);
         }
         Ok(Self { client: builder.build().into_diagnostic()?, base, token })
     }
@@ -98,12 +89,17 @@ impl Api {
     }
 
     /// What it answers at `path`.
-    pub(super) async fn get(&self, path: &str) -> Result<Value, Refusal> {
-        self.ask(Method::GET, path, None).await
+    pub(super) async fn get(&self, path: &str) -> miette::Result<Value> {
+        Ok(self.ask(Method::GET, path, None).await.map_err(|why| why.at(&self.base))?)
     }
 
     /// What it answers once it has done this.
-    pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Value, Refusal> {
+    pub(super) async fn post(&self, path: &str, body: &Value) -> miette::Result<Value> {
+        Ok(self.try_post(path, body).await.map_err(|why| why.at(&self.base))?)
+    }
+
+    /// The same, for whoever knows another way.
+    pub(super) async fn try_post(&self, path: &str, body: &Value) -> Result<Value, Refusal> {
         self.ask(Method::POST, path, Some(body)).await
     }
 
@@ -113,35 +109,53 @@ impl Api {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Value, Refusal> {
-        let mut request = self.client.request(method, plain_http::below(&self.base, path));
-        if let Some(token) = &self.token {
-            request = request.bearer_auth(token.expose());
-        }
-        if let Some(body) = body {
-            request = request.json(body);
-        }
-        let down = |error: reqwest::Error| Refusal::Down(chain(&error.without_url()));
+        let request = self.request(method, path).timeout(PATIENCE);
+        let request = match body {
+            Some(body) => request.json(body),
+            None => request,
+        };
         let mut response = request.send().await.map_err(down)?;
         let status = response.status();
-        let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(down)? {
-            bytes.extend_from_slice(&chunk);
-            if bytes.len() > BODY_BYTES_MAX {
-                return Err(Refusal::Down("its answer is too long".to_owned()));
-            }
-        }
+        let bytes = body_of(&mut response).await?;
         let answer: Option<Value> = serde_json::from_slice(&bytes).ok();
         if status.is_success() {
-            let strange = || Refusal::Down("what answers there is not the loop's API".to_owned());
-            return answer.ok_or_else(strange);
+            return answer.ok_or_else(Refusal::strange);
         }
-        let detail = answer.as_ref().and_then(|answer| answer["detail"].as_str());
-        let detail = detail.map_or_else(|| status.to_string(), plain);
-        if status.is_server_error() {
-            return Err(Refusal::Down(detail));
-        }
-        Err(Refusal::Said(status, detail))
+        Err(Refusal::said(status, answer.as_ref()))
     }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.client.request(method, plain_http::below(&self.base, path));
+        match &self.token {
+            Some(token) => request.bearer_auth(token.expose()),
+            None => request,
+        }
+    }
+}
+
+fn down(error: reqwest::Error) -> Refusal {
+    Refusal::Down(chain(&error.without_url()))
+}
+
+async fn body_of(response: &mut Response) -> Result<Vec<u8>, Refusal> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(down)? {
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() > BODY_BYTES_MAX {
+            return Err(Refusal::Down("its answer is too long".to_owned()));
+        }
+    }
+    Ok(bytes)
+}
+
+/// A part of a path of ours, that cannot be more than one.
+pub(super) fn segment(text: &str) -> Result<&str, UsageError> {
+    let fits = |c: char| c.is_ascii_hexdigit() || c == '-';
+    if !text.is_empty() && text.chars().all(fits) {
+        return Ok(text);
+    }
+    let what = format!("an id has hexadecimal digits and dashes, got {}", plain(text));
+    Err(UsageError::new(what, "copy it from a list, as `mapek plans list`"))
 }
 
 /// How the API of this configuration is reached from here.
@@ -155,7 +169,9 @@ pub(super) fn address(config: &Config) -> String {
 }
 
 fn read(path: &Path) -> miette::Result<String> {
-    bounded::read(path).map_err(|error| miette!("cannot read {}: {error}", path.display()))
+    Ok(bounded::read(path).map_err(|error| {
+        UsageError::new(format!("cannot read {}: {error}", path.display()), "check the path")
+    })?)
 }
 
 /// From a file, or from the environment; never from the command line, which everybody on the machine can read.

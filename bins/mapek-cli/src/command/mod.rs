@@ -1,9 +1,12 @@
 //! What each command does.
 
+mod act;
 mod analyze;
 mod api;
 mod backtest;
 mod check;
+mod complete;
+mod configure;
 mod execute;
 mod http;
 mod ids;
@@ -11,26 +14,29 @@ mod input;
 mod journal;
 mod monitor;
 pub(crate) mod output;
-mod people;
 mod plan;
 mod reload;
+mod rules;
 mod run;
+mod show;
 mod simulate;
-mod status;
 mod token;
+mod words;
 
 use std::{fmt, process::ExitCode};
 
 use clap::Parser as _;
-use miette::MietteHandlerOpts;
+use miette::{GraphicalTheme, MietteHandlerOpts};
 
 use crate::{
-    cli::{Cli, Command, ConfigArgs, TokenCommand},
+    cli::{Cli, Command, ConfigArgs, ExecutionsCommand, PlansCommand, RulesCommand, TokenCommand},
     config::{self, Loaded},
     demo,
 };
+use act::Verdict;
+use api::ApiError;
 use input::InputError;
-use output::OutputError;
+use output::{Look, OutputError};
 
 pub(crate) use backtest::Moment;
 pub(crate) use output::say;
@@ -38,15 +44,35 @@ pub(crate) use output::say;
 /// What a command ends with.
 pub(crate) type Done = miette::Result<ExitCode>;
 
-/// Parses the command line and does what it says. Exit codes: 0 it worked, 1 it did not, 2 it cannot be understood.
+/// What was asked for cannot be done as it was asked: exit code 2.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[error("{what}")]
+pub(crate) struct UsageError {
+    what: String,
+    #[help]
+    remedy: &'static str,
+}
+
+impl UsageError {
+    pub(crate) fn new(what: impl Into<String>, remedy: &'static str) -> Self {
+        Self { what: what.into(), remedy }
+    }
+}
+
+/// Parses the command line and does what it says. What the exit codes mean is in its help.
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    Look::ask(cli.color);
     // Paths and lines of input stay in one piece, so that they can be searched for and copied.
-    let plain = miette::set_hook(Box::new(|_| {
-        Box::new(MietteHandlerOpts::new().wrap_lines(false).break_words(false).build())
+    let looks = miette::set_hook(Box::new(|_| {
+        let colours = Look::colours_errors();
+        let theme =
+            if colours { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+        let options = MietteHandlerOpts::new().graphical_theme(theme).color(colours);
+        Box::new(options.wrap_lines(false).break_words(false).build())
     }));
-    if let Err(error) = plain {
+    if let Err(error) = looks {
         tracing::debug!(%error, "errors look as they were set up before");
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -60,7 +86,15 @@ async fn dispatch(command: Command) -> Done {
     match command {
         Command::Run(args) => run::run(&args).await,
         Command::Check(args) => check::check(&args).await,
-        Command::Status(args) => status::status(&args).await,
+        Command::Config(command) => configure::configure(&command),
+        Command::Rules(RulesCommand::Test(args)) => rules::test(&args).await,
+        Command::Status(args) => show::status(&args).await,
+        Command::Cycles(command) => show::cycles(&command).await,
+        Command::Violations(args) => show::violations(&args).await,
+        Command::Diagnosis(args) => show::diagnosis(&args).await,
+        Command::Outcomes(args) => show::outcomes(&args).await,
+        Command::Insights(args) => show::insights(&args).await,
+        Command::Whoami(args) => show::whoami(&args).await,
         Command::Monitor(args) => monitor::monitor(&args).await,
         Command::Analyze(args) => analyze::analyze(&args),
         Command::Plan(args) => plan::plan(&args),
@@ -68,14 +102,38 @@ async fn dispatch(command: Command) -> Done {
         Command::Demo(args) => demo::demo(&args).await,
         Command::Simulate(args) => simulate::simulate(&args),
         Command::Backtest(args) => backtest::run(&args).await,
-        Command::Plans(command) => people::plans(&command).await,
-        Command::Executions(command) => people::executions(&command).await,
-        Command::Pause(args) => people::pause(&args).await,
-        Command::Resume(args) => people::resume(&args).await,
-        Command::Rearm(args) => people::rearm(&args).await,
-        Command::Cycle(args) => people::cycle(&args).await,
+        Command::Plans(command) => plans(&command).await,
+        Command::Executions(command) => executions(&command).await,
+        Command::Pause(args) => act::pause(&args).await,
+        Command::Resume(args) => act::resume(&args).await,
+        Command::Rearm(args) => act::rearm(&args).await,
+        Command::Cycle(args) => act::cycle(&args).await,
         Command::Token(TokenCommand::New(args)) => token::new(&args),
         Command::Journal(command) => journal::journal(&command),
+        Command::Completions { shell } => complete::shell(shell),
+        Command::Man { dir } => complete::manual(dir.as_deref()),
+    }
+}
+
+async fn plans(command: &PlansCommand) -> Done {
+    match command {
+        PlansCommand::List { rejected: false, list } => show::plans(list).await,
+        PlansCommand::List { rejected: true, list } => show::rejected(list).await,
+        PlansCommand::Show { id, api } => show::plan(id, api).await,
+        PlansCommand::Approve(args) => act::decide(args, Verdict::Approve).await,
+        PlansCommand::Reject(args) => act::decide(args, Verdict::Reject).await,
+    }
+}
+
+async fn executions(command: &ExecutionsCommand) -> Done {
+    match command {
+        ExecutionsCommand::List { needs_operator: true, list, .. } => show::stuck(list).await,
+        ExecutionsCommand::List { live, ending, period, list, .. } => {
+            show::executions(*live, ending.as_deref(), period, list).await
+        }
+        ExecutionsCommand::Show { id, api } => show::execution(id, api).await,
+        ExecutionsCommand::Rollback { id, reason } => act::roll_back(id, reason).await,
+        ExecutionsCommand::Resolve { id, reason } => act::resolve(id, reason).await,
     }
 }
 
@@ -84,8 +142,12 @@ fn failed(report: &miette::Report) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     note(format_args!("{report:?}"));
+    if let Some(error) = report.downcast_ref::<ApiError>() {
+        return ExitCode::from(error.code());
+    }
     let unusable = report.downcast_ref::<config::ConfigError>().is_some()
         || report.downcast_ref::<InputError>().is_some()
+        || report.downcast_ref::<UsageError>().is_some()
         || report.downcast_ref::<journal::JournalError>().is_some()
         || report.downcast_ref::<simulate::ScenarioError>().is_some()
         || report.downcast_ref::<backtest::SpanError>().is_some();

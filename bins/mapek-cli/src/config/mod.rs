@@ -5,12 +5,14 @@
 mod env;
 mod load;
 mod render;
+mod schema;
 mod sections;
 
 #[cfg(test)]
 pub(crate) use load::parse;
 pub use load::{ConfigError, Loaded, load};
-pub(crate) use render::effective_yaml;
+pub(crate) use render::{COMMENTED, effective_json, effective_yaml};
+pub(crate) use schema::schema;
 pub use sections::Config;
 pub(crate) use sections::{
     AlgorithmEntry, AlgorithmName, Database, ExecutionMode, LogFormat, LogLevel, MetricEntry,

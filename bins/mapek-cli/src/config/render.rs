@@ -2,6 +2,14 @@
 
 use super::sections::Config;
 
+/// A file with every key at its default, and what each is for.
+pub(crate) const COMMENTED: &str = include_str!("../../../../config/mape_k_config.yaml");
+
+/// The configuration as JSON, secrets masked.
+pub(crate) fn effective_json(config: &Config) -> serde_json::Value {
+    serde_json::to_value(config).unwrap_or_default()
+}
+
 /// The configuration as YAML, secrets masked.
 pub(crate) fn effective_yaml(config: &Config) -> String {
     serde_saphyr::to_string(config).unwrap_or_else(|error| format!("# cannot be shown: {error}\n"))
@@ -31,7 +39,7 @@ mod tests {
 
     #[test]
     fn the_commented_file_holds_every_key_at_its_default() {
-        let commented = include_str!("../../../../config/mape_k_config.yaml");
+        let commented = COMMENTED;
         let parsed = parse(commented, "config/mape_k_config.yaml").unwrap();
         assert_eq!(effective_yaml(&parsed), effective_yaml(&Config::default()));
         for key in keys() {

@@ -23,27 +23,6 @@ async fn check(case: &Case, variables: &[(&str, &str)]) -> Ran {
 }
 
 #[tokio::test]
-async fn help_lists_every_command_and_the_exit_codes() {
-    let told = ran(mapek(&["--help"]), "").await;
-    assert_eq!(told.code, Some(0));
-    for word in [
-        "run",
-        "check",
-        "status",
-        "monitor",
-        "analyze",
-        "plan",
-        "execute",
-        "demo",
-        "simulate",
-        "Exit codes",
-    ] {
-        assert!(told.out.contains(word), "{word} is not in {}", told.out);
-    }
-    assert_eq!(ran(mapek(&["cheque"]), "").await.code, Some(2));
-}
-
-#[tokio::test]
 async fn check_shows_what_is_in_force_and_leaves_nothing_behind() {
     let case = case("plan:\n  min_violations: 7\n");
     let key = ("CHARTER_API_KEY", "hunter2");

@@ -11,13 +11,19 @@ mod backtest;
 #[cfg(test)]
 mod configuration;
 #[cfg(test)]
+mod configure;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod journal;
 #[cfg(test)]
 mod listeners;
 #[cfg(test)]
+mod looking;
+#[cfg(test)]
 mod people;
+#[cfg(test)]
+mod rules;
 #[cfg(test)]
 mod running;
 #[cfg(test)]

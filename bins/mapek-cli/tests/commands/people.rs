@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// A token, and its entry in the configuration.
-async fn token(name: &str, role: &str) -> (String, String) {
+pub(crate) async fn token(name: &str, role: &str) -> (String, String) {
     let made = ran(mapek(&["token", "new", "--name", name, "--role", role, "--json"]), "").await;
     let made: Value = serde_json::from_str(&made.out).unwrap();
     let entry = &made["entry"];
@@ -50,11 +50,14 @@ async fn people_pause_and_resume_by_name_as_far_as_their_role_goes() {
     let running = Running::start_with(&format!("auth: {{tokens: [{one}, {two}]}}")).await;
 
     let nobody = ran(mapek(&["status", "--url", &running.url]), "").await;
-    assert_eq!(nobody.code, Some(1));
+    assert_eq!(nobody.code, Some(4));
     assert!(nobody.err.contains("does not know you") && nobody.err.contains("MAPEK_TOKEN"));
     let refused = asked(&running, &viewer, &["pause", "--reason", "x"]).await;
-    assert_eq!(refused.code, Some(1));
+    assert_eq!(refused.code, Some(4));
     assert!(refused.err.contains("ada is viewer; this needs operator"), "{}", refused.err);
+    assert!(refused.err.contains("mapek whoami"), "{}", refused.err);
+    let who = asked(&running, &viewer, &["whoami"]).await;
+    assert_eq!((who.code, who.out.as_str()), (Some(0), "ada (viewer)\n"));
 
     let paused = asked(&running, &operator, &["pause", "--reason", "3 a.m."]).await;
     assert_eq!(paused.code, Some(0), "{paused:?}");
@@ -72,15 +75,23 @@ async fn people_pause_and_resume_by_name_as_far_as_their_role_goes() {
     assert_eq!((plans.code, plans.out.as_str()), (Some(0), "no plans\n"), "{plans:?}");
     let stuck = asked(&running, &viewer, &["executions", "list", "--needs-operator"]).await;
     assert_eq!(stuck.out, "nothing needs an operator\n", "{stuck:?}");
-    for (args, words) in [
-        (&["plans", "show", "0123"][..], "there is no plan 0123"),
-        (&["plans", "approve", "../../pause", "--hash", "x"], "there is no plan"),
-        (&["executions", "resolve", "../x", "--reason", "y"], "an id has hexadecimal digits"),
-        (&["rearm", "scale_up", "--reason", "y"], "ada is viewer; this needs admin"),
+    let id = "00000000-0000-0000-0000-000000000001";
+    for (args, code, words) in [
+        (&["plans", "show", "0123"][..], 1, "there is no plan 0123"),
+        (&["plans", "show", id], 1, "no plan 00000000-0000-0000-0000-000000000001 is kept"),
+        (&["plans", "approve", "../../pause", "--yes"], 2, "an id has hexadecimal digits"),
+        (&["executions", "resolve", "../x", "--reason", "y"], 2, "an id has hexadecimal digits"),
+        (&["executions", "show", "0123"], 1, "there is no execution 0123"),
+        (&["executions", "rollback", id, "--reason", "y"], 4, "ada is viewer; this needs operator"),
+        (&["cycles", "show", "99999"], 1, "no cycle 99999 is kept"),
+        (&["rearm", "scale_up", "--reason", "y"], 4, "ada is viewer; this needs admin"),
+        (&["violations", "--severity", "bad"], 2, "critical"),
     ] {
         let told = asked(&running, &viewer, args).await;
-        assert!(told.code == Some(1) && told.err.contains(words), "{told:?}");
+        assert!(told.code == Some(code) && told.err.contains(words), "{told:?}");
     }
+    let gone = asked(&running, &operator, &["executions", "rollback", id, "--reason", "y"]).await;
+    assert_eq!(gone.code, Some(1), "{gone:?}");
     let log = std::fs::read_to_string(running.directory.path().join("mapek.log")).unwrap();
     assert!(log.contains("\"person\":\"grace\",\"act\":\"pause\""), "{log}");
     for secret in [operator, viewer] {
@@ -105,5 +116,5 @@ async fn a_loop_that_does_not_answer_is_paused_by_its_file() {
     // Of a loop that is somewhere else, nobody knows where its file would be.
     let there = ["pause", "--reason", "x", "--url", "http://127.0.0.1:1"];
     let told = ran(mapek(&there), "").await;
-    assert_eq!(told.code, Some(1), "{told:?}");
+    assert_eq!(told.code, Some(3), "{told:?}");
 }

@@ -112,11 +112,17 @@ async fn it_gets_ready_tells_its_status_and_stops_on_sigterm() {
 }
 
 #[tokio::test]
-async fn a_loop_that_is_not_there_is_exit_code_1_and_what_to_do() {
+async fn a_loop_that_is_not_there_is_exit_code_3_and_what_to_do() {
     let told = ran(mapek(&["status", "--url", "http://127.0.0.1:1"]), "").await;
-    assert_eq!((told.code, told.out.as_str()), (Some(1), ""));
+    assert_eq!((told.code, told.out.as_str()), (Some(3), ""));
     assert!(told.err.contains("http://127.0.0.1:1 cannot be asked"), "{}", told.err);
     assert!(told.err.contains("is `mapek run` running there?"), "{}", told.err);
+    let mut by_variable = mapek(&["status"]);
+    by_variable.env("MAPEK_URL", "http://127.0.0.1:2");
+    let told = ran(by_variable, "").await;
+    assert!(told.code == Some(3) && told.err.contains("http://127.0.0.1:2"), "{told:?}");
+    let told = ran(mapek(&["status", "--url", "localhost 8001"]), "").await;
+    assert!(told.code == Some(2) && told.err.contains("is no URL"), "{told:?}");
 }
 
 #[tokio::test]

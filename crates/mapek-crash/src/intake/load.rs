@@ -22,33 +22,33 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A load.
 #[derive(Debug, Clone)]
-pub(super) struct Load {
+pub(crate) struct Load {
     /// What it is for.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     /// Alerts in a request.
-    pub(super) batch: u32,
-    pub(super) connections: u32,
+    pub(crate) batch: u32,
+    pub(crate) connections: u32,
     /// Alerts a second; without it as fast as they are answered.
-    pub(super) rate: Option<u32>,
-    pub(super) seconds: u32,
+    pub(crate) rate: Option<u32>,
+    pub(crate) seconds: u32,
 }
 
 /// What was answered.
 #[derive(Debug, Default)]
-pub(super) struct Sent {
+pub(crate) struct Sent {
     /// The alerts that were acknowledged.
-    pub(super) acknowledged: Vec<u64>,
+    pub(crate) acknowledged: Vec<u64>,
     /// How long requests waited that were, in microseconds, sorted: from the moment at which they were due.
-    pub(super) waits_us: Vec<u32>,
+    pub(crate) waits_us: Vec<u32>,
     /// Requests that were answered 503.
-    pub(super) refused: u64,
+    pub(crate) refused: u64,
     /// Requests that were answered otherwise, or not at all.
-    pub(super) failed: u64,
+    pub(crate) failed: u64,
 }
 
 impl Load {
     /// Sends for as long as the load lasts; answers how long that was, too.
-    pub(super) async fn run(&self, to: SocketAddr) -> Result<(Sent, Duration), BoxError> {
+    pub(crate) async fn run(&self, to: SocketAddr) -> Result<(Sent, Duration), BoxError> {
         let (begun, turns) = (now(), Arc::new(AtomicU64::new(0)));
         let work = |_| {
             let (load, turns) = (self.clone(), Arc::clone(&turns));

@@ -30,6 +30,7 @@ use super::{Context, Rail, Refusal};
 /// assert_eq!([6, 8, 100].map(|there_are| limits.most(there_are)), [3, 4, 4]);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct BlastRadiusConfig {
     /// How many nodes.

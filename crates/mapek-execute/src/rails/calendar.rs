@@ -24,6 +24,7 @@ pub use window::{Day, DayTime, InvalidWindow, OnceWindow, WeeklyWindow, WindowEf
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct CalendarConfig {
     /// Those that come again each week.

@@ -8,16 +8,19 @@ use crate::ForeignChange;
 
 /// How somebody else who acts on the same things is given way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct OthersConfig {
     /// How long after somebody else has changed a resource the loop leaves it to them. Only where they cannot have brought about
     /// what a plan treats: it began before, or the plan had been made.
     #[serde(with = "mapek_model::duration")]
+    #[cfg_attr(feature = "schemars", schemars(with = "mapek_model::duration::Schema"))]
     pub courtesy: Duration,
     /// How often what we set may be set otherwise by others; then the loop leaves the resource alone until a person re-arms a kind.
     pub reversals: u32,
     /// Within which time; and how long after we set something a change by others counts as an answer to it.
     #[serde(with = "mapek_model::duration")]
+    #[cfg_attr(feature = "schemars", schemars(with = "mapek_model::duration::Schema"))]
     pub window: Duration,
 }
 

@@ -16,7 +16,7 @@ pub(crate) enum Moment {
 
 impl Moment {
     /// Which moment that is.
-    pub(super) fn at(self, now: Timestamp) -> Timestamp {
+    pub(crate) fn at(self, now: Timestamp) -> Timestamp {
         match self {
             Self::At(at) => at,
             Self::Ago(ago) => now.checked_sub(ago).unwrap_or(Timestamp::MIN),

@@ -11,7 +11,7 @@ use crate::{
     cli::JournalVerifyArgs,
     command::{
         Done,
-        output::{Out, OutputError, plain},
+        output::{Out, OutputError, Table, plain},
     },
 };
 
@@ -58,7 +58,7 @@ fn tell(out: &mut Out, name: &str, verified: &Verified) -> Result<(), OutputErro
         through => format!("; pruned through {through}"),
     };
     let Verified { records, epoch, executions, values, head, hash, .. } = verified;
-    out.table(&[
+    out.table(&Table::of([
         row("file", plain(name)),
         row("journal", id),
         row("records", format!("{records}, epoch {epoch}{pruned}")),
@@ -66,7 +66,7 @@ fn tell(out: &mut Out, name: &str, verified: &Verified) -> Result<(), OutputErro
         row("values", values.to_string()),
         row("head", format!("{head} {hash}")),
         row("sound", if verified.is_sound() { "yes" } else { "NO" }.to_owned()),
-    ])?;
+    ]))?;
     for damage in verified.damage.iter().take(SHOWN_MAX) {
         let place = damage.record.map_or_else(
             || "the file".to_owned(),

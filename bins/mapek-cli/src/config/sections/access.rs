@@ -7,10 +7,12 @@ use mapek::{
     model::Timestamp,
     server::{InvalidToken, Person, Role, TokenHash},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The hash of a token. What is none is not kept: it may be a token, and nothing may print it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, JsonSchema)]
+#[schemars(with = "String")]
 pub(crate) struct HashEntry(Result<TokenHash, InvalidToken>);
 
 impl HashEntry {
@@ -36,7 +38,7 @@ impl Serialize for HashEntry {
 }
 
 /// A bearer token of somebody.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TokenEntry {
     /// Who has it.
@@ -51,7 +53,7 @@ pub(crate) struct TokenEntry {
 }
 
 /// People who have tokens.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct AuthSection {
     /// Two for each person at most: the one in use, and the one that is to replace it.
@@ -69,7 +71,7 @@ pub(crate) struct TokensFile {
 }
 
 /// Somebody who shows a client certificate with a certain name.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CertificateEntry {
     /// Who.
@@ -85,7 +87,7 @@ pub(crate) struct CertificateEntry {
 }
 
 /// TLS for a listener.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, Validate)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct TlsSection {
     /// Our certificate, with those that lead from it to a root, as PEM. With it nothing is said in clear text any more.

@@ -9,6 +9,7 @@ mod service;
 mod stages;
 
 use garde::Validate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use access::{AuthSection, HashEntry, TlsSection, TokenEntry, TokensFile};
@@ -26,7 +27,7 @@ pub(crate) use stages::{
 };
 
 /// The whole file.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, Validate)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// The loop itself.

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use garde::Validate;
-use mapek::model::{Duration, Expectation, Severity};
+use mapek::model::{Duration, Expectation, Severity, duration};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::check::{at_least_a_second, finite, http_url, optional_at_least_a_second};
 
 /// A value that is watched by its metric's name.
-#[derive(Debug, Clone, Serialize, Deserialize, Validate)]
+#[derive(Debug, Clone, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MetricEntry {
     /// The metric.
@@ -22,7 +23,7 @@ pub(crate) struct MetricEntry {
 }
 
 /// Which side of a threshold is bad.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ThresholdDirection {
     /// Values above it.
@@ -33,7 +34,7 @@ pub(crate) enum ThresholdDirection {
 }
 
 /// A rule.
-#[derive(Debug, Clone, Serialize, Deserialize, Validate)]
+#[derive(Debug, Clone, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct QueryEntry {
     /// Its name. Some are known and need nothing else: `high_validation_latency`, `high_failure_rate`,
@@ -67,7 +68,7 @@ pub(crate) struct QueryEntry {
 }
 
 /// A target that the embedded metric source scrapes.
-#[derive(Debug, Clone, Serialize, Deserialize, Validate)]
+#[derive(Debug, Clone, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ScrapeTarget {
     /// Where its metrics are, as `http://host:port/metrics`.
@@ -79,18 +80,21 @@ pub(crate) struct ScrapeTarget {
     pub(crate) job: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, Validate)]
+#[derive(Debug, Clone, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct MonitorSection {
+    /// Where Prometheus is.
     #[garde(custom(http_url))]
     pub(crate) prometheus_url: String,
     /// How often Monitor asks, if not with every cycle.
     #[garde(custom(optional_at_least_a_second))]
     #[serde(with = "mapek::model::duration::option")]
+    #[schemars(with = "Option<duration::Schema>")]
     pub(crate) poll_interval: Option<Duration>,
     /// How often the metrics are scraped: a sample older than two of these is stale.
     #[garde(custom(at_least_a_second))]
     #[serde(with = "mapek::model::duration")]
+    #[schemars(with = "duration::Schema")]
     pub(crate) scrape_interval: Duration,
     /// The series that are 1 for each scrape target that answers. In a Prometheus that others share, narrow it down to the
     /// managed system: what is down elsewhere is no reason to doubt this one.
@@ -99,7 +103,9 @@ pub(crate) struct MonitorSection {
     /// What all reads of one cycle may take together.
     #[garde(custom(at_least_a_second))]
     #[serde(with = "mapek::model::duration")]
+    #[schemars(with = "duration::Schema")]
     pub(crate) read_deadline: Duration,
+    /// Values that are watched by the names of their metrics.
     #[garde(dive)]
     pub(crate) metrics: Vec<MetricEntry>,
     /// The rules; the known ones if there are none.

@@ -4,15 +4,16 @@ use std::path::PathBuf;
 
 use garde::Validate;
 use mapek::{
-    model::Duration,
+    model::{Duration, duration},
     notify::{ChannelName, Kind},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::check::{at_least_a_second, http_url, optional_http_url};
 
 /// Who is told.
-#[derive(Debug, Clone, Serialize, Deserialize, Validate)]
+#[derive(Debug, Clone, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct NotifySection {
     /// Whether what is so is posted to `alertmanager.url` as alerts, and kept firing.
@@ -24,6 +25,7 @@ pub(crate) struct NotifySection {
     /// After how long what still is so is told again.
     #[garde(custom(at_least_a_second))]
     #[serde(with = "mapek::model::duration")]
+    #[schemars(with = "duration::Schema")]
     pub(crate) repeat_interval: Duration,
     /// Messages of one kind to one receiver at once.
     #[garde(range(min = 1, max = 1000))]
@@ -31,6 +33,7 @@ pub(crate) struct NotifySection {
     /// After how long there is room for one more.
     #[garde(custom(at_least_a_second))]
     #[serde(with = "mapek::model::duration")]
+    #[schemars(with = "duration::Schema")]
     pub(crate) refill: Duration,
     /// Where people see more: the address of the API, as they reach it.
     #[garde(custom(optional_http_url))]
@@ -63,7 +66,7 @@ impl NotifySection {
 }
 
 /// How a receiver wants to be told.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum WebhookFormat {
     /// As JSON, see `docs/notifications.md`.
@@ -74,12 +77,13 @@ pub(crate) enum WebhookFormat {
 }
 
 /// One who is told.
-#[derive(Debug, Clone, Serialize, Deserialize, Validate)]
+#[derive(Debug, Clone, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WebhookEntry {
     /// What it is called in logs and metrics.
     #[garde(skip)]
     pub(crate) name: ChannelName,
+    /// How it wants to be told.
     #[garde(skip)]
     #[serde(default)]
     pub(crate) format: WebhookFormat,
@@ -106,7 +110,7 @@ pub(crate) struct WebhookEntry {
 }
 
 /// A sign of life, for somebody who is alarmed when it stays away.
-#[derive(Debug, Clone, Serialize, Deserialize, Validate)]
+#[derive(Debug, Clone, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct HeartbeatSection {
     /// Whether an alert fires as long as cycles complete. Needs `alerts`.
@@ -121,6 +125,7 @@ pub(crate) struct HeartbeatSection {
     /// How often at most.
     #[garde(custom(at_least_a_second))]
     #[serde(with = "mapek::model::duration")]
+    #[schemars(with = "duration::Schema")]
     pub(crate) interval: Duration,
 }
 

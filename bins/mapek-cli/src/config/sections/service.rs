@@ -3,7 +3,12 @@
 use std::path::PathBuf;
 
 use garde::Validate;
-use mapek::{model::Duration, monitor::AlertmanagerFeed, server::Rate};
+use mapek::{
+    model::{Duration, duration},
+    monitor::AlertmanagerFeed,
+    server::Rate,
+};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -12,15 +17,19 @@ use super::{
     notify::NotifySection,
 };
 
-#[derive(Debug, Clone, Serialize, Deserialize, Validate)]
+#[derive(Debug, Clone, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct AlertmanagerSection {
+    /// Where Alertmanager is.
     #[garde(custom(http_url))]
     pub(crate) url: String,
+    /// Where the webhook listens.
     #[garde(skip)]
     pub(crate) webhook_host: String,
+    /// On which port.
     #[garde(skip)]
     pub(crate) webhook_port: u16,
+    /// At which path.
     #[garde(custom(absolute_path))]
     pub(crate) webhook_path: String,
     /// What the token is known by that Alertmanager has to send; without it nobody has to.
@@ -32,7 +41,9 @@ pub(crate) struct AlertmanagerSection {
     /// How long after its start an Alertmanager that lists no alert proves nothing.
     #[garde(skip)]
     #[serde(with = "mapek::model::duration")]
+    #[schemars(with = "duration::Schema")]
     pub(crate) startup_grace: Duration,
+    /// Without it neither alerts nor webhooks are used.
     #[garde(skip)]
     pub(crate) enabled: bool,
     /// Who is told what the loop needs people for.
@@ -56,11 +67,13 @@ impl Default for AlertmanagerSection {
     }
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, Validate)]
+#[derive(Debug, Clone, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct ApiSection {
+    /// Where the API listens.
     #[garde(length(min = 1))]
     pub(crate) host: String,
+    /// On which port.
     #[garde(skip)]
     pub(crate) port: u16,
     /// A listener of their own for the metrics.
@@ -84,8 +97,10 @@ pub(crate) struct ApiSection {
     /// Its certificate, and who may use it by theirs.
     #[garde(dive)]
     pub(crate) tls: TlsSection,
+    /// No effect yet.
     #[garde(skip)]
     pub(crate) debug: bool,
+    /// No effect yet: `allowed_origins` says whose pages may ask.
     #[garde(skip)]
     pub(crate) cors_enabled: bool,
 }
@@ -109,7 +124,7 @@ impl Default for ApiSection {
 }
 
 /// How much is logged.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum LogLevel {
     #[serde(alias = "ERROR")]
@@ -139,7 +154,7 @@ impl LogLevel {
 }
 
 /// How a log line looks.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum LogFormat {
     #[default]
@@ -147,18 +162,22 @@ pub(crate) enum LogFormat {
     Text,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, Validate)]
+#[derive(Debug, Clone, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct LoggingSection {
+    /// How much is logged.
     #[garde(skip)]
     pub(crate) level: LogLevel,
+    /// How a line looks.
     #[garde(skip)]
     pub(crate) format: LogFormat,
     /// Where logs go; standard error if it is absent.
     #[garde(skip)]
     pub(crate) file: Option<PathBuf>,
+    /// Then the file is rotated.
     #[garde(range(min = 1024))]
     pub(crate) max_bytes: u64,
+    /// Rotated files that are kept.
     #[garde(range(max = 1000))]
     pub(crate) backup_count: u32,
 }
@@ -175,18 +194,23 @@ impl Default for LoggingSection {
     }
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, Validate)]
+#[derive(Debug, Clone, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct PerformanceSection {
     /// How many queries run at once.
     #[garde(range(min = 1, max = 1000))]
     pub(crate) max_concurrent_analyses: u32,
+    /// No effect yet.
     #[garde(skip)]
     #[serde(with = "mapek::model::duration")]
+    #[schemars(with = "duration::Schema")]
     pub(crate) metric_cache_ttl: Duration,
+    /// No effect yet.
     #[garde(skip)]
     #[serde(with = "mapek::model::duration")]
+    #[schemars(with = "duration::Schema")]
     pub(crate) policy_cache_ttl: Duration,
+    /// No effect: the loop is always asynchronous.
     #[garde(skip)]
     pub(crate) async_executor: bool,
 }
@@ -202,14 +226,16 @@ impl Default for PerformanceSection {
     }
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct StagingSection {
     /// Use the in-process reference server in place of a Charter.
     pub(crate) use_mock_charter: bool,
     /// Let the in-process reference server run into faults now and then.
     pub(crate) simulate_failures: bool,
+    /// No effect: set `logging.level`.
     pub(crate) verbose_logging: bool,
+    /// No effect: metrics are always collected.
     pub(crate) collect_metrics: bool,
 }
 

@@ -5,8 +5,9 @@ use std::{collections::BTreeMap, path::PathBuf};
 use garde::Validate;
 use mapek::{
     execute::{BlastRadiusConfig, CalendarConfig, OthersConfig, Retention},
-    model::{ActionKind, Cost, Duration, Expectation, Verification},
+    model::{ActionKind, Cost, Duration, Expectation, Verification, duration},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -18,21 +19,27 @@ use super::{
 };
 
 /// The four detectors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum AlgorithmName {
+    /// Many in a short time.
     Temporal,
+    /// Many in one place.
     Spatial,
+    /// One follows another.
     Causal,
+    /// More than usual.
     Frequency,
 }
 
 /// One detector's settings; what is absent keeps its default.
-#[derive(Debug, Clone, Serialize, Deserialize, Validate)]
+#[derive(Debug, Clone, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AlgorithmEntry {
+    /// Which detector.
     #[garde(skip)]
     pub(crate) name: AlgorithmName,
+    /// Whether it is asked.
     #[serde(default = "yes")]
     #[garde(skip)]
     pub(crate) enabled: bool,
@@ -42,6 +49,7 @@ pub(crate) struct AlgorithmEntry {
     pub(crate) sensitivity: Option<f64>,
     /// Of `temporal`: how close together onsets must be.
     #[serde(default, with = "mapek::model::duration::option")]
+    #[schemars(with = "Option<duration::Schema>")]
     #[garde(skip)]
     pub(crate) window: Option<Duration>,
     /// Of `spatial`: how many onsets on one component.
@@ -58,12 +66,13 @@ pub(crate) struct AlgorithmEntry {
     pub(crate) anomaly_threshold: Option<u32>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, Validate)]
+#[derive(Debug, Clone, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct AnalyzeSection {
     /// Settings of detectors; one that is not listed has its defaults.
     #[garde(dive)]
     pub(crate) algorithms: Vec<AlgorithmEntry>,
+    /// Closed episodes that are remembered.
     #[garde(range(min = 1, max = 100_000))]
     pub(crate) pattern_history_limit: u32,
 }
@@ -74,16 +83,19 @@ impl Default for AnalyzeSection {
     }
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, Validate)]
+#[derive(Debug, Clone, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct PlanSection {
     /// What actions cost, where it is not the default.
     #[garde(skip)]
     pub(crate) cost_model: BTreeMap<ActionKind, Cost>,
+    /// Upper bound of a benefit.
     #[garde(range(min = 0.0, max = 1.0))]
     pub(crate) benefit_target: f64,
+    /// A cause must be this likely.
     #[garde(range(min = 0.0, max = 1.0))]
     pub(crate) min_confidence: f64,
+    /// Most plans that are proposed at once.
     #[garde(range(min = 1, max = 100))]
     pub(crate) max_policies_per_analysis: u32,
     /// How many warnings and infos it takes before a plan is made; one critical violation is enough.
@@ -108,7 +120,7 @@ impl Default for PlanSection {
 }
 
 /// What becomes of the steps before one that fails.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ExecutionMode {
     /// They are undone.
@@ -119,7 +131,7 @@ pub(crate) enum ExecutionMode {
 }
 
 /// How much the loop may do by itself.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum RailsProfile {
     /// Nothing: it records what it would do.
@@ -132,9 +144,10 @@ pub(crate) enum RailsProfile {
 }
 
 /// The rails.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, Validate)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RailsSection {
+    /// How much is done without asking.
     #[garde(skip)]
     pub(crate) profile: RailsProfile,
     /// How much one plan may touch.
@@ -149,7 +162,7 @@ pub(crate) struct RailsSection {
 }
 
 /// What people have to say before a plan runs that is not automatic.
-#[derive(Debug, Clone, Serialize, Deserialize, Validate)]
+#[derive(Debug, Clone, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct ApprovalsSection {
     /// How many different people approve it. What suspends checks needs two, whatever is said here.
@@ -158,10 +171,12 @@ pub(crate) struct ApprovalsSection {
     /// How long what one person said counts while others are waited for.
     #[garde(custom(at_least_a_second))]
     #[serde(with = "mapek::model::duration")]
+    #[schemars(with = "duration::Schema")]
     pub(crate) valid_for: Duration,
     /// How long after enough have approved it it must have begun.
     #[garde(custom(at_least_a_second))]
     #[serde(with = "mapek::model::duration")]
+    #[schemars(with = "duration::Schema")]
     pub(crate) begin_within: Duration,
 }
 
@@ -173,12 +188,13 @@ impl Default for ApprovalsSection {
 }
 
 /// How the effect of a plan is looked for that does not say so itself.
-#[derive(Debug, Clone, Serialize, Deserialize, Validate)]
+#[derive(Debug, Clone, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct VerificationSection {
     /// How long between two looks; that between two scrapes unless set.
     #[garde(custom(optional_at_least_a_second))]
     #[serde(with = "mapek::model::duration::option")]
+    #[schemars(with = "Option<duration::Schema>")]
     pub(crate) interval: Option<Duration>,
     /// How many looks in a row have to show that it is healed.
     #[garde(range(min = 1, max = 100))]
@@ -189,6 +205,7 @@ pub(crate) struct VerificationSection {
     /// How long fresh metrics, and looks that agree, are waited for.
     #[garde(custom(at_least_a_second))]
     #[serde(with = "mapek::model::duration")]
+    #[schemars(with = "duration::Schema")]
     pub(crate) patience: Duration,
     /// Values that a plan must not make worse, though it treats something else.
     #[garde(dive)]
@@ -204,7 +221,7 @@ impl Default for VerificationSection {
 }
 
 /// Which way a guarded value gets worse.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Worse {
     /// By growing.
@@ -214,12 +231,13 @@ pub(crate) enum Worse {
 }
 
 /// A value that plans must not make worse.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Validate)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct GuardSection {
     /// The watched value.
     #[garde(length(min = 1))]
     pub(crate) value: String,
+    /// Which way it gets worse.
     #[garde(skip)]
     pub(crate) worse: Worse,
     /// By which share of what it would be by its trend.
@@ -256,12 +274,13 @@ impl GuardSection {
 }
 
 /// How much of the journal is kept.
-#[derive(Debug, Clone, Serialize, Deserialize, Validate)]
+#[derive(Debug, Clone, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct JournalRetention {
     /// How old records, and what cycles were worked out from, become.
     #[garde(custom(at_least_an_hour))]
     #[serde(with = "mapek::model::duration")]
+    #[schemars(with = "duration::Schema")]
     pub(crate) age: Duration,
     /// How many records there are.
     #[garde(range(min = 1_000, max = 1_000_000))]
@@ -275,9 +294,10 @@ impl Default for JournalRetention {
     }
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, Validate)]
+#[derive(Debug, Clone, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct ExecuteSection {
+    /// Where Charter is.
     #[garde(custom(http_url))]
     pub(crate) charter_url: String,
     /// The key itself. Better is a file, or the environment.
@@ -286,23 +306,31 @@ pub(crate) struct ExecuteSection {
     /// The file that holds the key.
     #[garde(skip)]
     pub(crate) charter_api_key_file: Option<PathBuf>,
+    /// How long one call may take.
     #[garde(range(min = 1, max = 600))]
     pub(crate) timeout_seconds: u32,
+    /// How often what is safe to repeat is repeated.
     #[garde(range(max = 20))]
     pub(crate) max_retries: u32,
+    /// Whether what failed or did harm is undone.
     #[garde(skip)]
     pub(crate) rollback_enabled: bool,
+    /// What becomes of the steps before one that fails.
     #[garde(skip)]
     pub(crate) execution_mode: ExecutionMode,
+    /// What nothing gets past.
     #[garde(dive)]
     pub(crate) rails: RailsSection,
+    /// What people have to say.
     #[garde(dive)]
     pub(crate) approvals: ApprovalsSection,
+    /// How it is seen whether a plan helped.
     #[garde(dive)]
     pub(crate) verification: VerificationSection,
     /// Where the journal and the inbox are.
     #[garde(skip)]
     pub(crate) state_dir: PathBuf,
+    /// How much of the journal is kept.
     #[garde(dive)]
     pub(crate) journal_retention: JournalRetention,
 }
@@ -327,7 +355,7 @@ impl Default for ExecuteSection {
 }
 
 /// Where knowledge is kept.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Database {
     Memory,
@@ -336,19 +364,25 @@ pub(crate) enum Database {
     Postgres,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize, Validate)]
+#[derive(Debug, Clone, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct KnowledgeSection {
+    /// Where it is kept.
     #[garde(skip)]
     pub(crate) database: Database,
+    /// The file, for `sqlite`.
     #[garde(skip)]
     pub(crate) sqlite_path: PathBuf,
+    /// Whether planning uses what was learned; outcomes are stored all the same.
     #[garde(skip)]
     pub(crate) pattern_learning_enabled: bool,
+    /// After so many outcomes more of them make nobody surer.
     #[garde(range(min = 1, max = 100_000))]
     pub(crate) confidence_saturation_point: u32,
+    /// Outcomes whose details are kept; all are counted.
     #[garde(range(min = 1, max = 10_000_000))]
     pub(crate) outcome_history_limit: u32,
+    /// Whether what was learned is told in words.
     #[garde(skip)]
     pub(crate) insight_generation_enabled: bool,
 }

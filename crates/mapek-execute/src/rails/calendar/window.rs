@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a window means for what is to be done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum WindowEffect {
     /// Nothing is done within it.
@@ -26,6 +27,7 @@ pub enum WindowEffect {
 
 /// A day of the week.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the days of the week are known")]
 pub enum Day {
@@ -73,6 +75,7 @@ impl InvalidWindow {
 
 /// A time of day, to the minute, from `00:00` to `24:00`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema), schemars(with = "String"))]
 #[serde(try_from = "String", into = "String")]
 pub struct DayTime {
     minutes: u16,
@@ -126,6 +129,7 @@ impl From<DayTime> for String {
 /// A time zone: a name of the IANA database (`Europe/Berlin`), or an offset (`+02:00`, `Z`). The database is the one that this program was
 /// built with, so that a replay elsewhere means the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema), schemars(with = "String"))]
 #[serde(try_from = "String", into = "String")]
 pub struct Zone {
     name: String,
@@ -165,6 +169,7 @@ impl From<Zone> for String {
 
 /// A window that comes again each week.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema), schemars(with = "RawWeekly"))]
 #[serde(try_from = "RawWeekly")]
 pub struct WeeklyWindow {
     name: String,
@@ -175,14 +180,22 @@ pub struct WeeklyWindow {
     effect: WindowEffect,
 }
 
+/// As it is written.
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema), schemars(rename = "WeeklyWindow"))]
 #[serde(deny_unknown_fields)]
 struct RawWeekly {
+    /// What it is called where it holds something back.
     name: String,
+    /// The days on which it begins.
     days: BTreeSet<Day>,
+    /// When it begins.
     from: DayTime,
+    /// When it ends; on the next day if that is not after `from`.
     to: DayTime,
+    /// Whose clocks these are.
     zone: Zone,
+    /// What it means.
     #[serde(default)]
     effect: WindowEffect,
 }
@@ -225,6 +238,7 @@ impl WeeklyWindow {
 
 /// A window that comes once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema), schemars(with = "RawOnce"))]
 #[serde(try_from = "RawOnce")]
 pub struct OnceWindow {
     name: String,
@@ -233,12 +247,18 @@ pub struct OnceWindow {
     effect: WindowEffect,
 }
 
+/// As it is written.
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema), schemars(rename = "OnceWindow"))]
 #[serde(deny_unknown_fields)]
 struct RawOnce {
+    /// What it is called where it holds something back.
     name: String,
+    /// When it begins.
     from: Timestamp,
+    /// When it ends.
     to: Timestamp,
+    /// What it means.
     #[serde(default)]
     effect: WindowEffect,
 }
