@@ -5,7 +5,6 @@
 
 use crate::error::Error;
 use crate::setup;
-use crate::shell::Cmd;
 use crate::workspace::Workspace;
 
 /// Code that must not be wrong, and the tests that are to notice.
@@ -79,7 +78,7 @@ fn mutate(workspace: &Workspace, area: &Area, files: &[String]) -> Result<(), Er
     let cmd = workspace.cmd("cargo mutants --no-times --package").arg(area.package);
     let cmd = cmd.arg("--output").arg(&output.display().to_string());
     let cmd = files.iter().fold(cmd, |cmd, file| cmd.arg("--file").arg(file));
-    let cmd = area.tests.iter().fold(cmd.arg("--"), |cmd, tests| cmd.arg(tests));
+    let cmd = area.tests.iter().fold(cmd.arg("--"), |cmd, tests| cmd.arg(*tests));
     cmd.env("PROPTEST_CASES", CASES.to_owned()).run()
 }
 

@@ -122,6 +122,7 @@ impl Thought {
             paused: None,
             faults: Vec::new(),
             next_due: self.observation.at,
+            unknown: BTreeSet::new(),
             planning,
         }
     }

@@ -107,10 +107,8 @@ impl Play {
             held = if self.stage.has_healed_since(mark) { held + TICK } else { Duration::ZERO };
         }
         let healed = held >= HELD;
-        self.teller.healed(healed.then(|| since.saturating_sub(held)));
-        if !healed {
-            self.stage.mend(&name);
-        }
+        let mended = !healed && self.stage.mend(&name);
+        self.teller.healed(healed.then(|| since.saturating_sub(held)), mended);
         Ok(healed)
     }
 

@@ -104,9 +104,9 @@ impl Stage {
         self.plant.inject(fault).map(|it| it.fault_id).map_err(BuildError::of("the fault"))
     }
 
-    /// Mends what was broken, if the loop has not.
-    pub(super) fn mend(&self, fault: &str) {
-        drop(self.plant.clear_fault(fault));
+    /// Mends what was broken; answers whether it still was.
+    pub(super) fn mend(&self, fault: &str) -> bool {
+        self.plant.clear_fault(fault)
     }
 
     /// Whether the metrics cannot be read from now on.

@@ -53,14 +53,17 @@ impl Teller {
         say!("\n{} {what}: {words}. Nobody tells the loop.\n", self.paint("31;1", "FAULT"));
     }
 
-    /// What became of what was broken; how long it took, if it was healed.
-    pub(super) fn healed(&self, took: Option<Duration>) {
+    /// What became of what was broken: how long it took if the loop healed it, or else whether somebody has mended it now.
+    pub(super) fn healed(&self, took: Option<Duration>, mended: bool) {
         match took {
+            None if mended => {
+                say!("\n{}", self.paint("31;1", "Not healed in time; somebody else mends it."))
+            }
+            None => say!("\n{}", self.paint("31;1", "Not healed in time.")),
             Some(took) => {
                 let text = format!("Healed after {}.", duration::format(took));
                 say!("\n{}", self.paint("32;1", &text));
             }
-            None => say!("\n{}", self.paint("31;1", "Not healed in time; somebody else mends it.")),
         }
     }
 

@@ -198,9 +198,10 @@ pub(super) fn state() -> LoopState {
         Refusal::new("doubt", "one source alone says so, and the risk is high")
             .unless("a second independent source says so"),
     ];
+    let because = vec![Refusal::new("autonomy", "throttle_requests is only suggested")];
     busy.decisions = vec![
         decided(&scale, Decision::Run, Some(running.id)),
-        decided(&throttle, Decision::AwaitApproval { needed: 2 }, None),
+        decided(&throttle, Decision::AwaitApproval { needed: 2, because }, None),
         decided(&bypass, Decision::Refused { refusals }, None),
     ];
     busy.planning.rejected = vec![
