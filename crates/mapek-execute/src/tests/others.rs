@@ -169,6 +169,30 @@ async fn an_undo_does_not_go_over_what_others_have_set_since() {
 }
 
 #[tokio::test]
+async fn what_another_execution_of_ours_has_set_since_is_not_blamed_on_others() {
+    let mut scene = Scene::new();
+    scene.start(plan(vec![custom("alpha")])).unwrap();
+    scene.finish().await;
+    scene.world.set_by_others("alpha", "theirs");
+    scene.now = later(scene.now, seconds(600));
+    scene.open = [("slow".to_owned(), scene.now), ("failing".to_owned(), scene.now)].into();
+    let mut next = plan(vec![custom("alpha")]);
+    (next.created, next.expires) = (scene.now, later(scene.now, seconds(600)));
+    scene.start_as(2, next).unwrap();
+    scene.cycle().await;
+    let control = scene.executor.control();
+    control.rollback(id(2), "ada", "it hurts", scene.now).unwrap();
+    scene.cycles(2).await;
+    assert_eq!(scene.world.is("alpha"), "theirs");
+    control.rollback(id(1), "ada", "that too", scene.now).unwrap();
+    scene.cycles(2).await;
+    let reason = scene.execution().reason.unwrap();
+    let told = format!("what step 1 set is set otherwise by execution {}; undoing", id(2));
+    assert!(reason.contains(&told), "{reason}");
+    assert_eq!(scene.world.is("alpha"), "theirs");
+}
+
+#[tokio::test]
 async fn what_others_have_put_back_themselves_is_undone_already() {
     let mut scene = Scene::new();
     scene.start(plan(vec![custom("alpha")])).unwrap();
