@@ -71,6 +71,21 @@ async fn what_we_change_is_ours_and_what_others_change_is_told_with_their_name()
 }
 
 #[tokio::test]
+async fn what_we_change_while_nothing_can_be_read_is_ours() {
+    let mut scene = scene(&["alpha"]);
+    scene.cycle().await;
+    scene.start(plan(vec![custom("alpha")])).unwrap();
+    scene.cycle().await;
+    let listed = std::mem::take(&mut scene.generations);
+    scene.cycles(2).await;
+    scene.generations = listed;
+    step_up(&mut scene, "alpha");
+    scene.cycle().await;
+    let told: Vec<_> = moves(&scene).into_iter().map(|it| it.writer).collect();
+    assert_eq!(told, [Writer::Unknown, Writer::Us]);
+}
+
+#[tokio::test]
 async fn while_others_change_the_next_thing_it_is_left_to_them_also_after_a_crash() {
     let mut scene = scene(&["alpha", "beta"]);
     scene.cycle().await;
