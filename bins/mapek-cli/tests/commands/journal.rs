@@ -198,22 +198,23 @@ async fn another_configuration_is_tried_on_the_cycles_of_a_journal() {
     assert!(then["cycles"]["breached"].as_u64() >= Some(3), "{then}");
     assert_eq!((&then["profile"], &then["step"]), (&"observe".into(), &Value::Null));
 
-    // Another profile would have said something else to the same plans, on the same data.
+    let first = &then["causes"].as_object().unwrap();
+    assert!(!first.is_empty() && then["violations"]["high-failure-rate"] == 1, "{then}");
+
+    // Who believes nothing says so, on the same data.
     let other = directory.path().join("other.yaml");
-    let text =
-        std::fs::read_to_string(config[1]).unwrap().replace("profile: observe", "profile: auto");
+    let text = std::fs::read_to_string(config[1]).unwrap();
+    let text = text + "analyze: {min_violations: 1000}\n";
     std::fs::write(&other, text).unwrap();
-    let told = backtest(&path, &[&["--config", other.to_str().unwrap()][..], &json].concat()).await;
+    let cycles = directory.path().join("cycles.jsonl");
+    let more = ["--config", other.to_str().unwrap(), "--cycles", cycles.to_str().unwrap()];
+    let told = backtest(&path, &[&more[..], &json].concat()).await;
     assert_eq!(told.code, Some(0), "{told:?}");
     let now = summary(&written);
-    assert_eq!(now["cycles"], then["cycles"]);
-    let plans = |summary: &Value| summary["plans"].as_object().unwrap().clone();
-    assert!(!plans(&then).is_empty(), "{then}");
-    for (kinds, plan) in plans(&now) {
-        assert!(plan["rails"]["observe_only"].is_null(), "{kinds}: {plan}");
-        assert!(plans(&then)[&kinds]["rails"]["observe_only"].is_number(), "{kinds}: {then}");
-        assert!(plan["effects"]["unknown"].is_number(), "{kinds}: {plan}");
-    }
+    assert_eq!(now["cycles"]["all"], then["cycles"]["all"]);
+    assert_ne!(now["config_hash"], then["config_hash"]);
+    let lines = std::fs::read_to_string(&cycles).unwrap();
+    assert_eq!(lines.lines().count() as u64, now["cycles"]["all"].as_u64().unwrap());
 
     let none = backtest(&path, &["--to", "2020-01-01T00:00:00Z"]).await;
     assert!(none.code == Some(1) && none.err.contains("has no cycle from"), "{none:?}");

@@ -38,7 +38,7 @@ impl Control {
             ledger.commit(Some(target), now, Body::Moved { moves })?;
         }
         if let Some(trails) = ledger.view.trails.get_mut(target) {
-            trails.looked = Some(now);
+            trails.look(&observation.resources, now);
         }
         Ok(())
     }
@@ -60,7 +60,7 @@ impl Control {
         if trail.generation == after {
             return None;
         }
-        let looked = trails.looked.unwrap_or(trail.at).max(trail.at);
+        let looked = trail.looked.unwrap_or(trail.at).max(trail.at);
         let at_work = |(tracked, sent): &(&Tracked, &Sent)| {
             sent.may_have_changed(looked, now) && self.changes(target, tracked, sent, id)
         };

@@ -55,9 +55,12 @@ impl Sends {
         }
     }
 
-    pub(super) fn set_back(&mut self, by: Duration) {
+    /// The clock went back to `now`: what was sent later was sent at the latest now, and is no younger for it.
+    pub(super) fn set_back(&mut self, now: Timestamp, by: Duration) {
         for sent in &mut self.0 {
             sent.back = sent.back.saturating_add(by);
+            sent.from = now.min(sent.from);
+            sent.to = sent.to.map(|to| now.min(to));
         }
     }
 
@@ -96,8 +99,11 @@ mod tests {
         let age = |sends: &Sends, n| sends.age(step, Way::Do, at(n));
         assert_eq!(age(&sends, 1_100), Some(seconds(100)), "of the first");
         assert_eq!(sends.age(step, Way::Undo, at(1_100)), None);
-        sends.set_back(seconds(600));
+        sends.set_back(at(1_060), seconds(600));
         assert_eq!(age(&sends, 1_100), Some(seconds(700)));
-        assert_eq!(age(&sends, 500), Some(seconds(600)));
+        // What was sent in what is the future now is still ours.
+        sends.set_back(at(500), seconds(600));
+        assert_eq!(age(&sends, 510), Some(seconds(1_210)));
+        assert!(sends.iter().all(|sent| sent.may_have_changed(at(490), at(510))));
     }
 }

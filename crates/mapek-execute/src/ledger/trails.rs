@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use mapek_model::{ExecutionId, Generation, Sequence, Timestamp};
+use mapek_model::{ExecutionId, Generation, Resource, Sequence, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::Record;
@@ -77,6 +77,8 @@ pub(crate) struct Trail {
     pub(crate) generation: Generation,
     /// Since when.
     pub(crate) at: Timestamp,
+    /// When it was looked at last. Who starts anew does not know it.
+    pub(crate) looked: Option<Timestamp>,
     newest: Sequence,
     changes: VecDeque<(Sequence, ForeignChange)>,
     answers: VecDeque<(Sequence, ForeignChange)>,
@@ -108,8 +110,6 @@ impl Trail {
 #[derive(Debug, Default)]
 pub(crate) struct Trails {
     by_resource: BTreeMap<(String, String), Trail>,
-    /// When they were looked at last. Who starts anew does not know it.
-    pub(crate) looked: Option<Timestamp>,
 }
 
 impl Trails {
@@ -117,11 +117,21 @@ impl Trails {
     pub(super) fn set_back(&mut self, now: Timestamp) {
         for trail in self.by_resource.values_mut() {
             trail.at = now.min(trail.at);
+            trail.looked = trail.looked.map(|looked| now.min(looked));
             for (_, change) in trail.changes.iter_mut().chain(&mut trail.answers) {
                 (change.since, change.seen) = (now.min(change.since), now.min(change.seen));
             }
         }
-        self.looked = self.looked.map(|looked| now.min(looked));
+    }
+
+    /// These were looked at. What is not among them was not: what became of it meanwhile nobody saw.
+    pub(crate) fn look(&mut self, resources: &[Resource], now: Timestamp) {
+        for resource in resources.iter().filter(|it| it.generation.is_some()) {
+            let key = (resource.kind.clone(), resource.id.clone());
+            if let Some(trail) = self.by_resource.get_mut(&key) {
+                trail.looked = Some(now);
+            }
+        }
     }
 
     pub(super) fn take(&mut self, record: &Record, moves: &[Moved]) {
@@ -130,6 +140,7 @@ impl Trails {
             let trail = self.by_resource.entry(key).or_insert_with(|| Trail {
                 generation: moved.after,
                 at: record.at,
+                looked: None,
                 newest: record.sequence,
                 changes: VecDeque::new(),
                 answers: VecDeque::new(),

@@ -152,7 +152,7 @@ impl View {
     /// The clock went back to `now`: what is said to have happened later has happened at the latest now.
     fn set_back(&mut self, now: Timestamp, by: Duration) {
         for tracked in self.executions.values_mut() {
-            tracked.sends.set_back(by);
+            tracked.sends.set_back(now, by);
             tracked.execution.set_back(now);
             tracked.watch.set_back(now);
             for at in tracked.due.iter_mut().chain(&mut tracked.looked_for) {

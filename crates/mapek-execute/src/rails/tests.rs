@@ -16,6 +16,8 @@ use uuid::Uuid;
 
 use super::*;
 
+mod edges;
+
 fn now() -> Timestamp {
     "2026-01-01T12:00:00Z".parse().unwrap()
 }

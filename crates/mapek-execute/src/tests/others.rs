@@ -71,6 +71,21 @@ async fn what_we_change_is_ours_and_what_others_change_is_told_with_their_name()
 }
 
 #[tokio::test]
+async fn what_we_change_while_nothing_can_be_read_is_ours() {
+    let mut scene = scene(&["alpha"]);
+    scene.cycle().await;
+    scene.start(plan(vec![custom("alpha")])).unwrap();
+    scene.cycle().await;
+    let listed = std::mem::take(&mut scene.generations);
+    scene.cycles(2).await;
+    scene.generations = listed;
+    step_up(&mut scene, "alpha");
+    scene.cycle().await;
+    let told: Vec<_> = moves(&scene).into_iter().map(|it| it.writer).collect();
+    assert_eq!(told, [Writer::Unknown, Writer::Us]);
+}
+
+#[tokio::test]
 async fn while_others_change_the_next_thing_it_is_left_to_them_also_after_a_crash() {
     let mut scene = scene(&["alpha", "beta"]);
     scene.cycle().await;
@@ -166,6 +181,30 @@ async fn an_undo_does_not_go_over_what_others_have_set_since() {
     assert!(reason.contains("undoing it would overwrite that"), "{reason}");
     assert_eq!(scene.world.is("alpha"), "theirs");
     assert!(scene.world.effects(Way::Undo).is_empty());
+}
+
+#[tokio::test]
+async fn what_another_execution_of_ours_has_set_since_is_not_blamed_on_others() {
+    let mut scene = Scene::new();
+    scene.start(plan(vec![custom("alpha")])).unwrap();
+    scene.finish().await;
+    scene.world.set_by_others("alpha", "theirs");
+    scene.now = later(scene.now, seconds(600));
+    scene.open = [("slow".to_owned(), scene.now), ("failing".to_owned(), scene.now)].into();
+    let mut next = plan(vec![custom("alpha")]);
+    (next.created, next.expires) = (scene.now, later(scene.now, seconds(600)));
+    scene.start_as(2, next).unwrap();
+    scene.cycle().await;
+    let control = scene.executor.control();
+    control.rollback(id(2), "ada", "it hurts", scene.now).unwrap();
+    scene.cycles(2).await;
+    assert_eq!(scene.world.is("alpha"), "theirs");
+    control.rollback(id(1), "ada", "that too", scene.now).unwrap();
+    scene.cycles(2).await;
+    let reason = scene.execution().reason.unwrap();
+    let told = format!("what step 1 set is set otherwise by execution {}; undoing", id(2));
+    assert!(reason.contains(&told), "{reason}");
+    assert_eq!(scene.world.is("alpha"), "theirs");
 }
 
 #[tokio::test]

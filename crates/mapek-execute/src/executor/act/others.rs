@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use mapek_model::{Action, Captured, Execution, StepIndex, StepStatus, UndoClass, Way};
+use mapek_model::{
+    Action, Captured, Execution, ExecutionId, StepIndex, StepStatus, UndoClass, Way,
+};
 use serde_json::Value;
 
 use super::{
     super::{needs_operator, nth},
-    Act, Turn, undo_class,
+    Act, Rest, Turn, undo_class,
 };
 use crate::{Effector, Presence};
 
@@ -30,7 +32,8 @@ impl Act<'_> {
             match effector.read_back(action, Way::Do, captured, &receipt).await {
                 Ok(Presence::NotApplied) => {
                     let next = nth(next);
-                    return self.stop_for_others(step, action, &format!("step {next} is not sent"));
+                    let so = format!("step {next} is not sent");
+                    return self.stop_for_others(execution, (step, action), &so).await;
                 }
                 Ok(_) => {}
                 Err(error) => {
@@ -52,21 +55,68 @@ impl Act<'_> {
     ) -> Turn {
         match self.effector()?.read_back(action, Way::Do, captured, receipt).await {
             Ok(Presence::NotApplied) => {
-                self.stop_for_others(step, action, "undoing it would overwrite that")
+                let so = "undoing it would overwrite that";
+                self.stop_for_others(execution, (step, action), so).await
             }
             Ok(_) => Ok(()),
             Err(error) => self.parked(execution, step, &error),
         }
     }
 
-    fn stop_for_others(&mut self, step: StepIndex, action: &Action, so: &str) -> Turn {
-        let seen = self.control.seen_of_others(&self.observation.target, action);
-        let seen = seen.map(|seen| format!(" ({seen})")).unwrap_or_default();
+    async fn stop_for_others(
+        &mut self,
+        execution: &Execution,
+        (step, action): (StepIndex, &Action),
+        so: &str,
+    ) -> Turn {
+        let who = match self.ours_since(execution, action).await? {
+            Some(other) => format!("by execution {other}"),
+            None => {
+                let seen = self.control.seen_of_others(&self.observation.target, action);
+                let seen = seen.map(|seen| format!(" ({seen})")).unwrap_or_default();
+                format!("by others since{seen}")
+            }
+        };
         let nth = nth(step);
-        let why = format!("what step {nth} set is set otherwise by others since{seen}; {so}");
+        let why = format!("what step {nth} set is set otherwise {who}; {so}");
         self.note(needs_operator(why))?;
         // Whoever asked goes no further.
         Err(self.soon("it has ended"))
+    }
+
+    /// The newest execution of ours since this one that left what an action sets as it is now.
+    async fn ours_since(
+        &self,
+        execution: &Execution,
+        action: &Action,
+    ) -> Result<Option<ExecutionId>, Rest> {
+        let effector = self.effector()?;
+        let others: Vec<_> = {
+            let ledger = self.control.ledger();
+            let others = ledger.view.others(execution.target(), Some(execution.id));
+            others.into_iter().filter(|it| it.started >= execution.started).cloned().collect()
+        };
+        let this = what(effector.as_ref(), action);
+        for other in others.iter().rev() {
+            let steps = (0..).map(StepIndex).zip(&other.plan.steps).zip(other.status.steps());
+            for ((step, planned), status) in steps {
+                let way = match status {
+                    StepStatus::Applied => Way::Do,
+                    StepStatus::Undone => Way::Undo,
+                    _ => continue,
+                };
+                let Some(captured) = other.captured.get(&step) else { continue };
+                if what(effector.as_ref(), &planned.action) != this {
+                    continue;
+                }
+                let receipt = super::receipt_of(other, step);
+                let found = effector.read_back(&planned.action, way, captured, &receipt).await;
+                if matches!(found, Ok(Presence::Applied { .. })) {
+                    return Ok(Some(other.id));
+                }
+            }
+        }
+        Ok(None)
     }
 }
 

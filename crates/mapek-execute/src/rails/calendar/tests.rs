@@ -173,3 +173,13 @@ mod properties {
         }
     }
 }
+
+#[test]
+fn an_hour_has_sixty_minutes_and_a_day_ends_at_24_00() {
+    for good in ["00:00", "09:59", "24:00"] {
+        assert!(good.parse::<DayTime>().is_ok(), "{good}");
+    }
+    for bad in ["09:60", "24:01", "25:00", "9:00", "+9:00", "09:0", "0900", ""] {
+        assert!(bad.parse::<DayTime>().is_err(), "{bad}");
+    }
+}

@@ -130,6 +130,12 @@ fn two_writers_by_turns_are_one_too_many_until_a_person_says_otherwise() {
     assert_eq!(refusal.unless.unwrap(), "a person re-arms scale_up");
     ask.rearmed.insert(ActionKind::ScaleDown, ago(5000));
     assert!(ask.about(&turns).is_some(), "that is another kind");
+    ask.rearmed.insert(ActionKind::ScaleUp, ago(6001));
+    ask.config.reversals = 1;
+    assert!(ask.about(&turns).is_some());
+    ask.rearmed.insert(ActionKind::ScaleUp, ago(6000));
+    assert_eq!(ask.about(&turns), None, "who re-arms has seen what is there");
+    ask.config.reversals = 2;
     ask.rearmed.insert(ActionKind::ScaleUp, ago(5000));
     assert_eq!(ask.about(&turns), None);
     ask.config.reversals = 1;
