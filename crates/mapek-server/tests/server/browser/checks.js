@@ -26,8 +26,9 @@ for (const element of all("a[href], button, input:not([type=hidden]), select, te
   if (!named(element)) say("it has no name", element);
 }
 for (const element of all("section")) if (element.childElementCount && !named(element)) say("a section has no name", element);
-for (const element of all("svg")) {
-  if (element.getAttribute("aria-hidden") !== "true" && !(element.getAttribute("role") === "img" && (named(element) || element.querySelector("title")))) say("a picture has no words", element);
+for (const element of all("svg").filter((it) => !it.parentElement.closest("svg"))) {
+  const labelled = ["img", "group"].includes(element.getAttribute("role")) && (element.getAttribute("aria-label") || element.querySelector("title"));
+  if (element.getAttribute("aria-hidden") !== "true" && !labelled && !element.textContent.trim()) say("a picture has no words", element);
 }
 for (const element of all("[aria-describedby], [aria-labelledby]")) {
   const ids = `${element.getAttribute("aria-describedby") ?? ""} ${element.getAttribute("aria-labelledby") ?? ""}`;
