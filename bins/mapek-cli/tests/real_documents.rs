@@ -227,7 +227,7 @@ impl Beside {
             "orchestrator: {{loop_interval: 1s}}\n\
              monitor: {{scrape_interval: 1s, targets: [{{url: 'http://{0}/metrics', job: charter}}]}}\n\
              execute: {{charter_url: 'http://{0}', state_dir: '{d}/state'}}\n\
-             alertmanager: {{enabled: false}}\n\
+             alertmanager: {{enabled: false, notify: {{webhooks: [{{name: pager, url: 'http://127.0.0.1:1/'}}]}}}}\n\
              knowledge: {{database: memory}}\n\
              api: {{port: {api}, requests_per_second: 1000, auth: {{tokens: [{{name: ada, role: admin, sha256: {1}}}]}}}}\n\
              logging: {{file: '{d}/loop.log'}}\n",
@@ -257,7 +257,7 @@ async fn commands_in_documents_run() {
         let count = beside.desk.run(document).await;
         writeln!(told, "{document}: {count}").unwrap();
     }
-    assert!(told.contains("docs/runbook.md: 7"), "{told}");
+    assert!(told.contains("docs/runbook.md: 6") && told.contains("docs/cli.md: 3"), "{told}");
     beside.child.kill().await.unwrap();
 }
 
@@ -274,6 +274,9 @@ async fn the_tutorial_runs_from_beginning_to_end() {
 #[tokio::test(flavor = "multi_thread")]
 async fn queries_in_documents_answer_something() {
     let mut beside = Beside::start().await;
+    // There is something to tell people.
+    let paused = beside.desk.shell("mapek pause --reason documents").await;
+    assert_eq!(paused.code, Some(0), "{paused:?}");
     let prometheus = Prometheus::builder()
         .scrape("charter", [beside.plant.address])
         .scrape("mapek", [beside.url.trim_start_matches("http://")])
