@@ -18,6 +18,7 @@ mod seams;
 use std::{io::IsTerminal as _, path::PathBuf, process::ExitCode, time::Duration};
 
 use campaign::Plan;
+use mapek_loop::{Clock as _, SystemClock};
 
 /// Any error.
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -212,7 +213,8 @@ fn load(options: &[String]) -> Result<ExitCode, BoxError> {
     if let Some(directory) = fill {
         std::fs::create_dir_all(&directory)?;
         let path = directory.join("journal.db");
-        let records = recovery::store(&path, executions, cycles, jiff::Timestamp::now())?;
+        let now = SystemClock::new().now();
+        let records = recovery::store(&path, executions, cycles, now)?;
         println!("{}: {executions} executions, {cycles} cycles, {records} records", path.display());
         return Ok(ExitCode::SUCCESS);
     }

@@ -287,3 +287,25 @@ impl Past {
         log.chain((0..self.cycles).map(|i| self.cycle(n, i))).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mapek_execute::verify;
+    use mapek_store::SqliteReader;
+
+    use super::*;
+
+    #[test]
+    fn a_long_life_is_a_sound_journal_that_ends_now() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("journal.db");
+        let now = "2026-03-01T12:00:00Z".parse().unwrap();
+        let records = store(&path, 3, 30, now).unwrap();
+        let verified = verify(&SqliteReader::open(&path).unwrap()).unwrap();
+        assert!(verified.is_sound(), "{:?}", verified.damage);
+        assert_eq!((verified.records, verified.executions), (records, 3));
+        assert_eq!(records, 3 * (8 + 10));
+        let past = Past { start: START.parse().unwrap(), cycles: 10 };
+        assert_eq!(past.seconds(1), 50);
+    }
+}

@@ -1,6 +1,6 @@
 //! What the API answers, in words for people.
 
-use mapek::model::{Timestamp, since};
+use mapek::model::{Timestamp, duration, since};
 use serde_json::Value;
 
 use super::output::{Cell, Tone, plain};
@@ -103,6 +103,12 @@ pub(super) fn severity(value: &Value) -> Cell {
     Cell::new(word(value)).tone(tone)
 }
 
+/// How long something takes, as [`Ages`] tell it; `-` for nothing.
+pub(super) fn length(value: &Value) -> String {
+    let time = value.as_str().and_then(|text| duration::parse(text).ok());
+    time.map_or_else(|| word(value), |time| rough(time.as_secs()))
+}
+
 /// Times, as seen from now.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ages {
@@ -179,6 +185,8 @@ mod tests {
             assert_eq!(ages.ago(&json!(at)), told, "{at}");
         }
         assert_eq!(ages.ago(&json!(null)), "-");
+        assert_eq!(length(&json!("5s 209ms 312µs")), "5s");
+        assert_eq!(length(&json!(null)), "-");
         assert_eq!(
             ages.moment(&json!("2026-03-01T11:59:00.123456Z")),
             "2026-03-01T11:59:00Z (59s ago)"

@@ -54,7 +54,7 @@ impl Look {
     /// Takes what the command line says. Errors look the same.
     pub(crate) fn ask(colour: Colour) {
         // Only the first counts, and there is only one command line.
-        let _ = ASKED.set(colour).is_ok();
+        ASKED.get_or_init(|| colour);
     }
 
     /// That of standard output.

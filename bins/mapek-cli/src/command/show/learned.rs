@@ -6,7 +6,7 @@ use crate::{
     command::{
         Done,
         output::{Cell, Tone},
-        words::{cause, percent, word},
+        words::{cause, length, percent, word},
     },
 };
 
@@ -26,7 +26,7 @@ pub(in crate::command) async fn outcomes(args: &OutcomesArgs) -> Done {
             cause(&one["cause"]).into(),
             word(&one["signature"]).into(),
             percent(&one["predicted"]).into(),
-            word(&one["time_to_effect"]).into(),
+            length(&one["time_to_effect"]).into(),
             word(&one["reason"]).into(),
         ]
     })

@@ -30,7 +30,7 @@ pub(in crate::command) async fn plans(args: &ListArgs) -> Done {
             stands(plan),
             cause(&inner["cause"]).into(),
             number(&inner["score"]).into(),
-            what(plan).into(),
+            steps(inner).into(),
         ]
     })
     .await
@@ -119,10 +119,6 @@ pub(in crate::command) fn facts(plan: &Value, ages: Ages) -> Table {
     }
     words(&plan["unless"]).for_each(|change| table.fact("runs once", change));
     table
-}
-
-fn what(plan: &Value) -> String {
-    plan["decided"]["summary"].as_str().map_or_else(|| steps(&plan["plan"]), plain)
 }
 
 fn stands(plan: &Value) -> Cell {
