@@ -11,6 +11,8 @@ const SERVICES: &Programs = &[
     ("prometheus", "prometheus"),
     ("promtool", "prometheus"),
     ("prometheus-alertmanager", "prometheus-alertmanager"),
+    ("chromium", "chromium"),
+    ("chromedriver", "chromium-driver"),
 ];
 
 /// All that `cargo xtask ci` calls.
@@ -101,7 +103,7 @@ mod tests {
     fn a_package_is_asked_for_once_and_only_if_a_program_is_missing() {
         assert_eq!(
             missing_packages(SERVICES, |_| false),
-            ["prometheus", "prometheus-alertmanager"]
+            ["prometheus", "prometheus-alertmanager", "chromium", "chromium-driver"]
         );
         assert_eq!(missing_packages(SERVICES, |program| program != "promtool"), ["prometheus"]);
         assert!(missing_packages(SERVICES, |_| true).is_empty());

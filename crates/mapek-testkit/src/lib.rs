@@ -2,6 +2,7 @@
 //!
 //! - [`Prometheus`] and [`Alertmanager`] are the real programs, each a child process on a free port with a directory
 //!   of its own. They start in about 0.2 s, can be stopped, paused and restarted, and end with the value.
+//! - [`Browser`] is Chromium without a screen, steered by chromedriver.
 //! - [`FakeTarget`] is something to scrape, [`ScriptedHttp`] answers what a test tells it to, truncated and garbled
 //!   bodies included, and [`FaultProxy`] breaks the network between two others.
 //! - [`wait_until`] and [`wait_for`] wait for a condition with a deadline, so that no test sleeps and hopes.
@@ -27,6 +28,7 @@
 //! Real services live in real time. A test that starts one must not run on a paused tokio clock, where every deadline
 //! is over at once.
 mod alertmanager;
+mod browser;
 mod error;
 mod fake_target;
 mod fault_proxy;
@@ -38,6 +40,7 @@ mod service;
 mod wait;
 
 pub use alertmanager::{Alertmanager, AlertmanagerBuilder};
+pub use browser::Browser;
 pub use error::{BoxError, Error};
 pub use fake_target::FakeTarget;
 pub use fault_proxy::{Fault, FaultProxy};

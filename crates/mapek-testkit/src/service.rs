@@ -19,8 +19,8 @@ use crate::wait::{POLL, within};
 const START_DEADLINE: Duration = Duration::from_secs(30);
 /// Both services stop within milliseconds of SIGTERM; whoever does not is killed.
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
-/// One question to a service that is well.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// One question to a service that is well; a browser starts within it, too.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Between choosing a free port and listening on it somebody else may take it.
 const START_ATTEMPTS: u32 = 5;
 /// How much of the output an error shows: a stack trace of Go fits, a whole night of logging does not.

@@ -221,7 +221,7 @@ fn violation(cx: &Cx, one: &Violation) -> Markup {
                 @if !one.is_confirmed() { " " (badge(Tone::Warn, "unconfirmed")) }
                 @if !one.description.is_empty() { p.sub { (one.description) } }
                 details {
-                    summary { (count(one.witnesses.len(), "witness").replace("witnesss", "witnesses")) ", " (count(one.labels.iter().count(), "label")) }
+                    summary { (count(one.witnesses.len(), "witness").replace("witnesss", "witnesses")) ", " (count(one.labels.len(), "label")) }
                     dl.pairs {
                         @for witness in &one.witnesses {
                             div { dt { (witness.by) } dd { (witness.name) @if let Some(family) = &witness.family { " (" (family) ")" } } }

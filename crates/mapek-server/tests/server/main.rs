@@ -3,6 +3,10 @@
 #![expect(clippy::float_cmp, reason = "what is counted and then printed is exact")]
 
 mod acts;
+#[cfg(feature = "console")]
+mod browser;
+#[cfg(feature = "console")]
+mod console;
 mod described;
 mod documents;
 mod guarded;

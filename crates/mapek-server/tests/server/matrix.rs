@@ -67,7 +67,7 @@ fn expected(
 }
 
 /// What a handler answers who could do what was asked, or could not find it.
-const HANDLED: [u16; 5] = [200, 202, 404, 409, 503];
+const HANDLED: [u16; 7] = [200, 202, 303, 404, 409, 415, 503];
 
 fn sent(path: &str) -> (String, &'static str) {
     let id =
@@ -79,7 +79,8 @@ fn sent(path: &str) -> (String, &'static str) {
         }
         _ => r#"{"reason": "because"}"#,
     };
-    (path.replace("{number}", "41").replace("{id}", &id), body)
+    let path = path.replace("{number}", "41").replace("{id}", &id);
+    (path.replace("{version}", "0").replace("{name}", "console.css"), body)
 }
 
 async fn status(router: &Router, request: http::request::Builder, body: &str) -> StatusCode {
@@ -161,7 +162,11 @@ async fn no_route_answers_to_the_name_of_another_host() {
 #[test]
 fn what_acts_needs_more_than_a_viewer_and_what_reads_changes_nothing() {
     for route in ROUTES {
+        let public = ["/login", "/logout", "/assets/{version}/{name}"];
         let expected = match (route.acts(), route.path.starts_with("/api/")) {
+            _ if route.is_page() && !public.contains(&route.path) => {
+                route.needs == Needs::Role(Role::Viewer) && route.method == Method::GET
+            }
             (true, _) => route.needs >= Needs::Role(Role::Operator) && route.method == Method::POST,
             (false, true) => route.needs == Needs::Role(Role::Viewer),
             (false, false) => route.needs == Needs::Nothing,

@@ -125,7 +125,7 @@ impl Panel<'_> {
                     @for tick in &scale.ticks { line.grid x1="0" x2="100%" y1=(super::digit(y(*tick))) y2=(super::digit(y(*tick))) {} }
                     (time_axis(across, ABOVE, HEIGHT))
                 }
-                svg.stretched x="0" y=(ABOVE) width="100%" height=(HEIGHT) viewBox=(view) preserveAspectRatio="none" {
+                svg.stretched aria-hidden="true" x="0" y=(ABOVE) width="100%" height=(HEIGHT) viewBox=(view) preserveAspectRatio="none" {
                     path.fill d=(line::area(self.points, across, scale, HEIGHT)) {}
                     path.line d=(line::line(self.points, across, scale, HEIGHT)) {}
                 }

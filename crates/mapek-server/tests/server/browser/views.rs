@@ -1,0 +1,127 @@
+//! Every view, in light and dark, on a telephone and on a wide screen.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::{CHECKS, Visit, shows, story};
+use crate::steered::{Steered, everybody};
+
+/// Name and path of each view.
+fn views() -> Vec<(&'static str, String)> {
+    let (plan, run) = (story::waiting_plan(), story::ended_execution());
+    vec![
+        ("now", "/".to_owned()),
+        ("cycles", "/cycles".to_owned()),
+        ("why", format!("/cycles/{}", story::DECIDED)),
+        ("plans", "/plans".to_owned()),
+        ("approve", format!("/plans/{plan}")),
+        ("executions", "/executions".to_owned()),
+        ("execution", format!("/executions/{run}")),
+        ("knowledge", "/knowledge".to_owned()),
+        ("timeline", story::TIMELINE.to_owned()),
+        ("login", "/login".to_owned()),
+    ]
+}
+
+/// Width, height, dark, and what that is called.
+const SIZES: [(u32, u32, bool, &str); 4] = [
+    (1440, 900, false, "wide-light"),
+    (1440, 900, true, "wide-dark"),
+    (360, 740, false, "phone-light"),
+    (360, 740, true, "phone-dark"),
+];
+
+async fn photograph(visit: &Visit, directory: &Path, name: &str) {
+    let picture = visit.browser.picture(true).await.unwrap();
+    std::fs::write(directory.join(format!("{name}.png.b64")), picture).unwrap();
+}
+
+#[tokio::test]
+async fn every_view_is_legible_in_light_and_dark_small_and_large() {
+    let steered = Steered::new();
+    let router = shows(&steered, story::state(), everybody());
+    let visit = Visit::to(router).await;
+    let pictures = std::env::var_os("MAPEK_PICTURES");
+    visit.log_in("approver").await;
+    visit.went_well().await;
+    let mut wrong = Vec::new();
+    for (name, path) in views() {
+        visit.open(&path).await;
+        let paint =
+            "return performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0";
+        let paint = visit.browser.run(paint, &[]).await.unwrap();
+        println!("{name}: first contentful paint after {paint} ms");
+        for (width, height, dark, size) in SIZES {
+            visit.browser.look(width, height, dark).await.unwrap();
+            let found = visit.browser.run(CHECKS, &[]).await.unwrap();
+            let found = found.as_array().unwrap().iter().filter_map(Value::as_str);
+            wrong.extend(found.map(|what| format!("{name} {size}: {what}")));
+            if let Some(directory) = &pictures {
+                photograph(&visit, Path::new(directory), &format!("{name}-{size}")).await;
+            }
+        }
+        if path != "/login" {
+            visit.is_live().await;
+        }
+        visit.went_well().await;
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn what_is_checked_is_found() {
+    let steered = Steered::new();
+    let visit = Visit::to(shows(&steered, story::state(), everybody())).await;
+    visit.log_in("viewer").await;
+    for (harm, expected) in [
+        ("document.querySelector('h2').style.color = 'rgb(200, 200, 200)'", "a contrast of"),
+        ("document.querySelector('#theme').replaceChildren()", "it has no name"),
+        (
+            "document.querySelector('main').append(document.createElement('h4'), 'x'); document.querySelector('h4').textContent = 'y'; document.querySelectorAll('main h3').forEach((it) => it.remove())",
+            "a heading of level 4",
+        ),
+        ("document.querySelector('main p').style.minWidth = '3000px'", "wide in a window"),
+        (
+            "document.querySelector('main').append(Object.assign(document.createElement('p'), {id: 'main'}))",
+            "an id is there twice",
+        ),
+    ] {
+        visit.open("/").await;
+        assert_eq!(
+            visit.browser.run(CHECKS, &[]).await.unwrap(),
+            serde_json::json!([]),
+            "before: {harm}"
+        );
+        visit.browser.run(harm, &[]).await.unwrap();
+        let found = visit.browser.run(CHECKS, &[]).await.unwrap().to_string();
+        assert!(found.contains(expected), "{harm}: {found}");
+    }
+}
+
+#[tokio::test]
+async fn hostile_labels_are_read_and_not_run() {
+    let steered = Steered::new();
+    let evil =
+        "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>";
+    let visit = Visit::to(shows(&steered, story::hostile(evil), everybody())).await;
+    visit.log_in("admin").await;
+    for (_, path) in views().into_iter().filter(|(_, path)| path != "/login") {
+        visit.open(&path).await;
+        visit.browser.look(360, 740, false).await.unwrap();
+        let count = "return document.querySelectorAll('img, main script').length";
+        assert_eq!(visit.browser.run(count, &[]).await.unwrap(), 0, "{path}");
+        let title = visit.browser.run("return document.title", &[]).await.unwrap();
+        assert_ne!(title, "taken", "{path}");
+        let found = visit.browser.run(CHECKS, &[]).await.unwrap();
+        assert_eq!(found, serde_json::json!([]), "{path}");
+        visit.went_well().await;
+    }
+    visit.open("/").await;
+    visit
+        .browser
+        .run("document.querySelectorAll('details').forEach((it) => it.open = true)", &[])
+        .await
+        .unwrap();
+    assert!(visit.browser.text("#open").await.unwrap().contains(evil));
+}
