@@ -20,6 +20,8 @@ pub(super) struct Act<'a> {
     pub(super) look: &'static str,
     /// What is said when it is done.
     pub(super) done: &'a str,
+    /// What a reason is called that people give.
+    pub(super) reason: &'a str,
     /// Whether a reason must be given; it may be in any case.
     pub(super) needs_reason: bool,
     /// What else is sent.
@@ -37,7 +39,7 @@ impl Act<'_> {
                     input type="hidden" name=(name) value=(value);
                 }
                 label for=(reason) {
-                    "Reason"
+                    (self.reason)
                     @if !self.needs_reason { span.optional { " (optional)" } }
                 }
                 div.line {

@@ -172,7 +172,7 @@ fn proposed(cx: &Cx, plan: &Plan, decided: Option<&Decided>) -> Markup {
                     } }
                 } @else if decided.execution.is_none() { p { (decided.decision.to_string()) } }
                 @let changes = decided.decision.changes(None);
-                @if decided.execution.is_none() && !changes.is_empty() { p.sub { "It would have run if all of this were so:" } (unless(&changes)) }
+                @if matches!(decided.decision, Decision::AwaitApproval { .. } | Decision::ObserveOnly) { p.sub { "It would have run if all of this were so:" } (unless(&changes)) }
             }
         }
     }

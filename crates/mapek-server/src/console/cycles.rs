@@ -4,13 +4,14 @@ use axum::{
     extract::{Query, rejection::QueryRejection},
     response::Response,
 };
-use mapek_loop::CycleReport;
+use mapek_loop::{CycleReport, NoPlanning};
 use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::{
     cx::Cx,
     layout::Page,
+    now::to_execution,
     parts::{Icon, Tone, badge, bar, clock, count, icon, nothing, when},
 };
 
@@ -71,7 +72,7 @@ fn row(cx: &Cx, report: &CycleReport) -> Markup {
                 @if let Some(one) = report.diagnosis.causes.first() { (one.cause) " " (bar(one.confidence.get())) }
                 @else if report.diagnosis.is_unknown() { "unknown" } @else { "–" }
             }
-            td data-label="Result" { (said(report)) }
+            td data-label="Result" { (said(cx, report)) }
         }
     }
 }
@@ -81,7 +82,7 @@ pub(super) fn brief(cx: &Cx, limit: usize) -> Markup {
     html! {
         ol.brief {
             @for report in cx.state.reports.iter().rev().take(limit) {
-                li { a href=(cx.href(&format!("/cycles/{}", report.number))) { (report.number) } " " (clock(report.at)) " " (said(report)) }
+                li { a href=(cx.href(&format!("/cycles/{}", report.number))) { (report.number) } " " (clock(report.at)) " " (said(cx, report)) }
             }
         }
         p { a href=(cx.href("/cycles")) { "All cycles" } }
@@ -89,7 +90,7 @@ pub(super) fn brief(cx: &Cx, limit: usize) -> Markup {
 }
 
 /// A cycle in half a sentence.
-pub(super) fn said(report: &CycleReport) -> Markup {
+pub(super) fn said(cx: &Cx, report: &CycleReport) -> Markup {
     let started = report.decisions.iter().find(|it| it.execution.is_some());
     html! {
         @if let Some(fault) = report.faults.first() { (badge(Tone::Bad, "fault")) " " (fault) }
@@ -97,6 +98,9 @@ pub(super) fn said(report: &CycleReport) -> Markup {
         @else if let Some(decided) = started { (badge(Tone::Busy, "acts")) " " (decided.summary) }
         @else if let Some(decided) = report.decisions.first() { (badge(Tone::Quiet, decided.as_str().replace('_', " "))) " " (decided.summary) }
         @else if report.seen.open.is_empty() { (icon(Icon::Check)) "nothing was wrong" }
+        @else if let Some(NoPlanning::Awaits { execution }) = &report.no_planning {
+            (count(report.seen.open.len(), "episode")) " open; waits for " (to_execution(cx, *execution))
+        }
         @else if let Some(why) = &report.no_planning { (count(report.seen.open.len(), "episode")) " open; " (why.to_string()) }
         @else { (count(report.seen.open.len(), "episode")) " open, no plan" }
     }

@@ -13,8 +13,8 @@ use super::{
     cycles,
     layout::Page,
     parts::{
-        Icon, Tone, badge, bar, count, direction, icon, level, nothing, number, phase, severity,
-        short, when,
+        Icon, Tone, badge, bar, clock, count, direction, icon, level, nothing, number, phase,
+        severity, short, when,
     },
     plans, steps,
 };
@@ -101,7 +101,7 @@ fn health(cx: &Cx) -> Markup {
                 Some(report) => {
                     "Cycle " a href=(cx.href(&format!("/cycles/{}", report.number))) { (report.number) }
                     " was " (when(report.at, cx.now)) ", "
-                    (cycles::said(report)) "."
+                    (cycles::said(cx, report)) "."
                 }
             }
             @if let Some(due) = cx.state.next_due.filter(|_| !cx.state.stopped) { " The next one is due " (when(due, cx.now)) "." }
@@ -124,6 +124,7 @@ fn switch(cx: &Cx) -> Markup {
         label: "Pause all actions",
         look: "stop",
         done: "Paused. Nothing is done by itself any more.",
+        reason: "Reason to pause",
         needs_reason: true,
         fields: &[],
     };
@@ -133,7 +134,7 @@ fn switch(cx: &Cx) -> Markup {
                 Some(why) => {
                     h2 { (icon(Icon::Pause)) "Actions are paused" }
                     p { (why) "." }
-                    (Act { name: "resume", path: "/api/v1/resume".to_owned(), label: "Resume actions", look: "go",
+                    (Act { name: "resume", path: "/api/v1/resume".to_owned(), label: "Resume actions", reason: "Reason to resume", look: "go",
                         done: "Resumed. What the rails allow is done again.", ..pause }.form(cx))
                 }
                 None => {
@@ -150,18 +151,19 @@ fn figures(cx: &Cx) -> Markup {
     let violations = status::violations(&cx.state);
     let of = |word: &str| violations.get(word).copied().unwrap_or_default();
     let live = cx.state.executions.values().filter(|it| it.status.is_live()).count();
-    let figure = |number: usize, what: &str, tone: &str, path: &str| {
+    let figure = |number: usize, [one, many]: [&str; 2], tone: &str, path: &str| {
         let class = if number == 0 { "figure" } else { tone };
+        let what = if number == 1 { one } else { many };
         html! { a class=(class) href=(cx.href(path)) { strong { (number) } span { (what) } } }
     };
     html! {
         div.figures {
-            (figure(of("critical"), "critical", "figure bad", "/#open"))
-            (figure(of("warning"), "warnings", "figure warn", "/#open"))
-            (figure(of("info"), "infos", "figure", "/#open"))
-            (figure(status::awaiting_approval(&cx.state), "plans to decide", "figure busy", "/plans"))
-            (figure(live, "executions under way", "figure busy", "/executions?show=live"))
-            (figure(cx.state.needing_operator(), "need an operator", "figure bad", "/executions?show=stuck"))
+            (figure(of("critical"), ["critical"; 2], "figure bad", "/#open"))
+            (figure(of("warning"), ["warning", "warnings"], "figure warn", "/#open"))
+            (figure(of("info"), ["info", "infos"], "figure", "/#open"))
+            (figure(status::awaiting_approval(&cx.state), ["plan to decide", "plans to decide"], "figure busy", "/plans"))
+            (figure(live, ["execution under way", "executions under way"], "figure busy", "/executions?show=live"))
+            (figure(cx.state.needing_operator(), ["needs an operator", "need an operator"], "figure bad", "/executions?show=stuck"))
         }
     }
 }
@@ -175,12 +177,12 @@ fn stuck(cx: &Cx) -> Markup {
                 div.alarm role="alert" {
                     p { (icon(Icon::Warn)) strong { "Needs an operator: " } (one.why) "." }
                     p {
-                        @if let Some(did) = &one.did { (did) ". " }
+                        @if let Some(did) = &one.did { "It was to " (did) ". " }
                         @match &one.frozen {
                             Some(target) => { "Target " (target) " is frozen" }
                             None => "All targets are frozen",
                         }
-                        @if let Some(since) = one.since { ", for this was so " (when(since, cx.now)) }
+                        @if let Some(since) = one.since { ", since " (clock(since)) ", " (when(since, cx.now)) }
                         ". " a href=(cx.href(&format!("/executions/{}", one.execution))) { "Look and resolve" }
                     }
                 }
@@ -221,7 +223,7 @@ fn violation(cx: &Cx, one: &Violation) -> Markup {
                 @if !one.is_confirmed() { " " (badge(Tone::Warn, "unconfirmed")) }
                 @if !one.description.is_empty() { p.sub { (one.description) } }
                 details {
-                    summary { (count(one.witnesses.len(), "witness").replace("witnesss", "witnesses")) ", " (count(one.labels.len(), "label")) }
+                    summary { (one.witnesses.len()) @if one.witnesses.len() == 1 { " witness" } @else { " witnesses" } ", " (count(one.labels.len(), "label")) }
                     dl.pairs {
                         @for witness in &one.witnesses {
                             div { dt { (witness.by) } dd { (witness.name) @if let Some(family) = &witness.family { " (" (family) ")" } } }
@@ -351,7 +353,7 @@ fn disabled(cx: &Cx) -> Markup {
             @for (kind, at) in &cx.state.disabled {
                 div.card {
                     p { strong { (kind) } " did harm " (when(*at, cx.now)) " and is not done any more." }
-                    (Act { name: &format!("rearm-{kind}"), path: "/api/v1/rearm".to_owned(), least: Role::Admin, label: "Trust it again",
+                    (Act { name: &format!("rearm-{kind}"), path: "/api/v1/rearm".to_owned(), least: Role::Admin, label: "Trust it again", reason: "Reason",
                         look: "plain", done: "It is trusted again.", needs_reason: true, fields: &[("kind", kind.to_string())] }.form(cx))
                 }
             }

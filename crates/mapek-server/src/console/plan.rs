@@ -87,6 +87,7 @@ fn decide(cx: &Cx, one: &Proposed<'_>) -> Markup {
         path: format!("/api/v1/plans/{}/approve", one.plan.id),
         least: Role::Approver,
         label: "Approve",
+        reason: "Reason to approve",
         look: "go",
         done: "Approved.",
         needs_reason: false,
@@ -96,20 +97,27 @@ fn decide(cx: &Cx, one: &Proposed<'_>) -> Markup {
         name: "reject",
         path: format!("/api/v1/plans/{}/reject", one.plan.id),
         label: "Reject",
+        reason: "Reason to reject",
         look: "stop",
         done: "Rejected.",
         needs_reason: true,
         ..approve
     };
+    let mine = cx
+        .who
+        .as_ref()
+        .zip(one.given)
+        .is_some_and(|(who, it)| it.contains_key(who.person.as_str()));
     html! {
         p { (standing(one)) }
         @if let Some(given) = one.given.filter(|it| !it.is_empty()) {
             ul.reasons { @for (by, at) in given { li { (by) " approved " (when(*at, cx.now)) } } }
         }
         @if is_pending(one) {
-            p { "It waits since " @if let Some(since) = one.since { (when(since, cx.now)) } " and expires "
-                strong { (when(one.plan.expires, cx.now)) } "." }
-            div.decide { (approve.form(cx)) (reject.form(cx)) }
+            p { @if let Some(since) = one.since { "People were asked " (when(since, cx.now)) ". " }
+                "It expires " strong { (when(one.plan.expires, cx.now)) } "." }
+            @if mine { p.note { "You have approved it; it needs somebody else, too." } }
+            div.decide { @if !mine { (approve.form(cx)) } (reject.form(cx)) }
         } @else if let Some(Approval::Approved { .. }) = one.approval {
             p.sub { "It begins in the next cycle, if the rails still let it. Until then it can be rejected." }
             div.decide { (reject.form(cx)) }

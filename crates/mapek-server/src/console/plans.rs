@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use super::{
     cx::Cx,
     layout::Page,
-    parts::{Tone, badge, count, nothing, percent, short, when},
+    parts::{Tone, badge, nothing, percent, short, when},
     steps,
 };
 use crate::api::plans::{Proposed, all};
@@ -61,7 +61,7 @@ pub(super) fn card(cx: &Cx, one: &Proposed<'_>) -> Markup {
             h3 { a href=(cx.href(&format!("/plans/{}", plan.id))) { (steps::title(plan)) } }
             p { "against " strong { (plan.cause) } " (" (percent(plan.confidence.get())) " sure); succeeds with "
                 (percent(plan.success.get())) ", risk if wrong " (plan.risk_if_wrong) }
-            p { (standing(one)) " expires " (when(plan.expires, cx.now)) }
+            p { (standing(one)) ", expires " (when(plan.expires, cx.now)) }
             p { a.button href=(cx.href(&format!("/plans/{}", plan.id))) { "Look and decide" } }
         }
     }
@@ -109,8 +109,8 @@ pub(super) fn approval_of(approval: &Approval) -> Markup {
     html! {
         @match approval {
             Approval::Pending { needed, by } => {
-                (badge(Tone::Busy, format!("{} of {} approved", by.len(), count(usize::from(*needed), "person").replace("persons", "people"))))
-                @if !by.is_empty() { " " (names(by)) }
+                (badge(Tone::Busy, format!("{} of {needed} approved", by.len())))
+                @if !by.is_empty() { " by " (names(by)) }
             }
             Approval::Approved { by } => { (badge(Tone::Good, "approved")) " by " (names(by)) }
             Approval::Rejected { by, reason } => { (badge(Tone::Bad, "rejected")) " by " (by) @if let Some(reason) = reason { ": " (reason) } }

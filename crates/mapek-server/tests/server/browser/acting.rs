@@ -49,7 +49,7 @@ async fn one_plan_is_approved_and_another_rejected() {
     visit.log_in("approver").await;
     visit.open("/plans").await;
     visit.browser.click(&format!("a.button[href='/plans/{}']", good.id)).await.unwrap();
-    visit.reads("#decision", "0 of 1 person approved").await;
+    visit.reads("#decision", "0 of 1 approved").await;
     visit.is_live().await;
     visit.browser.fill("#approve-reason", "it is quiet").await.unwrap();
     visit.browser.click("form[data-act=approve] button").await.unwrap();

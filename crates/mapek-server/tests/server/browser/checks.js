@@ -90,6 +90,13 @@ if (document.documentElement.scrollWidth > width) {
   say(`the page is ${document.documentElement.scrollWidth} wide in a window of ${width}`, wide.at(-1));
 }
 
+// What is read stays within its box.
+for (const box of all("section, article, .switch").filter(seen)) {
+  const right = box.getBoundingClientRect().right + 1;
+  const out = [...box.querySelectorAll("*")].find((it) => seen(it) && it.getBoundingClientRect().right > right && !it.closest(".scroll"));
+  if (out) say("it sticks out of its box", out);
+}
+
 // What can be pressed is large enough to be hit.
 for (const element of all("button, input:not([type=hidden])").filter(seen)) {
   const box = element.getBoundingClientRect();
