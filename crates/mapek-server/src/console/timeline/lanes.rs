@@ -63,7 +63,7 @@ pub(super) fn lanes(cx: &Cx, across: Across, table: &Table) -> Markup {
             (stack(across, "Escalations", notes))
             div.lane aria-hidden="true" {
                 span.label {}
-                svg.strip width="100%" height="20" { (time_axis(across, 0.0, 2.0)) }
+                svg.strip aria-hidden="true" width="100%" height="20" { (time_axis(across, 0.0, 2.0)) }
             }
         }
     }

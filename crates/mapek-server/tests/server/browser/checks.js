@@ -90,10 +90,10 @@ if (document.documentElement.scrollWidth > width) {
   say(`the page is ${document.documentElement.scrollWidth} wide in a window of ${width}`, wide.at(-1));
 }
 
-// What is read stays within its box.
+// What is read stays within its box; pictures cut off what does not fit into them.
 for (const box of all("section, article, .switch").filter(seen)) {
   const right = box.getBoundingClientRect().right + 1;
-  const out = [...box.querySelectorAll("*")].find((it) => seen(it) && it.getBoundingClientRect().right > right && !it.closest(".scroll"));
+  const out = [...box.querySelectorAll("*")].find((it) => seen(it) && it.getBoundingClientRect().right > right && !it.closest(".scroll, svg"));
   if (out) say("it sticks out of its box", out);
 }
 
