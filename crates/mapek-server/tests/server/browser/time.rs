@@ -46,14 +46,14 @@ impl Visit {
     /// Does something in the page, and waits until it shows another time, in the address too.
     async fn moved_by(&self, script: &str) -> (f64, f64) {
         let before = self.text_of("location.search").await;
-        let line = self.text_of("document.querySelector('path.line').getAttribute('d')").await;
+        let line = self.text_of("document.querySelector('svg.stretched').innerHTML").await;
         self.browser.run(script, &[]).await.unwrap();
         self.until(
             "another address",
             &format!("return location.search !== {before:?} && new URLSearchParams(location.search).get('from') === document.querySelector('[data-timeline]').dataset.from"),
         )
         .await;
-        let after = self.text_of("document.querySelector('path.line').getAttribute('d')").await;
+        let after = self.text_of("document.querySelector('svg.stretched').innerHTML").await;
         assert_ne!(line, after, "the picture is another one: {script}");
         self.hours().await
     }
