@@ -61,6 +61,12 @@ impl Glance {
     }
 }
 
+/// What the event `state` says of a state: a page that says so itself need not hear it.
+#[cfg(feature = "console")]
+pub(crate) fn glance(state: &LoopState) -> String {
+    serde_json::to_string(&Glance::of(state)).unwrap_or_default()
+}
+
 pub(super) async fn events(
     State(app): State<App>,
     connected: Option<Extension<Connected>>,

@@ -7,7 +7,7 @@ mod acts;
 mod busy;
 pub(crate) mod cycles;
 mod doc;
-mod events;
+pub(crate) mod events;
 mod executions;
 mod findings;
 mod headers;

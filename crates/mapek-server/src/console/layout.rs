@@ -9,7 +9,7 @@ use super::{
     cx::Cx,
     parts::{Icon, icon},
 };
-use crate::api::ROUTES;
+use crate::api::{ROUTES, events};
 
 /// Views, each with the key that leads to it after `g`. Those that are not mounted are not shown.
 const VIEWS: [(&str, &str, &str); 6] = [
@@ -52,7 +52,8 @@ impl Page<'_> {
         let Self { title, view, body } = self;
         let page = html! {
             (DOCTYPE)
-            html lang="en" data-base=(cx.base()) data-now=(cx.now) {
+            html lang="en" data-base=(cx.base()) data-now=(cx.now) data-glance=(events::glance(&cx.state))
+                data-cycle=[cx.state.last().map(|it| it.number)] {
                 (head(cx.base(), title, None))
                 body {
                     a.skip href="#main" { "Skip to content" }

@@ -372,7 +372,7 @@ async fn a_page_is_light() {
             client().get(server.url(path)).header("accept-encoding", "gzip").send().await.unwrap();
         answer.bytes().await.unwrap().len()
     };
-    let modules = ["live.js", "time.js", "act.js", "keys.js"];
+    let modules = ["live.js", "time.js", "act.js", "keys.js", "timeline.js"];
     let version = page.split("/assets/").nth(1).unwrap().split('/').next().unwrap().to_owned();
     let named = page.split('"').filter(|it| it.starts_with("/assets/")).map(str::to_owned);
     let mut assets = 0;

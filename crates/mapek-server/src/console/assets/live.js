@@ -11,6 +11,8 @@ const RETRY_MS = 5000;
 let stream;
 let due;
 let last = 0;
+/** What was announced last. */
+let told;
 
 /** Follows the loop while somebody looks. */
 export function live() {
@@ -30,15 +32,13 @@ function say(state, text) {
 function open() {
   if (stream) return;
   stream = new EventSource(`${base}/api/v1/events`);
-  let known = false;
   stream.addEventListener("open", () => say("live", "live"));
+  // A stream begins with what is so at the moment, which the page mostly says already.
   stream.addEventListener("state", (event) => {
-    // The first one says what the page says already.
-    if (known) refresh();
-    known = true;
+    if (event.data !== document.documentElement.dataset.glance) refresh();
     announce(JSON.parse(event.data));
   });
-  stream.addEventListener("cycle", () => known && refresh());
+  stream.addEventListener("cycle", (event) => event.lastEventId !== document.documentElement.dataset.cycle && refresh());
   stream.addEventListener("error", () => {
     say("lost", "not connected");
     // The browser tries again by itself unless it was told that there is no point.
@@ -64,9 +64,10 @@ function announce(glance) {
     `${glance.executions_live} executions under way`,
   ];
   if (glance.executions_needing_operator) parts.push(`${glance.executions_needing_operator} need an operator`);
-  const said = document.getElementById("said");
   const text = parts.join(", ");
-  if (said && said.textContent !== text) said.textContent = text;
+  // What is so when somebody comes they read themselves.
+  if (told !== undefined && told !== text) document.getElementById("said").textContent = text;
+  told = text;
 }
 
 /** Asks for the page anew, soon, and not too often. */
@@ -92,6 +93,7 @@ async function fetchParts() {
   if (!answer.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   setClock(page.documentElement);
+  Object.assign(document.documentElement.dataset, page.documentElement.dataset);
   for (const part of page.querySelectorAll("[data-live]")) {
     const here = document.getElementById(part.id);
     if (here) take(here, part);
@@ -105,10 +107,10 @@ function take(here, part) {
   if (text(here) === text(part) || isBusy(here)) return;
   const open = [...here.querySelectorAll("details")].map((it) => it.open);
   const held = here.contains(document.activeElement) ? place(here) : undefined;
-  const told = [...here.querySelectorAll("form.act output")].map((it) => [it.closest("form").dataset.act, it.textContent, it.dataset.ok]);
+  const answers = [...here.querySelectorAll("form.act output")].map((it) => [it.closest("form").dataset.act, it.textContent, it.dataset.ok]);
   here.replaceChildren(...part.childNodes);
   here.querySelectorAll("details").forEach((it, i) => (it.open ||= open[i] ?? false));
-  for (const [act, said, ok] of told) {
+  for (const [act, said, ok] of answers) {
     const output = said && here.querySelector(`form.act[data-act="${CSS.escape(act)}"] output`);
     if (output) [output.textContent, output.dataset.ok] = [said, ok];
   }
