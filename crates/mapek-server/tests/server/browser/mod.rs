@@ -76,7 +76,7 @@ fn shows(steered: &Steered, state: LoopState, identities: Identities) -> Router 
     let (states, watched) = watch::channel(Arc::new(state));
     // The moment lasts as long as anybody looks.
     std::mem::forget(states);
-    steered.clock.advance_to(crate::sample::at(222));
+    steered.clock.advance_to(crate::sample::at(582));
     let access = Access { identities, ..steered.access() };
     let options = Options { handle: Some(steered.handle.clone()), access, ..Options::default() };
     router(watched, options)

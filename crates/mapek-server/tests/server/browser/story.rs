@@ -4,11 +4,11 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use mapek_execute::{Decision, Proposal, Refusal};
 use mapek_knowledge::{Insight, Topic};
-use mapek_loop::{LoopState, NoPlanning};
+use mapek_loop::{CycleReport, LoopState, NoPlanning};
 use mapek_model::{
     ActionKind, Approval, Confidence, CycleNumber, DoubtKind, Ending, Execution, ExecutionEvent,
     ExecutionId, IdempotencyKey, Measured, Plan, PlanId, Quality, Ratio, Sight, SourceName,
-    StepIndex, Tally, UndoReason, Verdict, Violation, Way,
+    StepIndex, Tally, UndoReason, Verdict, Violation, Way, later,
 };
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ use crate::sample::{
 /// The cycle in which most was decided.
 pub(super) const DECIDED: u64 = 118;
 /// The time in which it happens.
-pub(super) const TIMELINE: &str = "/timeline?from=2026-03-01T11:58:00Z&to=2026-03-01T12:05:00Z";
+pub(super) const TIMELINE: &str = "/timeline?from=2026-03-01T11:58:00Z&to=2026-03-01T12:10:00Z";
 
 pub(super) fn waiting_plan() -> PlanId {
     plan_id(0x1f3a)
@@ -59,7 +59,30 @@ fn drawn(id: u128, action: Value, explains: &Violation, worth: [f64; 4], why: &s
     plan.success = Confidence::saturating(success);
     plan.cause = read(json!({"kind": "overload"}));
     plan.rationale = why.to_owned();
+    plan.created = later(explains.onset, Duration::from_secs(40));
+    plan.expires = later(plan.created, Duration::from_secs(900));
     plan
+}
+
+/// When a cycle ran.
+fn moment(number: u64) -> mapek_model::Timestamp {
+    at((number - 100) * 30)
+}
+
+/// A cycle, with what was measured in it: quiet until the 115th, and then it gets worse.
+fn cycle(number: u64, open: Vec<Violation>) -> CycleReport {
+    let mut report = report(number, moment(number), open);
+    let steps = u32::try_from(number - 100).unwrap();
+    let (swing, bad) = (f64::from(steps % 4) / 100.0, f64::from(steps.saturating_sub(15)));
+    let values = [
+        ("committee_size", if number > DECIDED { 12.0 } else { 9.0 }),
+        ("failure_rate", 0.01 + swing / 10.0 + 0.08 * bad),
+        ("queue_length", 12.0 + 100.0 * swing + 44.0 * bad),
+        ("throughput", 430.0 - 100.0 * swing - 4.0 * bad),
+        ("validation_latency", 0.21 + swing + 0.43 * bad),
+    ];
+    report.seen.values = values.map(|(name, value)| (name.to_owned(), value)).into();
+    report
 }
 
 fn looked(sight: Sight, left: f64, reason: &str) -> ExecutionEvent {
@@ -121,16 +144,16 @@ pub(super) fn state() -> LoopState {
         breach(
             "high-validation-latency",
             "critical",
-            0,
+            500,
             "p99 of validation is over its limit",
             1.93,
             0.5,
         ),
-        breach("high-failure-rate", "warning", 15, "more requests fail than may", 0.34, 0.1),
+        breach("high-failure-rate", "warning", 520, "more requests fail than may", 0.34, 0.1),
         breach(
             "stale-policy",
             "info",
-            20,
+            525,
             "a policy has not been loaded for a day",
             91_400.0,
             86_400.0,
@@ -161,11 +184,10 @@ pub(super) fn state() -> LoopState {
     );
     bypass.risk_if_wrong = mapek_model::Risk::High;
 
-    let quiet = |number: u64| report(number, at((number - 112) * 30), Vec::new());
-    for number in 112..=116 {
-        push(&mut state, quiet(number));
+    for number in 100..=116 {
+        push(&mut state, cycle(number, Vec::new()));
     }
-    let mut began = report(117, at(150), vec![slow.clone()]);
+    let mut began = cycle(117, vec![slow.clone()]);
     began.diagnosis.causes.clear();
     began.diagnosis.unexplained = vec![slow.key()];
     push(&mut state, began);
@@ -175,8 +197,8 @@ pub(super) fn state() -> LoopState {
         &scale,
         vec![looked(Sight::Better, 0.6, "1 of 2 episodes is over")],
     );
-    let mut busy = report(DECIDED, at(180), open.clone());
-    busy.diagnosis = diagnosis(at(180), &open);
+    let mut busy = cycle(DECIDED, open.clone());
+    busy.diagnosis = diagnosis(moment(DECIDED), &open);
     let [first] = &mut busy.diagnosis.causes[..] else { panic!("one cause") };
     first.cause = read(json!({"kind": "overload"}));
     first.confidence = Confidence::saturating(0.87);
@@ -228,11 +250,11 @@ pub(super) fn state() -> LoopState {
         },
         ExecutionEvent::VerificationBegan,
     ];
-    moved.advance.waits = Some("its effect, which is looked for at 12:04:00".to_owned());
+    moved.advance.waits = Some("its effect, which is looked for at 12:10:00".to_owned());
     busy.progress = vec![moved];
     push(&mut state, busy);
 
-    let mut last = report(119, at(210), open.clone());
+    let mut last = cycle(119, open.clone());
     last.diagnosis = state.last().unwrap().diagnosis.clone();
     last.no_planning = Some(NoPlanning::Awaits { execution: running.id });
     let doubtful = Quality::fresh().with(
@@ -244,15 +266,6 @@ pub(super) fn state() -> LoopState {
     last.seen.quality.insert(SourceName::try_new("charter").unwrap(), doubtful);
     last.seen.sensors.total = 9;
     last.seen.sensors.bad = 1;
-    last.seen.values = [
-        ("committee_size", 12.0),
-        ("failure_rate", 0.34),
-        ("queue_length", 187.0),
-        ("throughput", 412.5),
-        ("validation_latency", 1.93),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into();
     let trend = |name: &str, way: &str| {
         read(json!({"name": name, "direction": way, "slope": 0.1, "value": 1.0, "deviation": 2.0}))
     };
@@ -296,10 +309,10 @@ pub(super) fn state() -> LoopState {
         plan: throttle,
         requester: "loop".to_owned(),
         approval: Approval::Pending { needed: 2, by: ["grace".to_owned()].into() },
-        given: BTreeMap::from([("grace".to_owned(), at(195))]),
+        given: BTreeMap::from([("grace".to_owned(), at(560))]),
         approved: None,
-        since: at(180),
-        updated: at(195),
+        since: at(540),
+        updated: at(560),
     });
     let plans = |signature: &str| Topic::Plan { signature: signature.parse().unwrap() };
     let best = |signature: &str| Topic::Best { signature: signature.parse().unwrap() };
