@@ -231,11 +231,11 @@ fn names(values: &BTreeMap<String, f64>, before: Option<&Moment>) -> Arc<[Box<st
 /// The values in the order of the names, of which each has a place.
 fn aligned(values: &BTreeMap<String, f64>, names: &[Box<str>]) -> Box<[f64]> {
     let mut rest = values.iter().peekable();
-    let value = |name: &Box<str>| {
-        let found = rest.next_if(|(next, _)| ***next == **name);
+    let mut value = |name: &str| {
+        let found = rest.next_if(|(next, _)| next.as_str() == name);
         found.map_or(f64::NAN, |(_, value)| *value)
     };
-    names.iter().map(value).collect()
+    names.iter().map(|name| value(name)).collect()
 }
 
 fn same<T: PartialEq>(now: Vec<T>, before: Option<&Arc<[T]>>) -> Arc<[T]> {

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// A day and more at the usual interval, with a spike of one cycle, and an hour in which no cycle ran.
-fn day() -> LoopState {
+pub(crate) fn day() -> LoopState {
     let mut state = LoopState::new(TargetId::default());
     for number in 1..=3000 {
         let moment = at(number * 30 + if number > 2000 { 3600 } else { 0 });

@@ -7,30 +7,41 @@ use super::{Across, across::stretched, digit, measure::Scale};
 /// A point: when, and the least and the greatest value then; nothing where nobody knows.
 pub(crate) type Point = (Timestamp, Option<(f64, f64)>);
 
-/// The path of a line along all points, `height` units high and as wide as a stretched drawing. Where nobody knows, it is broken.
-///
-/// Each unbroken part runs along the greatest values and back along the least: one line where they are the same, and else as thick as
-/// what was measured. A spike of one cycle reaches as high in it as it was.
-pub(super) fn line(points: &[Point], across: Across, scale: &Scale, height: f64) -> String {
+/// A line along points, and the band in which it lies where a bucket saw more than one value.
+#[derive(Debug, Default)]
+pub(super) struct Drawn {
+    /// Along the values.
+    pub(super) line: String,
+    /// Along the greatest, and back along the least.
+    pub(super) band: String,
+}
+
+/// The paths of a value, `height` units high and as wide as a stretched drawing. Where nobody knows, they are broken. A spike of one cycle
+/// reaches as high in them as it was.
+pub(super) fn line(points: &[Point], across: Across, scale: &Scale, height: f64) -> Drawn {
     let y = |value| digit(height * (1.0 - scale.share(value)));
-    let mut path = String::new();
+    let mut drawn = Drawn::default();
     for part in points.split(|(_, value)| !is_known(*value)) {
         let known = part.iter().filter_map(|(at, value)| Some((*at, (*value)?)));
         let known: Vec<_> = known
             .map(|(at, (least, greatest))| (stretched(across.share(at)), y(least), y(greatest)))
             .collect();
+        let spread = known.iter().any(|(_, low, high)| low != high);
+        let path = if spread { &mut drawn.band } else { &mut drawn.line };
         for (place, (x, _, high)) in known.iter().enumerate() {
             path.push_str(&format!("{}{x} {high}", if place == 0 { "M" } else { "L" }));
         }
-        if known.len() == 1 || known.iter().any(|(_, low, high)| low != high) {
-            // A single point leaves a dot.
+        if spread {
             for (x, low, _) in known.iter().rev() {
                 path.push_str(&format!("L{x} {low}"));
             }
             path.push('Z');
+        } else if let [(x, low, _)] = &known[..] {
+            // A single point leaves a dot.
+            path.push_str(&format!("L{x} {low}"));
         }
     }
-    path
+    drawn
 }
 
 fn is_known(value: Option<(f64, f64)>) -> bool {
@@ -86,7 +97,8 @@ mod tests {
 
     fn drawn(points: &[Point]) -> String {
         let scale = Scale::new((0.0, 10.0), None, None);
-        line(points, Across::new(at(0), at(100)), &scale, 100.0)
+        let Drawn { line, band } = line(points, Across::new(at(0), at(100)), &scale, 100.0);
+        line + &band
     }
 
     #[test]
@@ -121,14 +133,15 @@ mod tests {
         fn paths_are_within_their_drawing(points in points(), low in -1e9..1e9_f64, high in -1e9..1e9_f64) {
             let scale = Scale::new((low, high), None, None);
             let across = Across::new(at(20), at(180));
-            for path in [line(&points, across, &scale, 120.0), area(&points, across, &scale, 120.0)] {
+            let Drawn { line, band } = line(&points, across, &scale, 120.0);
+            for path in [line, band, area(&points, across, &scale, 120.0)] {
                 prop_assert!(!path.contains("NaN") && !path.contains("inf"), "{}", path);
                 for run in path.split('M').filter(|it| !it.is_empty()) {
                     let corners = corners(run);
                     // There, and perhaps back again.
                     let turn = corners.iter().rposition(|it| corners.iter().all(|other| other.0 <= it.0)).unwrap();
-                    let (there, back) = (&corners[..corners.len().min(turn + 1)], &corners[turn..]);
-                    prop_assert!(there.is_sorted_by(|a, b| a.0 <= b.0) || back.len() > 1, "{}", path);
+                    let (there, back) = (&corners[..=turn], &corners[turn..]);
+                    prop_assert!(there.is_sorted_by(|a, b| a.0 <= b.0), "{}", path);
                     prop_assert!(back.is_sorted_by(|a, b| a.0 >= b.0), "{}", path);
                     for (x, y) in corners {
                         prop_assert!((0.0..=1000.0).contains(&x) && (0.0..=120.0).contains(&y), "{}", path);

@@ -61,7 +61,7 @@ pub(crate) fn markers(marks: &[Mark], across: Across, height: f64, foot: Option<
     html! {
         @for mark in marks.iter().filter(|mark| across.contains(mark.at)) {
             // A drawing of its own is put where it belongs, and not stretched.
-            svg x=(across.percent(mark.at)) y=(height) overflow="visible" class=(mark.kind.class()) {
+            svg x=(across.percent(mark.at)) y=(height) overflow="visible" role="img" class=(mark.kind.class()) {
                 title { (mark.text) }
                 @if let Some(foot) = foot { line.stem x1="0" x2="0" y1="0" y2=(foot - height) {} }
                 path d=(mark.kind.shape()) {}

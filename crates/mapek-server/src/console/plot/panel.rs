@@ -110,6 +110,7 @@ impl Panel<'_> {
 
     fn picture(&self, scale: &Scale, range: (f64, f64)) -> Markup {
         let (across, view) = (self.across, format!("0 0 {} {HEIGHT}", super::across::WIDTH));
+        let drawn = line::line(self.points, across, scale, HEIGHT);
         let (title, text) = (format!("{}-title", self.id), format!("{}-text", self.id));
         let y = |value| ABOVE + HEIGHT * (1.0 - scale.share(value));
         html! {
@@ -125,9 +126,10 @@ impl Panel<'_> {
                     @for tick in &scale.ticks { line.grid x1="0" x2="100%" y1=(super::digit(y(*tick))) y2=(super::digit(y(*tick))) {} }
                     (time_axis(across, ABOVE, HEIGHT))
                 }
-                svg.stretched x="0" y=(ABOVE) width="100%" height=(HEIGHT) viewBox=(view) preserveAspectRatio="none" {
+                svg.stretched aria-hidden="true" x="0" y=(ABOVE) width="100%" height=(HEIGHT) viewBox=(view) preserveAspectRatio="none" {
                     path.fill d=(line::area(self.points, across, scale, HEIGHT)) {}
-                    path.line d=(line::line(self.points, across, scale, HEIGHT)) {}
+                    path.line d=(drawn.line) {}
+                    path.line.band d=(drawn.band) {}
                 }
                 @if let Some(threshold) = self.threshold.filter(|it| scale.holds(*it)) {
                     line.threshold x1="0" x2="100%" y1=(super::digit(y(threshold))) y2=(super::digit(y(threshold))) { title { "threshold " (scale.text(threshold)) } }

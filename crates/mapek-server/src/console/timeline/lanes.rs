@@ -63,7 +63,7 @@ pub(super) fn lanes(cx: &Cx, across: Across, table: &Table) -> Markup {
             (stack(across, "Escalations", notes))
             div.lane aria-hidden="true" {
                 span.label {}
-                svg.strip width="100%" height="20" { (time_axis(across, 0.0, 2.0)) }
+                svg.strip aria-hidden="true" width="100%" height="20" { (time_axis(across, 0.0, 2.0)) }
             }
         }
     }
@@ -132,16 +132,16 @@ fn drawn(bar: &Bar, across: Across, y: usize) -> Markup {
     let (x, width) = across.extent(bar.from, bar.to);
     let shape = html! {
         // What does not fit into it is cut off by the drawing around it.
-        svg class={ "bar " (bar.class) @if bar.to.is_none() { " open" } } x=(x) y=(y) width=(width) height=(BAR) {
+        svg role="img" class={ "bar " (bar.class) @if bar.to.is_none() { " open" } } x=(x) y=(y) width=(width) height=(BAR) {
             title { (bar.title) }
             rect width="100%" height=(BAR) rx="3" {}
             // A letter or two would tell nobody anything.
             @if across.share(bar.to.unwrap_or(across.to())) - across.share(bar.from) > LABEL_MIN { text x="5" y="12" aria-hidden="true" { (bar.label) } }
         }
-        svg x="0" y=(y) width="100%" height=(BAR) overflow="visible" { (bar.marks) }
+        g transform={ "translate(0 " (y) ")" } { (bar.marks) }
     };
     match &bar.href {
-        Some(href) => html! { a href=(href) { (shape) } },
+        Some(href) => html! { a href=(href) aria-label=(bar.title) { (shape) } },
         None => shape,
     }
 }

@@ -26,9 +26,8 @@ for (const element of all("a[href], button, input:not([type=hidden]), select, te
   if (!named(element)) say("it has no name", element);
 }
 for (const element of all("section")) if (element.childElementCount && !named(element)) say("a section has no name", element);
-for (const element of all("svg").filter((it) => !it.parentElement.closest("svg"))) {
-  const labelled = ["img", "group"].includes(element.getAttribute("role")) && (element.getAttribute("aria-label") || element.querySelector("title"));
-  if (element.getAttribute("aria-hidden") !== "true" && !labelled && !element.textContent.trim()) say("a picture has no words", element);
+for (const element of all("svg")) {
+  if (element.getAttribute("aria-hidden") !== "true" && !(["img", "group"].includes(element.getAttribute("role")) && (named(element) || element.querySelector("title")))) say("a picture has no words", element);
 }
 for (const element of all("[aria-describedby], [aria-labelledby]")) {
   const ids = `${element.getAttribute("aria-describedby") ?? ""} ${element.getAttribute("aria-labelledby") ?? ""}`;
@@ -91,10 +90,10 @@ if (document.documentElement.scrollWidth > width) {
   say(`the page is ${document.documentElement.scrollWidth} wide in a window of ${width}`, wide.at(-1));
 }
 
-// What is read stays within its box.
+// What is read stays within its box; pictures cut off what does not fit into them.
 for (const box of all("section, article, .switch").filter(seen)) {
   const right = box.getBoundingClientRect().right + 1;
-  const out = [...box.querySelectorAll("*")].find((it) => seen(it) && it.getBoundingClientRect().right > right && !it.closest(".scroll"));
+  const out = [...box.querySelectorAll("*")].find((it) => seen(it) && it.getBoundingClientRect().right > right && !it.closest(".scroll, svg"));
   if (out) say("it sticks out of its box", out);
 }
 

@@ -4,6 +4,7 @@
 
 mod acting;
 mod story;
+mod time;
 mod views;
 
 use std::sync::Arc;

@@ -19,6 +19,8 @@ use crate::sample::{
 
 /// The cycle in which most was decided.
 pub(super) const DECIDED: u64 = 118;
+/// The time in which it happens.
+pub(super) const TIMELINE: &str = "/timeline?from=2026-03-01T11:58:00Z&to=2026-03-01T12:10:00Z";
 
 pub(super) fn waiting_plan() -> PlanId {
     plan_id(0x1f3a)
@@ -330,6 +332,7 @@ pub(super) fn state() -> LoopState {
 /// The same, with a text wherever somebody outside has a say.
 pub(super) fn hostile(text: &str) -> LoopState {
     let mut state = state();
+    state.chronicle = mapek_loop::Chronicle::default();
     let reports: Vec<_> = state.reports.drain(..).map(|it| it.as_ref().clone()).collect();
     for mut report in reports {
         for one in report.seen.open.iter_mut().chain(&mut report.seen.closed) {
@@ -350,6 +353,8 @@ pub(super) fn hostile(text: &str) -> LoopState {
         report.seen.values.insert(text.to_owned(), f64::MAX);
         report.escalations = vec![text.to_owned()];
         report.faults = vec![format!("{text} {}", "z".repeat(300))];
+        report.paused = Some(text.to_owned());
+        state.chronicle.take(&report);
         state.reports.push_back(Arc::new(report));
     }
     state.paused = Some(format!("paused by ada: {text}"));

@@ -19,7 +19,7 @@ fn views() -> Vec<(&'static str, String)> {
         ("executions", "/executions".to_owned()),
         ("execution", format!("/executions/{run}")),
         ("knowledge", "/knowledge".to_owned()),
-        ("timeline", "/timeline".to_owned()),
+        ("timeline", story::TIMELINE.to_owned()),
     ]
 }
 
