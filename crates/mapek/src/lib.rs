@@ -51,10 +51,10 @@ pub use mapek_store as store;
 
 #[doc(no_inline)]
 pub use mapek_loop::{
-    Builder, Checkpoint, CheckpointError, Clock, Cycle, CycleReport, Decided, Deciders, Difference,
-    Error, FileCheckpoint, IdSource, Loop, LoopConfig, LoopHandle, LoopState, ManualClock,
-    MemoryCheckpoint, NoPlanning, Obstacle, Progress, RandomIds, Recalled, Replay, Seed, SeededIds,
-    Seen, Statistics, SystemClock, Timings, Unready, WakeReason, Waker,
+    Builder, Checkpoint, CheckpointError, Chronicle, Clock, Cycle, CycleReport, Decided, Deciders,
+    Difference, Error, FileCheckpoint, IdSource, Loop, LoopConfig, LoopHandle, LoopState,
+    ManualClock, MemoryCheckpoint, NoPlanning, Obstacle, Progress, RandomIds, Recalled, Replay,
+    Seed, SeededIds, Seen, Statistics, SystemClock, Timings, Unready, WakeReason, Waker,
 };
 
 #[cfg(feature = "alertmanager")]

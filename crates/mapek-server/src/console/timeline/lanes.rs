@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mapek_loop::{Episode, Note, Pause, Track};
-use mapek_model::{Level, Severity, Timestamp};
+use mapek_model::{Level, Severity, Timestamp, later, since};
 use maud::{Markup, html};
 
 use crate::{
@@ -299,16 +299,24 @@ fn cycles(cx: &Cx, across: Across, table: &Table) -> Markup {
     }
 }
 
-/// Each row lasts until the next one; what lies before a gap, as long as the row before it did.
+/// Each row lasts until the next one; where nobody knows what was next, as long as rows do.
 fn runs(table: &Table, end: Timestamp, single: bool) -> Vec<Run<'_>> {
     let mut runs: Vec<Run<'_>> = Vec::new();
     let mut gap = true;
+    let pairs = table.rows.windows(2).filter(|pair| pair.iter().all(|(_, row)| row.is_some()));
+    let usual =
+        table.step.or(pairs.map(|pair| since(pair[1].0, pair[0].0)).min()).unwrap_or_default();
     for (place, (at, row)) in table.rows.iter().enumerate() {
         let Some(row) = row else {
             gap = true;
             continue;
         };
-        let to = table.rows.get(place + 1).map_or(end, |(next, _)| *next);
+        let to = match table.rows.get(place + 1) {
+            Some((next, Some(_))) => *next,
+            // Nobody knows what was in a gap, or what follows.
+            Some((gap, None)) => later(*at, usual).min(*gap),
+            None => later(*at, usual).min(end),
+        };
         let state = State::of(row);
         match runs.last_mut() {
             Some(run) if !gap && !single && run.state == state => {
@@ -336,6 +344,31 @@ mod tests {
         let (label, title) = (String::new(), String::new());
         let to = (length < 900).then(|| at(from + length));
         Bar { from: at(from), to, class: "info", label, title, href: None, marks: html! {} }
+    }
+
+    #[test]
+    fn what_nobody_knows_is_not_filled_in() {
+        let row = |number| Row {
+            first: mapek_model::CycleNumber::new(number),
+            cycles: 1,
+            open: mapek_loop::Open::default(),
+            level: Level::Fresh,
+            faulty: 0,
+            suspect: None,
+            values: Vec::new(),
+        };
+        let rows = vec![
+            (at(0), Some(row(1))),
+            (at(30), Some(row(2))),
+            (at(200), None),
+            (at(400), Some(row(9))),
+        ];
+        let table = Table { names: Vec::new(), rows, step: None, more: 0 };
+        let of = |single| -> Vec<_> {
+            runs(&table, at(1000), single).iter().map(|it| (it.from, it.to, it.cycles)).collect()
+        };
+        assert_eq!(of(false), [(at(0), at(60), 2), (at(400), at(430), 1)]);
+        assert_eq!(of(true).len(), 3);
     }
 
     proptest! {
