@@ -75,7 +75,8 @@ impl Scale {
 
     /// A value with its unit, as short as it may be: `250 ms`.
     pub(super) fn text(&self, value: f64) -> String {
-        let number = short(value / self.unit.size);
+        // A smaller unit makes more of it than there are numbers.
+        let number = short((value / self.unit.size).clamp(f64::MIN, f64::MAX));
         if self.unit.name.is_empty() { number } else { format!("{number} {}", self.unit.name) }
     }
 }
@@ -177,6 +178,12 @@ mod tests {
         assert_eq!(ticks(0.0, 86_400.0, None, "s"), ["0 h", "10 h", "20 h", "30 h"]);
         assert_eq!(ticks(3.0, 3.0, None, ""), ["2.6", "2.8", "3", "3.2", "3.4"]);
         assert_eq!(ticks(0.0, 0.0, None, "s").first().unwrap(), "0 s");
+    }
+
+    #[test]
+    fn what_no_unit_has_a_number_for_is_a_number_all_the_same() {
+        let scale = Scale::new((1e-193, 1e-193), Some(2.7e302), Some("s"));
+        assert!(!scale.text(2.7e302).contains("inf"), "{}", scale.text(2.7e302));
     }
 
     #[test]
