@@ -315,7 +315,7 @@ async fn queries_in_documents_answer_something() {
             asked += 1;
         }
     }
-    assert!(asked >= 20, "{asked}");
+    assert!(asked >= 19, "{asked}");
     beside.child.kill().await.unwrap();
 }
 
