@@ -49,7 +49,7 @@ fn nothing_is_violated_and_much_happens() {
 #[case(Bug::FreshKeys, &["durable-intent"])]
 #[case(Bug::LiesAboutRepeat, &["no-effect-twice"])]
 #[case(Bug::TimeoutAsRefusal, &["effects-accounted-for", "ends-as-it-says", "no-effect-twice"])]
-#[case(Bug::WrongUndo, &["ends-as-it-says"])]
+#[case(Bug::WrongUndo, &["ends-as-it-says", "others-are-others"])]
 #[case(Bug::LooseBudget, &["budgets"])]
 #[case(Bug::LooseAutonomy, &["autonomy"])]
 #[case(Bug::NoSettling, &["effects-accounted-for", "ends-as-it-says"])]
