@@ -76,9 +76,10 @@ fn mutate(workspace: &Workspace, area: &Area, files: &[String]) -> Result<(), Er
     let output = workspace.target.join("mutants").join(area.name);
     std::fs::create_dir_all(&output).map_err(|error| Error::other(error.to_string()))?;
     let cmd = workspace.cmd("cargo mutants --no-times --package").arg(area.package);
-    let cmd = cmd.arg("--output").arg(&output.display().to_string());
+    let cmd = cmd.arg("--output").arg(output.display().to_string());
     let cmd = files.iter().fold(cmd, |cmd, file| cmd.arg("--file").arg(file));
-    let cmd = area.tests.iter().fold(cmd.arg("--"), |cmd, tests| cmd.arg(*tests));
+    // For all of cargo, so that nothing else is compiled either.
+    let cmd = area.tests.iter().fold(cmd, |cmd, tests| cmd.arg(format!("--cargo-arg={tests}")));
     cmd.env("PROPTEST_CASES", CASES.to_owned()).run()
 }
 

@@ -35,13 +35,11 @@ pub enum Bug {
     SwallowsWriteErrors,
     /// What somebody else has set since is taken for what we set.
     BlindToOthers,
-    /// Keys are believed to be remembered for ever.
-    TrustsOldKeys,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 14] = [
         Self::AckBeforeDurable,
         Self::SplitBrain,
         Self::NoPauseFile,
@@ -56,7 +54,6 @@ impl Bug {
         Self::NoSettling,
         Self::SwallowsWriteErrors,
         Self::BlindToOthers,
-        Self::TrustsOldKeys,
     ];
 
     /// The word that the command line uses.
@@ -77,7 +74,6 @@ impl Bug {
             Self::NoSettling => "no-settling",
             Self::SwallowsWriteErrors => "swallows-write-errors",
             Self::BlindToOthers => "blind-to-others",
-            Self::TrustsOldKeys => "trusts-old-keys",
         }
     }
 }

@@ -270,9 +270,6 @@ impl Effector for Hands {
 
     fn remembers_keys(&self) -> Option<Duration> {
         let inner = self.world.lock();
-        if inner.bug == Some(Bug::TrustsOldKeys) {
-            return Some(Duration::MAX);
-        }
         Some(Duration::from_millis(inner.script.keys_kept.unsigned_abs()))
     }
 

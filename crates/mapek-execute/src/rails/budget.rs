@@ -53,14 +53,13 @@ impl Budget {
         let past: Vec<_> =
             context.others.iter().filter(|other| may_have_done(other, kind)).collect();
         let from = earlier(context.now, HOUR);
-        let used = past.iter().filter(|other| other.started > from).count();
+        let lately = past.iter().map(|other| other.started).filter(|started| *started > from);
+        let lately: Vec<_> = lately.collect();
+        let used = lately.len();
         let limit = self.0.kinds.get(kind).copied().unwrap_or(self.0.actions_per_hour);
         if used >= limit as usize {
             let reason = format!("{kind} ran {used} times within an hour, {limit} are allowed");
-            return Err(Refusal::new("budget", reason).unless(room(
-                past.iter().map(|other| other.started).filter(|started| *started > from),
-                limit,
-            )));
+            return Err(Refusal::new("budget", reason).unless(room(lately, limit)));
         }
         let newest = past.iter().map(|other| other.updated).max();
         let rest = newest
@@ -80,21 +79,20 @@ impl Rail for Budget {
             return Ok(()); // paid for when it began
         }
         let from = earlier(context.now, HOUR);
-        let begun = context.others.iter().filter(|other| other.started > from).count();
+        let started = context.others.iter().map(|other| other.started);
+        let lately: Vec<_> = started.filter(|started| *started > from).collect();
+        let begun = lately.len();
         let limit = self.0.plans_per_hour;
         if begun >= limit as usize {
             let reason = format!("{begun} plans began within an hour, {limit} are allowed");
-            let started = context.others.iter().map(|other| other.started);
-            let unless = room(started.filter(|started| *started > from), limit);
-            return Err(Refusal::new("budget", reason).unless(unless));
+            return Err(Refusal::new("budget", reason).unless(room(lately, limit)));
         }
         kinds(context.plan).iter().try_for_each(|kind| self.check_kind(context, kind))
     }
 }
 
 /// When so few began within the hour before that one more may.
-fn room(started: impl Iterator<Item = Timestamp>, limit: u32) -> String {
-    let mut started: Vec<_> = started.collect();
+fn room(mut started: Vec<Timestamp>, limit: u32) -> String {
     started.sort_unstable();
     // Of those that count, all but the newest few have to be an hour old.
     match (started.len().checked_sub(limit as usize), limit) {

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use mapek_loop::LoopState;
-use mapek_server::{Options, ServerConfig, router};
+use mapek_server::{Access, Options, Rate, ServerConfig, router};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -50,7 +50,9 @@ fn resident() -> u64 {
 async fn crowd(streams: usize) -> u64 {
     let mut now = state();
     let (states, watched) = watch::channel(Arc::new(now.clone()));
-    let options = Options { streams_max: streams, ..Options::default() };
+    // All of them call from one address.
+    let access = Access { rate: Rate::new(u32::MAX, u32::MAX), ..Access::default() };
+    let options = Options { streams_max: streams, access, ..Options::default() };
     // As long as nobody is cut off, all of them take what they take.
     let config = ServerConfig {
         connections_max: streams + 8,
