@@ -111,6 +111,9 @@ pub(in crate::command) fn facts(plan: &Value, ages: Ages) -> Table {
     );
     table.fact("begins by", ages.moment(&inner["expires"]));
     table.fact("stands", stands(plan));
+    for because in each(&plan["decided"]["decision"]["because"]) {
+        table.fact("asks because", word(&because["reason"]));
+    }
     for (person, at) in plan["given"].as_object().into_iter().flatten() {
         table.fact("approved by", format!("{} at {}", plain(person), ages.moment(at)));
     }
