@@ -125,6 +125,9 @@ pub(crate) fn store(
 
 fn save(memory: &MemoryStore, path: &Path) -> Result<(), BoxError> {
     let file = SqliteStore::open(path)?;
+    for value in VALUES {
+        file.put_blob(value)?;
+    }
     let epoch = file.raise_epoch()?;
     let mut head = file.head()?;
     loop {
@@ -156,6 +159,9 @@ pub(crate) fn recover(path: &Path) -> Result<(), BoxError> {
     }
 }
 
+/// What cycles name: the configuration, what was seen, and what was known.
+const VALUES: [&[u8]; 3] = [b"configuration", b"observation", b"experience"];
+
 /// Between two cycles.
 const INTERVAL: u64 = 5;
 
@@ -183,8 +189,7 @@ impl Past {
 
     fn cycle(self, n: u64, i: u64) -> Entry {
         let number = n * self.cycles + i;
-        let [config, observation, experience] =
-            [b"configuration", &number.to_be_bytes()[..], b"experience"].map(ContentHash::of);
+        let [config, observation, experience] = VALUES.map(ContentHash::of);
         let number = CycleNumber::new(number);
         let inputs = CycleInputs::new(number, config, 7, observation, experience);
         let at = later(self.at(n), Duration::from_secs(i * INTERVAL));

@@ -8,7 +8,7 @@ mod story;
 mod tell;
 mod visit;
 
-use std::process::ExitCode;
+use std::{io::IsTerminal as _, process::ExitCode};
 
 use charter_sim::Fault;
 use mapek::model::Duration;
@@ -40,14 +40,14 @@ pub(crate) async fn demo(args: &DemoArgs) -> Done {
     let visit = Visit::open(stage.handle(), args.port).await?;
     let pause = Some(TICK / args.speed.max(1));
     let mut play = Play { stage, teller: Teller::new(), visit: Some(visit), pause };
-    tokio::select! {
-        played = play.forever() => played?,
-        _ = tokio::signal::ctrl_c() => {}
-    }
+    let good = tokio::select! {
+        played = play.with_visitor() => played?,
+        _ = tokio::signal::ctrl_c() => true,
+    };
     if let Some(visit) = play.visit {
         visit.close().await;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// The story while it is played.
@@ -84,9 +84,12 @@ impl Play {
         Ok(good)
     }
 
-    /// The story, and then whatever the visitor does.
-    async fn forever(&mut self) -> Result<(), BuildError> {
-        self.story().await?;
+    /// The story, and then whatever the visitor does, without end; it ends with the story where nobody could end it at a terminal.
+    async fn with_visitor(&mut self) -> Result<bool, BuildError> {
+        let good = self.story().await?;
+        if !std::io::stdout().is_terminal() {
+            return Ok(good);
+        }
         if let Some(visit) = &self.visit {
             self.teller.staying(visit.url());
         }

@@ -88,14 +88,11 @@ impl Teller {
         let asks = self.paint("35;1", "asks     for a person's word");
         say!("{}{asks} on {what} (plan {})", self.margin(), plan.short());
         if let Some(url) = url {
-            let minutes = visit::PATIENCE.as_secs() / 60;
             let command = format!("mapek plans approve {} --url {url}", plan.short());
             say!("{}         approve or reject it at {}, or by", self.margin(), self.bold(url));
             say!("{}         {command}", self.margin());
-            say!(
-                "{}         time stands still until you have, for {minutes} minutes at most",
-                self.margin()
-            );
+            let most = duration::format(visit::PATIENCE);
+            say!("{}         time stands still until you have, for {most} at most", self.margin());
         }
     }
 

@@ -15,7 +15,7 @@ use crate::compose::BuildError;
 /// Who the visitor is taken for.
 const VISITOR: &str = "visitor";
 /// How long a visitor may think about a plan, of their time. Time stands still meanwhile.
-pub(super) const PATIENCE: Duration = Duration::from_secs(120);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The listener, while it lasts.
 #[derive(Debug)]

@@ -204,7 +204,7 @@ async fn another_configuration_is_tried_on_the_cycles_of_a_journal() {
     // Who believes nothing says so, on the same data.
     let other = directory.path().join("other.yaml");
     let text = std::fs::read_to_string(config[1]).unwrap();
-    let text = text + "analyze: {min_violations: 1000}\n";
+    let text = text + "plan: {min_violations: 1000}\n";
     std::fs::write(&other, text).unwrap();
     let cycles = directory.path().join("cycles.jsonl");
     let more = ["--config", other.to_str().unwrap(), "--cycles", cycles.to_str().unwrap()];

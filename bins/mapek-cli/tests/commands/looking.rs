@@ -175,7 +175,9 @@ async fn a_plan_is_shown_decided_about_and_followed_to_its_end() {
 
     let shown = seen.ask(&["plans", "show", &hash[..8]]).await;
     assert_eq!(shown.code, Some(0), "{shown:?}");
-    assert!(shown.out.contains(hash) && shown.out.contains("runs once  1 person approves it"));
+    let line = |name: &str| shown.out.lines().find(|line| line.trim_start().starts_with(name));
+    assert!(shown.out.contains(hash) && line("asks because").is_some(), "{}", shown.out);
+    assert!(line("runs once").unwrap().ends_with("1 person approves it"), "{}", shown.out);
 
     // Nobody is there who could be asked, and a hash that is another one binds to nothing.
     let approve = ["plans", "approve", &hash[..8], "--reason", "go"];
