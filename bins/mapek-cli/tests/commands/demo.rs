@@ -65,6 +65,9 @@ async fn a_visitor_looks_and_decides_while_time_stands_still() {
     };
     assert_eq!(get("/api/v1/whoami").await["role"], "admin");
     until("asks     for a person's word").await;
+    let page = client.get(&url).send().await.unwrap().text().await.unwrap();
+    assert!(page.contains("visitor") && page.contains("Look and decide"), "{page}");
+    assert!(!page.contains(" d ago"), "the page lives in the time of the demo: {page}");
     let plans = get("/api/v1/plans").await;
     let plan = &plans["items"][0];
     let (id, hash) = (plan["plan"]["id"].as_str().unwrap(), &plan["hash"]);

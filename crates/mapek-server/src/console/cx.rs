@@ -4,7 +4,7 @@ use std::{convert::Infallible, sync::Arc};
 
 use axum::extract::{FromRequestParts, OriginalUri};
 use http::{Uri, request::Parts};
-use mapek_loop::{LoopState, Unready};
+use mapek_loop::{LoopHandle, LoopState, Unready};
 use mapek_model::Timestamp;
 
 use crate::{Identity, Role, access::Caller, api::App};
@@ -87,7 +87,8 @@ impl FromRequestParts<App> for Cx {
             is_open,
             is_steered: app.handle.is_some(),
             version: Arc::clone(&app.version),
-            now: app.guard.now(),
+            // What the loop's moments are told against; it may live in another time than this process.
+            now: app.handle.as_ref().map_or_else(|| app.guard.now(), LoopHandle::now),
             state: app.state(),
             unready: app.unready(),
         })

@@ -16,11 +16,13 @@ use super::{
         Icon, Tone, badge, bar, clock, count, direction, icon, level, nothing, number, phase,
         severity, short, when,
     },
-    plans, steps,
+    plans,
+    plot::measured,
+    steps,
 };
 use crate::{
     Role,
-    api::{operator, status},
+    api::{history::unit, operator, status},
 };
 
 /// Rows of a table here; the rest is counted. More is not read on a page that says how it goes.
@@ -336,7 +338,7 @@ fn values(last: Option<&CycleReport>) -> Markup {
             div.scroll { table {
                 thead { tr { th scope="col" { "Value" } th.right scope="col" { "Now" } th scope="col" { "Trend" } } }
                 tbody { @for (name, value) in report.seen.values.iter().take(ROWS_MAX) {
-                    tr { th scope="row" { (name) } td.right { (number(*value)) }
+                    tr { th scope="row" { (name) } td.right { (measured(*value, unit(name))) }
                         td { @if let Some(trend) = trends.get(name.as_str()) { (direction(trend.direction)) } } }
                 } }
             } }

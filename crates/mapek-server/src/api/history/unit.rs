@@ -4,7 +4,7 @@
 pub(crate) fn unit(name: &str) -> Option<&'static str> {
     // The first that fits counts: a rate of operations is no share, and a latency is a time however it is measured.
     const WORDS: [(&[&str], &str); 8] = [
-        (&["ops_per_sec", "throughput", "arrival_rate"], "1/s"),
+        (&["ops_per_sec", "throughput", "arrival_rate", "arrivals_per"], "1/s"),
         (&["milliseconds", "latency_ms"], "ms"),
         (&["seconds", "latency", "duration", "_age"], "s"),
         (&["bytes", "memory"], "B"),

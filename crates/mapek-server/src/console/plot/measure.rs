@@ -75,10 +75,14 @@ impl Scale {
 
     /// A value with its unit, as short as it may be: `250 ms`.
     pub(super) fn text(&self, value: f64) -> String {
-        // A smaller unit makes more of it than there are numbers.
-        let number = short((value / self.unit.size).clamp(f64::MIN, f64::MAX));
-        if self.unit.name.is_empty() { number } else { format!("{number} {}", self.unit.name) }
+        self.unit.text(value)
     }
+}
+
+/// A value by itself with its unit, as short as it may be.
+pub(in crate::console) fn measured(value: f64, unit: Option<&str>) -> String {
+    // Nothing is nothing in any unit.
+    handy(unit, if value == 0.0 { 1.0 } else { value.abs() }).text(value)
 }
 
 /// The size of a unit in which the greatest value is a number that people like.
@@ -118,6 +122,12 @@ fn handy(unit: Option<&str>, greatest: f64) -> Handy {
 }
 
 impl Handy {
+    fn text(&self, value: f64) -> String {
+        // A smaller unit makes more of it than there are numbers.
+        let number = short((value / self.size).clamp(f64::MIN, f64::MAX));
+        if self.name.is_empty() { number } else { format!("{number} {}", self.name) }
+    }
+
     /// A unit is taken from twice, or ten times, its size on; what counts is its size.
     fn rounded(self, sizes: &[(&'static str, f64)]) -> Self {
         let size = sizes.iter().find(|(name, _)| *name == self.name).map(|(_, size)| *size);
@@ -164,6 +174,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_value_by_itself_has_the_unit_that_fits_it() {
+        let all = [(0.25, "s"), (198_666_667.0, "B"), (0.5, "share"), (71.69, "1/s"), (0.0, "s")];
+        let texts = all.map(|(value, unit)| measured(value, Some(unit)));
+        assert_eq!(texts, ["250 ms", "189.5 MiB", "50 %", "71.69 /s", "0 s"]);
+        assert_eq!(measured(12.0, None), "12");
+    }
 
     fn ticks(low: f64, high: f64, also: Option<f64>, unit: &str) -> Vec<String> {
         let scale = Scale::new((low, high), also, Some(unit));

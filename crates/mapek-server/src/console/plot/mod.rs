@@ -14,6 +14,7 @@ mod panel;
 pub(super) use across::Across;
 pub(super) use axis::{clock_of, times};
 pub(super) use mark::{Kind, Mark, markers};
+pub(super) use measure::measured;
 pub(super) use panel::{Band, Panel, Part, time_axis};
 
 /// A number in a drawing: a tenth of a pixel is finer than anybody sees.
