@@ -16,16 +16,14 @@ use super::{
 };
 use crate::Role;
 
+fn unknown(cx: &Cx) -> Response {
+    missing(cx, "/executions", "execution", "/executions", "all executions that are kept")
+}
+
 /// One execution.
 pub(crate) async fn execution(cx: Cx, Path(asked): Path<String>) -> Response {
     let Ok(id) = asked.parse::<ExecutionId>() else {
-        return missing(
-            &cx,
-            "/executions",
-            "execution",
-            "/executions",
-            "all executions that are kept",
-        );
+        return unknown(&cx);
     };
     if let Some(damaged) = cx.state.damaged.iter().find(|it| it.execution == id) {
         let body = html! {
@@ -35,13 +33,7 @@ pub(crate) async fn execution(cx: Cx, Path(asked): Path<String>) -> Response {
         return Page { title: "Damaged execution", view: "/executions", body }.show(&cx);
     }
     let Some(run) = cx.state.executions.get(&id) else {
-        return missing(
-            &cx,
-            "/executions",
-            "execution",
-            "/executions",
-            "all executions that are kept",
-        );
+        return unknown(&cx);
     };
     let title = steps::title(&run.plan);
     let body = html! {
