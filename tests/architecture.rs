@@ -255,6 +255,23 @@ fn every_member_says_what_it_is_for() {
     none(silent.map(|member| format!("{} has no description", member.name)));
 }
 
+/// A registry shows the README, and documentation begins with the library: both say the same of what it is.
+#[test]
+fn who_is_published_introduces_itself_as_its_documentation_does() {
+    let metadata = metadata();
+    let published =
+        members(&metadata).filter(|member| member.publish.as_ref().is_none_or(|it| !it.is_empty()));
+    none(published.filter_map(|member| {
+        let directory = root().join(directory(member));
+        let library = read(&directory.join("src/lib.rs"));
+        let said = library.lines().next().unwrap_or_default().trim_start_matches("//! ");
+        let heading = format!("# {}\n\n{said}\n", member.name);
+        let readme = std::fs::read_to_string(directory.join("README.md")).unwrap_or_default();
+        let well = readme.starts_with(&heading);
+        (!well).then(|| format!("README.md of {} does not begin with: {heading}", member.name))
+    }));
+}
+
 #[test]
 fn the_directory_of_a_library_is_its_name() {
     let metadata = metadata();

@@ -33,9 +33,12 @@ Chores of the workspace. Call them as `cargo xtask CHORE`.
   bench [--compare [--max-ratio N]] [--save]
                       run the benchmarks; compare with docs/benchmarks.json (a benchmark fails above N = 1.5 times
                       the reference), or make these results the reference
+  artifacts [--keep-going]
+                      what is shipped: each crate builds from its package, the public API is that of the newest release or a
+                      newer version's, what the binary is made of (CycloneDX, in target/reports), the same bytes from two builds
   release-check [--keep-going]
                       what takes too long for CI: coverage, benchmarks against the reference, crashes, intake, recovery,
-                      streams, fuzzing, mutants, unused dependencies
+                      streams, fuzzing, mutants, unused dependencies, artifacts
   help                this text";
 
 /// A chore with its options.
@@ -56,6 +59,7 @@ pub(crate) enum Chore {
     Fuzz { arguments: Vec<String> },
     Streams,
     Mutants { files: Vec<String> },
+    Artifacts { keep_going: bool },
     ReleaseCheck { keep_going: bool },
 }
 
@@ -83,6 +87,7 @@ pub(crate) fn parse(args: &[String]) -> Result<Chore, Error> {
         ("recovery", options) => Ok(Chore::Recovery { arguments: owned(options) }),
         ("fuzz", options) => Ok(Chore::Fuzz { arguments: owned(options) }),
         ("bench", options) => bench(options).map(Chore::Bench),
+        ("artifacts", options) => Ok(Chore::Artifacts { keep_going: keep_going(options)? }),
         ("release-check", options) => Ok(Chore::ReleaseCheck { keep_going: keep_going(options)? }),
         ("setup" | "coverage" | "simulate" | "properties" | "streams", [option, ..]) => {
             Err(unknown(option))

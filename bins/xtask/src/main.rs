@@ -4,6 +4,7 @@
 //! argument parser and no async runtime, because this is compiled before anything else can happen.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to the terminal")]
 
+mod artifacts;
 mod bench;
 mod ci;
 mod cli;
@@ -57,6 +58,7 @@ fn run(chore: Chore) -> Result<(), Error> {
         Chore::Streams => reliability::streams(&workspace)?,
         Chore::Mutants { files } => mutants::run(&workspace, &files)?,
         Chore::Bench(options) => bench::run(&workspace, &options)?,
+        Chore::Artifacts { keep_going } => artifacts::run(&workspace, keep_going)?,
         Chore::ReleaseCheck { keep_going } => release::run(&workspace, keep_going)?,
     }
     Ok(())

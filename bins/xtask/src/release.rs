@@ -4,7 +4,7 @@ use crate::bench::{self, Options, RATIO_MAX};
 use crate::error::Error;
 use crate::steps::Steps;
 use crate::workspace::Workspace;
-use crate::{coverage, mutants, reliability, setup};
+use crate::{artifacts, coverage, mutants, reliability, setup};
 
 /// How often the loop is killed before a release.
 const KILLS: u32 = 10_000;
@@ -23,6 +23,7 @@ pub(crate) fn run(workspace: &Workspace, keep_going: bool) -> Result<(), Error> 
     steps.step("fuzz", || reliability::fuzz(workspace, &seconds))?;
     steps.step("mutants", || mutants::run(workspace, &[]))?;
     steps.step("unused dependencies", || unused(workspace))?;
+    steps.step("artifacts", || artifacts::run(workspace, keep_going))?;
     steps.finish()
 }
 

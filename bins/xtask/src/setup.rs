@@ -40,6 +40,16 @@ pub(crate) fn for_mutants(workspace: &Workspace) -> Result<(), Error> {
     cargo_tool(workspace, "mutants")
 }
 
+/// What compares public APIs.
+pub(crate) fn for_public_api(workspace: &Workspace) -> Result<(), Error> {
+    cargo_tool(workspace, "semver-checks")
+}
+
+/// What lists the parts of a binary.
+pub(crate) fn for_bill_of_materials(workspace: &Workspace) -> Result<(), Error> {
+    cargo_tool(workspace, "cyclonedx")
+}
+
 /// A subcommand of cargo, built without optimisation: it is here in a third of the time and fast enough.
 fn cargo_tool(workspace: &Workspace, name: &str) -> Result<(), Error> {
     if has_cargo_tool(name) {

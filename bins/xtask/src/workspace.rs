@@ -16,9 +16,11 @@ pub(crate) struct Workspace {
 }
 
 /// A member.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Package {
     pub(crate) name: String,
+    pub(crate) directory: PathBuf,
+    pub(crate) is_published: bool,
     /// Without `default`.
     pub(crate) features: Vec<String>,
     pub(crate) is_library: bool,
@@ -74,10 +76,14 @@ impl Package {
             names.sort();
             names
         };
+        let manifest = PathBuf::from(text(&package["manifest_path"]).unwrap_or_default());
         let features = package["features"].as_object().into_iter().flatten();
         let features = features.map(|(name, _)| name.clone()).filter(|name| name != "default");
         Self {
             name: text(&package["name"]).unwrap_or_default(),
+            directory: manifest.parent().map(Path::to_owned).unwrap_or_default(),
+            // Absent means any registry, an empty list none.
+            is_published: !package["publish"].as_array().is_some_and(Vec::is_empty),
             features: features.collect(),
             is_library: !named("lib").is_empty(),
             examples: named("example"),
@@ -99,7 +105,7 @@ mod tests {
         let metadata = r#"{
             "workspace_root": "/w", "target_directory": "/w/target",
             "packages": [
-                {"name": "b", "features": {}, "targets": [{"name": "x", "kind": ["example"]}]},
+                {"name": "b", "manifest_path": "/w/b/Cargo.toml", "publish": [], "features": {}, "targets": [{"name": "x", "kind": ["example"]}]},
                 {"name": "a", "features": {"default": ["f"], "f": [], "mock": []},
                  "targets": [{"name": "a", "kind": ["lib"]}, {"name": "speed", "kind": ["bench"]}]}
             ]
@@ -112,6 +118,8 @@ mod tests {
             (&a.features[..], &a.benches[..]),
             (&["f".into(), "mock".into()][..], &["speed".into()][..])
         );
+        assert_eq!((b.directory.as_path(), b.is_published), (Path::new("/w/b"), false));
+        assert!(a.is_published);
         assert_eq!(b.examples, ["x"]);
     }
 

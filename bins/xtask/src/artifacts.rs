@@ -1,0 +1,136 @@
+//! What is shipped: crates that build from their packages, a list of what the binary is made of, and the same bytes from two builds.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::error::Error;
+use crate::setup;
+use crate::steps::Steps;
+use crate::workspace::Workspace;
+
+/// The binary that is shipped.
+const BINARY: &str = "mapek";
+
+pub(crate) fn run(workspace: &Workspace, keep_going: bool) -> Result<(), Error> {
+    let mut steps = Steps::new("cargo xtask artifacts", keep_going);
+    steps.step("packages", || packages(workspace))?;
+    steps.step("public API", || public_api(workspace))?;
+    steps.step("bill of materials", || bill_of_materials(workspace))?;
+    steps.step("reproducible build", || reproducible(workspace))?;
+    steps.finish()
+}
+
+/// Packs each crate that is published, as a registry would get it, and builds it from that.
+fn packages(workspace: &Workspace) -> Result<(), Error> {
+    let cmd = workspace.cmd("cargo package --locked --quiet");
+    let published = workspace.packages.iter().filter(|package| package.is_published);
+    published.fold(cmd, |cmd, package| cmd.arg("--package").arg(&package.name)).run()
+}
+
+/// Holds the public API against that of the newest release, if there was one.
+fn public_api(workspace: &Workspace) -> Result<(), Error> {
+    let newest = workspace.cmd("git describe --tags --abbrev=0 --match v*").read();
+    let Ok(tag) = newest else {
+        println!("left out: there is no release yet (no tag v…) that it could be held against");
+        return Ok(());
+    };
+    setup::for_public_api(workspace)?;
+    workspace.cmd("cargo semver-checks --workspace --baseline-rev").arg(tag.trim()).run()
+}
+
+/// Lists what the binary is made of, with licences and hashes, as CycloneDX.
+fn bill_of_materials(workspace: &Workspace) -> Result<(), Error> {
+    setup::for_bill_of_materials(workspace)?;
+    let manifest = workspace.root.join("bins/mapek-cli/Cargo.toml");
+    let line = "cargo cyclonedx --quiet --format json --spec-version 1.5 --override-filename bom";
+    workspace.cmd(line).arg("--manifest-path").arg(manifest.display().to_string()).run()?;
+    // It lies beside the manifest of every member; one is wanted, and not in the tree.
+    let report = workspace.report("mapek.cdx.json")?;
+    for package in &workspace.packages {
+        let made = package.directory.join("bom.json");
+        if package.name == "mapek-cli" {
+            let copied = std::fs::copy(&made, &report);
+            copied.map_err(|error| Error::other(format!("{}: {error}", made.display())))?;
+        }
+        drop(std::fs::remove_file(&made));
+    }
+    let count = components(&read(&report)?)?;
+    println!("{count} components are in {}", report.display());
+    Ok(())
+}
+
+/// How many parts a bill lists; each of them has a version and a licence.
+fn components(bill: &str) -> Result<usize, Error> {
+    let bill: Value =
+        serde_json::from_str(bill).map_err(|error| Error::other(format!("no bill: {error}")))?;
+    let components = bill["components"].as_array().filter(|them| !them.is_empty());
+    let components = components.ok_or_else(|| Error::other("the bill lists nothing"))?;
+    for component in components {
+        let name = component["name"].as_str().unwrap_or("a component without a name");
+        for field in ["version", "licenses"] {
+            if component[field].is_null() {
+                return Err(Error::other(format!("{name} has no {field} in the bill")));
+            }
+        }
+    }
+    Ok(components.len())
+}
+
+/// Builds the binary twice, each time from nothing and in another directory: the bytes have to be the same.
+fn reproducible(workspace: &Workspace) -> Result<(), Error> {
+    let first = built(workspace, "first")?;
+    let second = built(workspace, "second")?;
+    let same = bytes(&first)? == bytes(&second)?;
+    workspace.cmd("sha256sum").arg(text(&first)).arg(text(&second)).run()?;
+    if same {
+        return Ok(());
+    }
+    Err(Error::other("two builds of the same sources differ"))
+}
+
+/// The binary of a build of its own, in which no path of this machine is.
+fn built(workspace: &Workspace, name: &str) -> Result<PathBuf, Error> {
+    let target = workspace.target.join("reproducible").join(name);
+    drop(std::fs::remove_dir_all(&target));
+    let home =
+        std::env::var("CARGO_HOME").or_else(|_| std::env::var("HOME").map(|it| it + "/.cargo"));
+    let home = home.map_err(|_| Error::other("neither CARGO_HOME nor HOME is set"))?;
+    let elsewhere =
+        [(text(&target), "/target"), (text(&workspace.root), "/mapek"), (home, "/cargo")];
+    let flags = elsewhere.map(|(from, to)| format!("--remap-path-prefix={from}={to}"));
+    let build = workspace.cmd(&format!("cargo build --locked --quiet --release --bin {BINARY}"));
+    let build = build.env("CARGO_TARGET_DIR", text(&target)).env("CARGO_INCREMENTAL", "0");
+    // The separator is a byte that no path has.
+    build.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}")).run()?;
+    Ok(target.join("release").join(BINARY))
+}
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>, Error> {
+    std::fs::read(path).map_err(|error| Error::other(format!("{}: {error}", path.display())))
+}
+
+fn read(path: &Path) -> Result<String, Error> {
+    let text = std::fs::read_to_string(path);
+    text.map_err(|error| Error::other(format!("{}: {error}", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bill_lists_parts_with_version_and_licence() {
+        let whole = r#"{"components": [{"name": "a", "version": "1", "licenses": [{}]}]}"#;
+        assert_eq!(components(whole).unwrap(), 1);
+        let poor = r#"{"components": [{"name": "a", "version": "1"}]}"#;
+        assert!(components(poor).unwrap_err().to_string().contains("a has no licenses"));
+        for none in ["", "{}", r#"{"components": []}"#] {
+            components(none).unwrap_err();
+        }
+    }
+}
