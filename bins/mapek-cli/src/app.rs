@@ -22,6 +22,7 @@ use crate::{
     compose::{self, BuildError, Charter},
     config::Config,
     counted::{CountedInbox, TimedCharter, WakingIntake},
+    mischief::Mischief,
     people,
 };
 
@@ -44,6 +45,7 @@ pub struct App {
     scraper: Option<Scraper>,
     scrape_interval: Duration,
     plant: Option<InProcess>,
+    simulate_failures: bool,
 }
 
 /// Alertmanager's way in.
@@ -116,6 +118,7 @@ impl App {
                 Charter::InProcess(plant) => Some(plant),
                 Charter::Http(_) => None,
             },
+            simulate_failures: config.staging.simulate_failures,
             looped,
         })
     }
@@ -179,7 +182,8 @@ impl App {
             tasks.spawn(scrape(scraper, every, Arc::clone(&clock), stop.clone()));
         }
         if let Some(plant) = self.plant {
-            tasks.spawn(live(plant, clock, stop.clone()));
+            let mischief = self.simulate_failures.then(|| Mischief::beginning(clock.now()));
+            tasks.spawn(live(plant, mischief, clock, stop.clone()));
         }
         looped.run(shutdown.cancelled_owned()).await;
         info!("the loop has stopped");
@@ -286,11 +290,19 @@ async fn scrape(scraper: Scraper, every: Duration, clock: Arc<dyn Clock>, stop: 
     }
 }
 
-/// Lets time pass for the reference server in this process.
-async fn live(plant: InProcess, clock: Arc<dyn Clock>, stop: CancellationToken) {
+/// Lets time pass for the reference server in this process, and breaks something if that is wanted.
+async fn live(
+    plant: InProcess,
+    mut mischief: Option<Mischief>,
+    clock: Arc<dyn Clock>,
+    stop: CancellationToken,
+) {
     loop {
         let now = clock.now();
         plant.advance_to(now);
+        if let Some(mischief) = &mut mischief {
+            mischief.act(&plant, now);
+        }
         tokio::select! {
             () = stop.cancelled() => return,
             () = clock.sleep_until(later(now, PLANT_STEP)) => {}

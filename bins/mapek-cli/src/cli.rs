@@ -110,6 +110,13 @@ pub(crate) enum Command {
     /// What a loop has written down, beside a running one or in a copy: check it, decide it once more.
     #[command(subcommand)]
     Journal(JournalCommand),
+    /// Put aside all that a loop cannot do without, beside a running one too: journal, inbox, memory and knowledge.
+    #[command(
+        after_help = "Exit codes: 0 it is made; 1 it is made, and the journal in it is damaged; 2 it is not made."
+    )]
+    Backup(BackupArgs),
+    /// Put a backup back where the configuration wants it, and pause the loop until a person has looked.
+    Restore(RestoreArgs),
     /// Print what lets a shell complete commands and options.
     Completions {
         /// Which shell.
@@ -409,6 +416,27 @@ pub(crate) enum JournalCommand {
         after_help = "Exit codes: 0 all is decided as it was; 1 something is not; 2 it cannot be read."
     )]
     Replay(JournalReplayArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BackupArgs {
+    /// Where it goes: a directory that is not there yet, or empty.
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: PathBuf,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArgs {
+    /// The backup.
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: PathBuf,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
 }
 
 #[derive(Debug, Args)]

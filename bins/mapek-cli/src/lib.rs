@@ -9,6 +9,7 @@ mod config;
 mod counted;
 mod demo;
 mod logging;
+mod mischief;
 mod people;
 mod yaml;
 

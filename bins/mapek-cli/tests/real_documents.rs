@@ -26,12 +26,13 @@ use tokio::process::{Child, Command};
 const PATIENCE: Duration = Duration::from_secs(150);
 
 /// Documents whose commands are run, from the root of the repository.
-const DOCUMENTS: [&str; 9] = [
+const DOCUMENTS: [&str; 10] = [
     "CONTRIBUTING.md",
     "docs/cli.md",
     "docs/embedding.md",
     "docs/integration.md",
     "docs/notifications.md",
+    "docs/operations.md",
     "docs/performance.md",
     "docs/runbook.md",
     "docs/troubleshooting.md",
@@ -118,8 +119,8 @@ fn has(text: &str, words: &str) -> bool {
 struct Desk {
     directory: tempfile::TempDir,
     variables: Vec<(&'static str, String)>,
-    /// What is written in documents, and what it is here.
-    ports: Vec<(&'static str, String)>,
+    /// What is written in documents, such as ports and paths, and what it is here.
+    words: Vec<(&'static str, String)>,
 }
 
 impl Desk {
@@ -128,13 +129,13 @@ impl Desk {
         for name in ["config", "tests", "docs", "examples"] {
             std::os::unix::fs::symlink(root().join(name), directory.path().join(name)).unwrap();
         }
-        Self { directory, variables: Vec::new(), ports: Vec::new() }
+        Self { directory, variables: Vec::new(), words: Vec::new() }
     }
 
     async fn shell(&self, script: &str) -> support::Ran {
         let mut script = script.to_owned();
-        for (port, here) in &self.ports {
-            script = script.replace(port, here);
+        for (word, here) in &self.words {
+            script = script.replace(word, here);
         }
         let script = in_background(&script);
         let programs = Path::new(env!("CARGO_BIN_EXE_mapek")).parent().unwrap();
@@ -175,8 +176,8 @@ impl Desk {
                 for (name, value) in line.split_whitespace().filter_map(|it| it.split_once('=')) {
                     let name: &'static str = name.to_owned().leak();
                     let mut value = value.to_owned();
-                    for (port, here) in &self.ports {
-                        value = value.replace(port, here);
+                    for (word, here) in &self.words {
+                        value = value.replace(word, here);
                     }
                     self.variables.push((name, value));
                 }
@@ -229,7 +230,7 @@ impl Beside {
              plan: {{pace: 0.1}}\n\
              execute: {{charter_url: 'http://{0}', state_dir: '{d}/state'}}\n\
              alertmanager: {{enabled: false, notify: {{webhooks: [{{name: pager, url: 'http://127.0.0.1:1/'}}]}}}}\n\
-             knowledge: {{database: memory}}\n\
+             knowledge: {{sqlite_path: '{d}/knowledge.db'}}\n\
              api: {{port: {api}, requests_per_second: 1000, auth: {{tokens: [{{name: ada, role: admin, sha256: {1}}}]}}}}\n\
              logging: {{file: '{d}/loop.log'}}\n",
             plant.address, made["entry"]["sha256"],
@@ -240,6 +241,10 @@ impl Beside {
         let url = format!("http://127.0.0.1:{api}");
         let token = made["token"].as_str().unwrap().to_owned();
         desk.variables = vec![("MAPEK_URL", url.clone()), ("MAPEK_TOKEN", token)];
+        desk.words = vec![
+            ("/etc/mapek/mapek.yaml", path.display().to_string()),
+            ("/var/backups/", format!("{d}/backups/")),
+        ];
         let beside = Self { plant, child, desk, url };
         wait_until(DEADLINE, "a loop that is ready", async || {
             beside.desk.shell("mapek status").await.code == Some(0)
@@ -279,14 +284,19 @@ async fn commands_in_documents_run() {
         let count = beside.desk.run(document).await;
         writeln!(told, "{document}: {count}").unwrap();
     }
-    assert!(told.contains("docs/runbook.md: 6") && told.contains("docs/cli.md: 3"), "{told}");
+    assert!(
+        told.contains("docs/runbook.md: 6")
+            && told.contains("docs/cli.md: 3")
+            && told.contains("docs/operations.md: 6"),
+        "{told}"
+    );
     beside.child.kill().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_tutorial_runs_from_beginning_to_end() {
     let mut desk = Desk::new();
-    desk.ports = vec![("8000", free_port().to_string()), ("8001", free_port().to_string())];
+    desk.words = vec![("8000", free_port().to_string()), ("8001", free_port().to_string())];
     let charter = Path::new(env!("CARGO_BIN_EXE_mapek")).with_file_name("charter-simd");
     assert!(charter.is_file(), "build it first: cargo build -p charter-simd");
     let done = desk.run(TUTORIAL).await;

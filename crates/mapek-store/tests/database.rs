@@ -7,7 +7,7 @@ use std::{
     thread,
 };
 
-use mapek_store::{Database, Durability, Error, Schema, SqliteStore, Store, rusqlite};
+use mapek_store::{Database, Durability, Error, Schema, SqliteStore, Store, copy, rusqlite};
 
 const NOTES: Schema = Schema::new("notes", &["CREATE TABLE notes (text TEXT NOT NULL) STRICT;"]);
 
@@ -238,4 +238,63 @@ fn a_file_that_was_cut_off_while_it_was_made_is_made_to_its_end() {
         database.call(insert).unwrap();
         assert_eq!(count(&database), 1, "{point}");
     }
+}
+
+#[test]
+fn a_copy_beside_a_writer_has_whole_commits_and_is_a_file_of_ours() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("notes.db");
+    let database = Arc::new(open(&path));
+    let (ready, told) = sync_channel(0);
+    let writing = thread::spawn({
+        let database = Arc::clone(&database);
+        move || {
+            for pair in 0..400 {
+                // Two at a time: one alone is never to be seen.
+                let two = |it: &rusqlite::Connection| insert(it).and_then(|_| insert(it));
+                database.call(two).unwrap();
+                if pair == 20 {
+                    ready.send(()).unwrap();
+                }
+            }
+        }
+    });
+    told.recv().unwrap();
+    let counts: Vec<_> = (0..5)
+        .map(|number| {
+            // A name that a URI would take for something else.
+            let to = directory.path().join(format!("a copy?mode=ro&x%20{number}.db"));
+            copy(&path, &to).unwrap();
+            assert!(to.exists(), "under this very name");
+            count(&open(&to))
+        })
+        .collect();
+    writing.join().unwrap();
+    assert!(counts.iter().all(|it| it % 2 == 0 && *it >= 42), "{counts:?}");
+    assert!(counts.is_sorted(), "{counts:?}");
+    assert_eq!(count(&database), 800, "the original is as it was");
+}
+
+#[test]
+fn a_copy_overwrites_nothing_and_of_nothing_there_is_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let [from, to] = ["notes.db", "copy.db"].map(|name| directory.path().join(name));
+    drop(open(&from));
+    std::fs::write(&to, "precious").unwrap();
+    let error = copy(&from, &to).unwrap_err();
+    assert!(error.to_string().contains("copy.db is not usable: it is there already"), "{error}");
+    assert_eq!(std::fs::read_to_string(&to).unwrap(), "precious");
+    let nowhere = directory.path().join("nowhere.db");
+    copy(directory.path().join("nothing.db"), &nowhere).unwrap_err();
+    assert!(!nowhere.exists());
+}
+
+#[test]
+fn epochs_that_were_left_out_are_never_begun() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(directory.path().join("journal.db")).unwrap();
+    let before = store.raise_epoch().unwrap();
+    let skipped = store.skip_epochs(1000).unwrap();
+    assert_eq!(skipped.get(), before.get() + 1000);
+    assert_eq!(store.raise_epoch().unwrap().get(), before.get() + 1001);
 }

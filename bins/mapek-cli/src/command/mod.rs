@@ -4,6 +4,7 @@ mod act;
 mod analyze;
 mod api;
 mod backtest;
+mod backup;
 mod check;
 mod complete;
 mod configure;
@@ -110,6 +111,8 @@ async fn dispatch(command: Command) -> Done {
         Command::Cycle(args) => act::cycle(&args).await,
         Command::Token(TokenCommand::New(args)) => token::new(&args),
         Command::Journal(command) => journal::journal(&command),
+        Command::Backup(args) => backup::backup(&args),
+        Command::Restore(args) => backup::restore(&args),
         Command::Completions { shell } => complete::shell(shell),
         Command::Man { dir } => complete::manual(dir.as_deref()),
     }
@@ -149,6 +152,7 @@ fn failed(report: &miette::Report) -> ExitCode {
         || report.downcast_ref::<InputError>().is_some()
         || report.downcast_ref::<UsageError>().is_some()
         || report.downcast_ref::<journal::JournalError>().is_some()
+        || report.downcast_ref::<backup::BackupError>().is_some()
         || report.downcast_ref::<simulate::ScenarioError>().is_some()
         || report.downcast_ref::<backtest::SpanError>().is_some();
     if unusable { ExitCode::from(2) } else { ExitCode::FAILURE }

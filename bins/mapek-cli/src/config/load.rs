@@ -214,20 +214,21 @@ fn without_effect(config: &Config) -> Vec<String> {
         ),
         (
             performance.metric_cache_ttl != default.performance.metric_cache_ttl,
-            "performance.metric_cache_ttl has no effect yet: the API answers from the newest cycle",
+            "performance.metric_cache_ttl has no effect: the API answers from the newest cycle, and asks nobody",
         ),
         (
             performance.policy_cache_ttl != default.performance.policy_cache_ttl,
-            "performance.policy_cache_ttl has no effect yet: the API answers from the newest cycle",
+            "performance.policy_cache_ttl has no effect: the API answers from the newest cycle, and asks nobody",
         ),
         (
             config.api.cors_enabled,
-            "api.cors_enabled has no effect yet: api.allowed_origins says whose pages may ask",
+            "api.cors_enabled has no effect: api.allowed_origins says whose pages may ask",
         ),
-        (config.api.debug, "api.debug has no effect yet"),
+        (config.api.debug, "api.debug has no effect: set logging.level"),
         (
-            staging.simulate_failures,
-            "staging.simulate_failures has no effect yet: inject faults into charter-simd",
+            staging.simulate_failures && !staging.use_mock_charter,
+            "staging.simulate_failures has no effect without staging.use_mock_charter: inject faults \
+             into charter-simd",
         ),
         (
             staging.collect_metrics != default.staging.collect_metrics,

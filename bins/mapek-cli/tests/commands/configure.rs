@@ -86,7 +86,7 @@ async fn there_is_a_page_for_each_command() {
 }
 
 /// All commands that there are.
-const COMMANDS: [&[&str]; 46] = [
+const COMMANDS: [&[&str]; 48] = [
     &[],
     &["run"],
     &["check"],
@@ -131,6 +131,8 @@ const COMMANDS: [&[&str]; 46] = [
     &["journal"],
     &["journal", "verify"],
     &["journal", "replay"],
+    &["backup"],
+    &["restore"],
     &["completions"],
     &["man"],
 ];

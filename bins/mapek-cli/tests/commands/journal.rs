@@ -9,14 +9,14 @@ use serde_json::Value;
 use crate::support::{DEADLINE, Plant, Ran, free_port, mapek, ran};
 
 /// A loop that has seen something and decided about it; it runs for as long as this lives.
-struct Lived {
-    directory: tempfile::TempDir,
+pub(crate) struct Lived {
+    pub(crate) directory: tempfile::TempDir,
     child: tokio::process::Child,
     _plant: Plant,
 }
 
 impl Lived {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let plant = Plant::start(30.0).await;
         let directory = tempfile::tempdir().unwrap();
         let state = directory.path().join("state");
@@ -27,11 +27,12 @@ impl Lived {
              queries: [{{name: too_many, promql: 'westworld_charter_committee_size', threshold: 1, \
              severity: critical, expectation: high-failure-rate}}]}}\n\
              execute: {{state_dir: '{}', charter_url: 'http://{address}', rails: {{profile: observe}}}}\n\
-             knowledge: {{database: memory}}\n\
+             knowledge: {{sqlite_path: '{}'}}\n\
              alertmanager: {{enabled: false}}\n\
              api: {{port: {}}}\n\
              logging: {{file: '{}'}}\n",
             state.display(),
+            directory.path().join("knowledge.db").display(),
             free_port(),
             directory.path().join("mapek.log").display(),
             address = plant.address,
@@ -51,7 +52,7 @@ impl Lived {
         lived
     }
 
-    fn state(&self) -> PathBuf {
+    pub(crate) fn state(&self) -> PathBuf {
         self.directory.path().join("state")
     }
 
@@ -61,7 +62,7 @@ impl Lived {
     }
 
     /// What it has written, in a directory of its own, once it has ended.
-    async fn end(mut self) -> (tempfile::TempDir, PathBuf) {
+    pub(crate) async fn end(mut self) -> (tempfile::TempDir, PathBuf) {
         let id = self.child.id().unwrap().to_string();
         let sent = tokio::process::Command::new("/bin/kill").args(["-TERM", &id]).status();
         assert!(sent.await.unwrap().success());

@@ -9,6 +9,8 @@ mod analyze;
 #[cfg(test)]
 mod backtest;
 #[cfg(test)]
+mod backup;
+#[cfg(test)]
 mod configuration;
 #[cfg(test)]
 mod configure;

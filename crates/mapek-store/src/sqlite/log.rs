@@ -84,6 +84,19 @@ impl SqliteStore {
         Ok(Self { database })
     }
 
+    /// Leaves out so many epochs: for a file that was put back from a copy, whose epochs since then were given to calls that a managed system
+    /// remembers. The next one that is begun is beyond them.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn skip_epochs(&self, count: u32) -> Result<Epoch, Error> {
+        self.database.call(move |connection| {
+            connection.execute("UPDATE state SET epoch = epoch + ?1", [count])?;
+            state(connection).map(|(epoch, _)| epoch)
+        })
+    }
+
     /// The file below.
     #[must_use]
     pub const fn database(&self) -> &Database {

@@ -1,12 +1,15 @@
 //! Files in SQLite.
 
+mod copy;
 mod database;
 mod lock;
 mod log;
 mod reader;
 mod schema;
+mod still;
 mod writer;
 
+pub use copy::copy;
 pub use database::{Database, Durability, WorkError};
 pub use log::SqliteStore;
 pub use reader::SqliteReader;

@@ -1,16 +1,14 @@
 //! A log in an SQLite file, read and not written: beside the loop that writes it, or a copy.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
-    time::SystemTime,
 };
 
 use mapek_model::{ContentHash, Epoch, Sequence};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 
-use super::{failed, log};
+use super::{failed, log, still, still::Still};
 use crate::{Error, Pruned, Pruning, Store, Stored};
 
 /// A log in an SQLite file, as it is when it is opened. It takes no lock, begins no epoch and changes nothing of what is there: a loop
@@ -42,25 +40,7 @@ pub struct SqliteReader {
     connection: Mutex<Connection>,
     /// Which version of the tables it has.
     version: i64,
-    /// What the file was when it was opened, if it is read as what cannot change.
-    still: Option<Stamp>,
-}
-
-/// Tells a file that was written from one that was not.
-#[derive(Debug, PartialEq, Eq)]
-struct Stamp {
-    bytes: u64,
-    modified: Option<SystemTime>,
-    has_wal: bool,
-}
-
-impl Stamp {
-    fn of(path: &Path) -> Result<Self, Error> {
-        let doing = || format!("opening {}", path.display());
-        let found = fs::metadata(path).map_err(|error| Error::backend(doing(), error))?;
-        let has_wal = wal(path).exists();
-        Ok(Self { bytes: found.len(), modified: found.modified().ok(), has_wal })
-    }
+    still: Still,
 }
 
 impl SqliteReader {
@@ -71,13 +51,8 @@ impl SqliteReader {
     /// [`Error::Unusable`] if it is no file of a journal, [`Error::NewerSchema`] if a newer program wrote it, else [`Error::Backend`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref().to_owned();
+        let (connection, still) = still::open(&path)?;
         let doing = |error| failed(format!("opening {}", path.display()), error);
-        let stamp = Stamp::of(&path)?;
-        let still = (!stamp.has_wal).then_some(stamp);
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-        let connection =
-            Connection::open_with_flags(uri(&path, still.is_some()), flags).map_err(doing)?;
-        connection.busy_timeout(super::database::BUSY_TIMEOUT).map_err(doing)?;
         // All that follows sees one moment, whatever is written meanwhile.
         connection.execute_batch("BEGIN").map_err(doing)?;
         let version = log::SCHEMA.check(&path, &connection)?;
@@ -97,16 +72,11 @@ impl SqliteReader {
     }
 
     fn query<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
-        let doing = || format!("reading {}", self.path.display());
         let connection: MutexGuard<'_, _> =
             self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         let found = work(&connection);
-        if let Some(still) = &self.still
-            && Stamp::of(&self.path)? != *still
-        {
-            return Err(Error::backend(doing(), "somebody began to write it; read it once more"));
-        }
-        found.map_err(|error| failed(doing(), error))
+        self.still.holds(&self.path)?;
+        found.map_err(|error| failed(format!("reading {}", self.path.display()), error))
     }
 
     const fn refused(&self) -> Error {
@@ -154,24 +124,4 @@ impl Store for SqliteReader {
     fn prune(&self, _: Epoch, _: Sequence, _: &[u8], _: &Pruning) -> Result<Sequence, Error> {
         Err(self.refused())
     }
-}
-
-fn wal(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push("-wal");
-    name.into()
-}
-
-/// The file as SQLite wants it named where there is more to say about it.
-fn uri(path: &Path, immutable: bool) -> String {
-    let mut uri = "file:".to_owned();
-    for byte in path.as_os_str().as_encoded_bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
-                uri.push(char::from(*byte));
-            }
-            other => uri.push_str(&format!("%{other:02X}")),
-        }
-    }
-    uri + if immutable { "?immutable=1" } else { "" }
 }

@@ -11,7 +11,7 @@ use super::{Done, api::Api, output::Out, show, words::word};
 use crate::cli::{ApiArgs, RearmArgs, ReasonArgs};
 
 pub(super) use decide::{Verdict, decide};
-pub(super) use pause::pause;
+pub(super) use pause::{latch, pause};
 
 /// Prints what an act is answered with: as JSON, or in a line.
 fn told(args: &ApiArgs, answer: &Value, line: impl FnOnce(&Value) -> String) -> Done {

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, Write as _},
-    path::Path,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
@@ -44,6 +44,14 @@ pub(in crate::command) async fn pause(args: &PauseArgs) -> Done {
 }
 
 fn write_file(directory: &Path, reason: &str) -> Done {
+    let path = latch(directory, reason)?;
+    let path = path.display();
+    Out::stdout().line(format_args!("paused by {path}: remove it, and then resume"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the file PAUSE into the directory of a loop, which is made if it is not there; answers where it is.
+pub(in crate::command) fn latch(directory: &Path, reason: &str) -> miette::Result<PathBuf> {
     let file = PauseFile::in_directory(directory);
     let failed = |error: io::Error| {
         miette!(
@@ -57,7 +65,5 @@ fn write_file(directory: &Path, reason: &str) -> Done {
     let mut options = std::fs::OpenOptions::new();
     let mut written = options.create(true).append(true).open(file.path()).map_err(failed)?;
     writeln!(written, "{}", plain(reason)).and_then(|()| written.sync_all()).map_err(failed)?;
-    let path = file.path().display();
-    Out::stdout().line(format_args!("paused by {path}: remove it, and then resume"))?;
-    Ok(ExitCode::SUCCESS)
+    Ok(file.path().to_owned())
 }
