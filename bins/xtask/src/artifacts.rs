@@ -50,8 +50,10 @@ fn bill_of_materials(workspace: &Workspace) -> Result<(), Error> {
     for package in &workspace.packages {
         let made = package.directory.join("bom.json");
         if package.name == "mapek-cli" {
-            let copied = std::fs::copy(&made, &report);
-            copied.map_err(|error| Error::other(format!("{}: {error}", made.display())))?;
+            // Our own crates are named by where they are: below the root, wherever that is.
+            let bill = read(&made)?.replace(&text(&workspace.root), "");
+            let written = std::fs::write(&report, bill);
+            written.map_err(|error| Error::other(format!("{}: {error}", report.display())))?;
         }
         drop(std::fs::remove_file(&made));
     }
