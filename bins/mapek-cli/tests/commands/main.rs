@@ -30,3 +30,5 @@ mod running;
 mod simulate;
 #[cfg(test)]
 mod stages;
+#[cfg(test)]
+mod terminal;
