@@ -13,6 +13,7 @@ const SERVICES: &Programs = &[
     ("prometheus-alertmanager", "prometheus-alertmanager"),
     ("chromium", "chromium"),
     ("chromedriver", "chromium-driver"),
+    ("script", "bsdutils"),
 ];
 
 /// All that `cargo xtask ci` calls.

@@ -1,6 +1,6 @@
 //! Loads a running loop: its API, its event stream and its webhook, from outside.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use reqwest::{Client, StatusCode};
 use tokio::sync::Barrier;
@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// What clients ask for, by turns: what people look at, and what a console reads.
-const PATHS: [&str; 8] = [
+const PATHS: [&str; 11] = [
     "/api/v1/status",
     "/api/v1/cycles?limit=50",
     "/api/v1/violations?limit=50",
@@ -21,6 +21,9 @@ const PATHS: [&str; 8] = [
     "/api/v1/executions?limit=1000",
     "/api/v1/outcomes",
     "/metrics",
+    "/",
+    "/executions",
+    "/timeline",
 ];
 
 /// How long an answer may take before it counts as none.
@@ -64,6 +67,41 @@ impl Default for Options {
     }
 }
 
+/// How many cycles there were, and how long all of them took, by the loop's own metrics.
+#[derive(Debug, Clone, Copy)]
+struct Cycles {
+    count: f64,
+    seconds: f64,
+}
+
+impl Cycles {
+    async fn of(client: &Client, host: &str) -> Result<Self, BoxError> {
+        let metrics = client.get(format!("{host}/metrics")).send().await?;
+        Self::read(&metrics.error_for_status()?.text().await?)
+    }
+
+    fn read(metrics: &str) -> Result<Self, BoxError> {
+        let value = |name: &str| -> Result<f64, BoxError> {
+            let of = |line: &&str| line.strip_prefix(name).is_some_and(|it| it.starts_with('{'));
+            let line = metrics.lines().find(of).ok_or_else(|| format!("/metrics has no {name}"))?;
+            Ok(line.rsplit_once(' ').map_or("", |(_, value)| value).parse()?)
+        };
+        let count = value("mape_k_loop_duration_seconds_count")?;
+        Ok(Self { count, seconds: value("mape_k_loop_duration_seconds_sum")? })
+    }
+
+    fn since(self, before: Self) -> Self {
+        Self { count: self.count - before.count, seconds: self.seconds - before.seconds }
+    }
+}
+
+impl fmt::Display for Cycles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mean_ms = if self.count > 0.0 { 1e3 * self.seconds / self.count } else { 0.0 };
+        write!(f, "{:.0} of {mean_ms:.2}ms", self.count)
+    }
+}
+
 /// What became of requests.
 #[derive(Debug, Default)]
 struct Answers {
@@ -94,6 +132,7 @@ pub(crate) async fn run(options: &Options, tell: impl Fn(&str)) -> Result<bool, 
     if let Some(pid) = options.pid {
         tell(&format!("memory before: {}", told(pid)?));
     }
+    let quiet = Cycles::of(&client, &host).await?;
     // All who follow are there before anybody asks.
     let there = Arc::new(Barrier::new(options.streams as usize + 1));
     let follow = |_| {
@@ -155,6 +194,8 @@ pub(crate) async fn run(options: &Options, tell: impl Fn(&str)) -> Result<bool, 
     if let Some(pid) = options.pid {
         tell(&format!("memory after: {}", told(pid)?));
     }
+    let all = Cycles::of(&client, &host).await?;
+    tell(&format!("cycles before: {quiet}, meanwhile: {}", all.since(quiet)));
     Ok(good)
 }
 
@@ -285,4 +326,26 @@ fn line(path: &str, sorted_us: &[u64], took: Duration) -> String {
         at(0.99),
         at(1.0)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cycles_are_read_from_the_metrics_and_told_by_their_mean() {
+        let metrics = |count: u32, sum: f64| {
+            format!(
+                "# TYPE mape_k_loop_duration_seconds histogram\n\
+                 mape_k_loop_duration_seconds_sum{{target=\"a b\"}} {sum}\n\
+                 mape_k_loop_duration_seconds_count{{target=\"a b\"}} {count}\n"
+            )
+        };
+        let before = Cycles::read(&metrics(10, 0.05)).unwrap();
+        let after = Cycles::read(&metrics(30, 0.09)).unwrap();
+        assert_eq!(before.to_string(), "10 of 5.00ms");
+        assert_eq!(after.since(before).to_string(), "20 of 2.00ms");
+        assert_eq!(after.since(after).to_string(), "0 of 0.00ms");
+        assert!(Cycles::read("").unwrap_err().to_string().contains("/metrics has no"));
+    }
 }

@@ -85,6 +85,7 @@ fn life(n: u64) -> Vec<Entry> {
         other_open: 1,
         slopes: BTreeMap::new(),
         courses: BTreeMap::new(),
+        guarded: Default::default(),
         values: (0..12)
             .map(|i| (format!("watched_value_{i}").parse().unwrap(), f64::from(i) / 7.0))
             .collect(),

@@ -11,8 +11,8 @@ mod watch;
 use std::collections::BTreeSet;
 
 use mapek_model::{
-    Duration, Execution, Fingerprint, Judgement, Observation, Sight, Timestamp, Verdict,
-    Verification, Violation, later, since,
+    Duration, Execution, Fingerprint, Judgement, Measured, Observation, Plan, Sight, Timestamp,
+    Verdict, Verification, Violation, later, since,
 };
 
 use crate::{Config, OwnEffect};
@@ -81,6 +81,14 @@ pub struct Case<'a> {
 /// - Looks that contradict each other until patience ends say nothing either.
 #[must_use]
 pub fn judge(case: &Case<'_>, config: &Config) -> Examined {
+    let mut examined = examine(case, config);
+    if let Examined::Judged(Judgement { after, .. }) = &mut examined {
+        after.guarded = guarded(&case.execution.plan, after, case.expected, config);
+    }
+    examined
+}
+
+fn examine(case: &Case<'_>, config: &Config) -> Examined {
     let Case { execution, observation, now, .. } = *case;
     let spec = &case.spec(config);
     let applied = case.applied();
@@ -142,9 +150,7 @@ fn early(case: &Case<'_>, spec: &Verification) -> Option<Examined> {
 impl Case<'_> {
     /// How is looked: as for all plans, but for what the plan says itself.
     fn spec(&self, config: &Config) -> Verification {
-        let general = &config.verification;
-        let own = self.execution.plan.verification.as_ref();
-        own.map_or_else(|| general.clone(), |own| general.overridden_by(own))
+        spec(&self.execution.plan, config)
     }
 
     /// When the newest step took effect.
@@ -207,8 +213,27 @@ impl Seen {
     }
 }
 
-pub(crate) fn explained(execution: &Execution) -> BTreeSet<Fingerprint> {
-    execution.plan.explains.iter().map(|key| key.fingerprint).collect()
+/// How is looked for the effect of a plan: as for all plans, but for what it says itself.
+fn spec(plan: &Plan, config: &Config) -> Verification {
+    let (general, own) = (&config.verification, plan.verification.as_ref());
+    own.map_or_else(|| general.clone(), |own| general.overridden_by(own))
+}
+
+/// The values that are guarded while a plan runs, of those that were measured.
+pub(crate) fn guarded(
+    plan: &Plan,
+    measured: &Measured,
+    expected: &[OwnEffect],
+    config: &Config,
+) -> BTreeSet<String> {
+    let guards = spec(plan, config).guards.into_iter();
+    let known = |value: &str| measured.values.keys().any(|name| name.as_str() == value);
+    let asked = guards.filter(|it| known(&it.value) && !look::is_ours(it, plan, expected));
+    asked.map(|guard| guard.value).collect()
+}
+
+pub(crate) fn explained(plan: &Plan) -> BTreeSet<Fingerprint> {
+    plan.explains.iter().map(|key| key.fingerprint).collect()
 }
 
 fn open(observation: &Observation) -> BTreeSet<Fingerprint> {

@@ -1,6 +1,6 @@
 //! What happened, measured; and what was learned from it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +25,10 @@ pub struct Measured {
     /// The courses of the explained episodes that have a value.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub courses: BTreeMap<Fingerprint, Course>,
+    /// The watched values whose getting worse counts against the execution: those of guards that can be asked, and are not about what the
+    /// plan treats or is expected to bring about. Journals of before do not tell.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub guarded: BTreeSet<String>,
 }
 
 /// How far an episode was beyond its threshold, and where that was going. All numbers are finite.

@@ -58,6 +58,8 @@ pub use access::{
     InvalidToken, Needs, Person, Proof, Rate, Role, Token, TokenHash,
 };
 pub use api::{Options, ROUTES, Route, metrics_router, router, webhook_router};
+#[cfg(feature = "console")]
+pub use console::extra;
 pub use error::Error;
 pub use metrics::{ClientTimer, EventCounter, Metrics, MetricsRecorder, NotificationCounter};
 pub use server::{Server, ServerConfig, Tls};

@@ -1,9 +1,6 @@
 //! The stage: plant, metric source and loop, on one clock that is moved by hand.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 
 use charter_sim::{Fault, InProcess, PlantConfig};
 use mapek::{
@@ -15,6 +12,10 @@ use mapek::{
     store::MemoryStore,
 };
 
+use super::{
+    blindfold::{Blindfold, Hidden},
+    hands::Hands,
+};
 use crate::{
     compose::{self, BuildError, Outside, System},
     config::Config,
@@ -34,7 +35,8 @@ pub(super) struct Stage {
     scraper: Scraper,
     looped: Loop,
     handle: LoopHandle,
-    blind: Arc<AtomicBool>,
+    blindfold: Blindfold,
+    hands: Arc<Hands>,
 }
 
 /// How far things had gone at some moment.
@@ -52,11 +54,14 @@ impl Stage {
         let plant = InProcess::try_new(PlantConfig::default(), seed, start)
             .map_err(BuildError::of("the reference server"))?;
         let store = Arc::new(MetricStore::new(StoreConfig::default()));
-        let blind = Arc::new(AtomicBool::new(false));
-        let (exposed, hidden) = (plant.clone(), Arc::clone(&blind));
-        let target = Target::in_process("charter", "reference", move || {
-            if hidden.load(Ordering::Relaxed) { BAD_GATEWAY.to_owned() } else { exposed.metrics() }
-        });
+        let blindfold = Blindfold::default();
+        let hands = Arc::new(Hands::new(plant.clone(), blindfold.clone()));
+        let (exposed, hidden) = (plant.clone(), blindfold.clone());
+        let target =
+            Target::in_process("charter", "reference", move || match hidden.at(exposed.now()) {
+                Some(_) => BAD_GATEWAY.to_owned(),
+                None => exposed.metrics(),
+            });
         let scraper = Scraper::builder(Arc::clone(&store)).target(target);
         let scraper = scraper.build().map_err(BuildError::of("the scraper"))?;
         let mut config = Config::default();
@@ -82,12 +87,17 @@ impl Stage {
         let (builder, _) = compose::builder(&config, outside)?;
         let looped = builder.build().map_err(BuildError::of("the loop"))?;
         let handle = looped.handle();
-        Ok(Self { plant, clock, scraper, looped, handle, blind })
+        Ok(Self { plant, clock, scraper, looped, handle, blindfold, hands })
     }
 
     /// Steers the loop, and looks at it.
     pub(super) fn handle(&self) -> LoopHandle {
         self.handle.clone()
+    }
+
+    /// What things are broken by, and who may.
+    pub(super) fn hands(&self) -> Arc<Hands> {
+        Arc::clone(&self.hands)
     }
 
     /// Lets time pass, scrapes, and runs a cycle if one is due or asked for.
@@ -111,7 +121,11 @@ impl Stage {
 
     /// Whether the metrics cannot be read from now on.
     pub(super) fn blind(&self, blind: bool) {
-        self.blind.store(blind, Ordering::Relaxed);
+        if blind {
+            self.blindfold.put_on(Hidden { since: self.clock.now(), until: None });
+        } else {
+            self.blindfold.take_off();
+        }
     }
 
     /// What the loop is at.

@@ -1,7 +1,5 @@
 //! What a person reads while the demo runs.
 
-use std::io::IsTerminal as _;
-
 use mapek::{
     CycleReport, Decided, LoopState, NoPlanning, Progress,
     model::{
@@ -10,7 +8,8 @@ use mapek::{
     },
 };
 
-use super::{stage::Stage, visit};
+use super::{hands::Deed, stage::Stage, visit};
+use crate::command::output::Look;
 
 /// `println!`, but who stops reading ends the demo quietly.
 macro_rules! say {
@@ -32,8 +31,7 @@ pub(super) struct Teller {
 
 impl Teller {
     pub(super) fn new() -> Self {
-        let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        Self { start: None, quiet: 0, held: None, colour }
+        Self { start: None, quiet: 0, held: None, colour: Look::of_stdout().has_colours() }
     }
 
     pub(super) fn opening(&self, stage: &Stage, url: Option<&str>) {
@@ -44,6 +42,7 @@ impl Teller {
         );
         if let Some(url) = url {
             say!("Look over its shoulder, approve, pause: {}", self.bold(url));
+            say!("Break things yourself: {}", self.bold(&format!("{url}/demo")));
         }
         say!("First a quarter of an hour in which all is well, to learn what is usual.\n");
     }
@@ -169,11 +168,28 @@ impl Teller {
         say!("{verdict}");
     }
 
-    /// That the demo goes on.
-    pub(super) fn staying(&self, url: &str) {
+    /// What a visitor has done.
+    pub(super) fn deed(&mut self, deed: &Deed) {
+        match deed {
+            // That is told by what follows.
+            Deed::Took => {}
+            Deed::Broke(damage) => {
+                self.broken(damage.name, damage.words.trim_end_matches('.'));
+            }
+            Deed::Mended(name) => say!("\n{}", self.bold(&format!("The visitor mends {name}."))),
+        }
+    }
+
+    /// That the demo goes on, after its story or in place of it.
+    pub(super) fn staying(&self, url: &str, played: bool) {
+        let why = if played {
+            "The story is over"
+        } else {
+            "A visitor has taken the stage, so the story is not judged"
+        };
+        let (url, page) = (self.bold(url), self.bold(&format!("{url}/demo")));
         say!(
-            "\nThe story is over; the system runs on. Look around at {}; Ctrl-C ends it.\n",
-            self.bold(url)
+            "\n{why}; the system runs on. Look around at {url}, break things at {page}; Ctrl-C ends it.\n"
         );
     }
 

@@ -1,6 +1,6 @@
 //! The visitor: a listener of this machine alone, on which they look, decide and pause.
 
-use std::net::Ipv4Addr;
+use std::{net::Ipv4Addr, sync::Arc};
 
 use mapek::{
     LoopHandle,
@@ -10,6 +10,7 @@ use mapek::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use super::{hands::Hands, page::Page};
 use crate::compose::BuildError;
 
 /// Who the visitor is taken for.
@@ -29,7 +30,11 @@ pub(super) struct Visit {
 impl Visit {
     /// Listens on `port` of the loopback address, or on any that is free if that is taken. Whoever comes is an admin: nothing
     /// but the demo can be reached here, and no page of another origin may ask for anything.
-    pub(super) async fn open(handle: LoopHandle, port: u16) -> Result<Self, BuildError> {
+    pub(super) async fn open(
+        handle: LoopHandle,
+        hands: Arc<Hands>,
+        port: u16,
+    ) -> Result<Self, BuildError> {
         let listen = |port| Server::bind((Ipv4Addr::LOCALHOST, port).into());
         let server = match listen(port).await {
             Ok(server) => server,
@@ -37,10 +42,12 @@ impl Visit {
         };
         let person = VISITOR.parse().map_err(BuildError::of("the visitor"))?;
         let identities = Identities::anyone(Identity { person, role: Role::Admin });
+        let page = Page::new(hands, handle.clone()).map_err(BuildError::of("the page"))?;
         let metrics = Metrics::new();
         let options = Options {
             metrics: Some(metrics.clone()),
             handle: Some(handle.clone()),
+            extras: vec![Arc::new(page)],
             access: Access { identities, ..Access::default() },
             ..Options::default()
         };

@@ -3,7 +3,10 @@
 use std::process::Stdio;
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader, Lines},
+    process::{Child, ChildStdout},
+};
 
 use crate::support::{DEADLINE, mapek, ran};
 
@@ -41,30 +44,47 @@ async fn who_stops_watching_ends_it_quietly() {
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
 
-#[tokio::test]
-async fn a_visitor_looks_and_decides_while_time_stands_still() {
-    let mut command = mapek(&["demo", "--port", "0", "--speed", "1000"]);
-    let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut until = async |what: &str| {
+/// A demo, and what it says.
+pub(crate) struct Demo {
+    _child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    pub(crate) url: String,
+}
+
+impl Demo {
+    pub(crate) async fn start(speed: &str) -> Self {
+        let mut command = mapek(&["demo", "--port", "0", "--speed", speed]);
+        let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut demo = Self { _child: child, lines, url: String::new() };
+        let line = demo.until("http://").await;
+        demo.url = line.split(' ').find(|word| word.starts_with("http://")).unwrap().to_owned();
+        demo
+    }
+
+    /// The next line in which this is said.
+    pub(crate) async fn until(&mut self, what: &str) -> String {
         let found = async {
             loop {
-                let line = lines.next_line().await.unwrap().expect("it goes on");
+                let line = self.lines.next_line().await.unwrap().expect("it goes on");
                 if line.contains(what) {
                     return line;
                 }
             }
         };
         tokio::time::timeout(DEADLINE, found).await.unwrap_or_else(|_| panic!("no {what}"))
-    };
-    let line = until("http://").await;
-    let url = line.split(' ').find(|word| word.starts_with("http://")).unwrap().to_owned();
-    let client = reqwest::Client::new();
+    }
+}
+
+#[tokio::test]
+async fn a_visitor_looks_and_decides_while_time_stands_still() {
+    let mut demo = Demo::start("1000").await;
+    let (url, client) = (demo.url.clone(), reqwest::Client::new());
     let get = async |path: &str| -> Value {
         client.get(format!("{url}{path}")).send().await.unwrap().json().await.unwrap()
     };
     assert_eq!(get("/api/v1/whoami").await["role"], "admin");
-    until("asks     for a person's word").await;
+    demo.until("asks     for a person's word").await;
     let page = client.get(&url).send().await.unwrap().text().await.unwrap();
     assert!(page.contains("visitor") && page.contains("Look and decide"), "{page}");
     assert!(!page.contains(" d ago"), "the page lives in the time of the demo: {page}");
@@ -80,6 +100,55 @@ async fn a_visitor_looks_and_decides_while_time_stands_still() {
     assert_eq!(strange.status(), 403, "a page of another origin decides nothing");
     assert_eq!(get("/api/v1/status").await["statistics"]["cycles"], then, "time stands still");
     assert_eq!(decide(&url).await.unwrap().status(), 200);
-    until("hears    no from visitor").await;
-    until("cycle").await;
+    demo.until("hears    no from visitor").await;
+    demo.until("cycle").await;
+}
+
+#[tokio::test]
+async fn a_visitor_takes_the_stage_and_breaks_things() {
+    let mut demo = Demo::start("1000").await;
+    let (url, client) = (demo.url.clone(), reqwest::Client::new());
+    let act = async |act: &str, body: Value| {
+        let answer = client.post(format!("{url}/demo/{act}")).json(&body).send().await.unwrap();
+        let status = answer.status().as_u16();
+        let said: Value = answer.json().await.unwrap();
+        let said = said["said"].as_str().or(said["detail"].as_str()).unwrap().to_owned();
+        (status, said)
+    };
+    let page =
+        async || client.get(format!("{url}/demo")).send().await.unwrap().text().await.unwrap();
+    let overload = || json!({"item": "overload", "strength": "1", "lasts": "0"});
+    // While the story is played nobody else breaks anything.
+    let (status, said) = act("break", overload()).await;
+    assert!(status == 409 && said.contains("The stage is the story's"), "{said}");
+    demo.until("FAULT overload: seven in ten").await;
+    assert_eq!(act("break", overload()).await.0, 409);
+    let (status, said) = act("take", json!({"item": "stage"})).await;
+    assert!(status == 200 && said.contains("The story is over, and not judged"), "{said}");
+    demo.until("A visitor has taken the stage").await;
+    let story = page().await;
+    assert!(
+        story.contains("Yours. The story is over.") && story.contains("60 % of its strength"),
+        "{story}"
+    );
+
+    // What the story broke is theirs to mend.
+    let id = story.split("name=\"item\" value=\"fault-").nth(1).unwrap().split('"').next().unwrap();
+    let fault = json!({"item": format!("fault-{id}")});
+    let (status, said) = act("mend", fault.clone()).await;
+    assert_eq!((status, said.as_str()), (200, "Mended: overload."));
+    demo.until("The visitor mends overload.").await;
+    assert_eq!(act("mend", fault).await.0, 409);
+    let elsewhere =
+        client.post(format!("{url}/demo/break")).header("Origin", "http://elsewhere.example");
+    assert_eq!(elsewhere.json(&overload()).send().await.unwrap().status(), 403);
+    assert_eq!(act("break", json!({"item": "luck", "strength": "1", "lasts": "0"})).await.0, 409);
+    assert_eq!(act("break", json!({"item": "leak", "strength": "9", "lasts": "0"})).await.0, 400);
+
+    let blind = json!({"item": "dead sensor", "strength": "1", "lasts": "600"});
+    assert_eq!(act("break", blind).await.0, 200);
+    demo.until("FAULT dead sensor").await;
+    demo.until("may not  act: scrape cannot be trusted").await;
+    demo.until("may      act again").await;
+    assert!(page().await.contains("Nothing is broken."), "it has ended by itself");
 }

@@ -32,3 +32,5 @@ mod running;
 mod simulate;
 #[cfg(test)]
 mod stages;
+#[cfg(test)]
+mod terminal;

@@ -20,7 +20,8 @@ use mapek_store::Store;
 use serde::Serialize;
 
 use crate::{
-    BadRecord, Config, Control, Damaged, Decision, Effector, Error, Rails, judge::measure_for,
+    BadRecord, Config, Control, Damaged, Decision, Effector, Error, Rails,
+    judge::{guarded, measure_for},
     ledger::Ledger,
 };
 use act::Act;
@@ -153,7 +154,8 @@ impl Executor {
             return Err(Error::NotPermitted { decision });
         }
         let explained: BTreeSet<_> = plan.explains.iter().map(|key| key.fingerprint).collect();
-        let before = measure_for(&explained, observation);
+        let mut before = measure_for(&explained, observation);
+        before.guarded = guarded(&plan, &before, &[], config);
         let event = ExecutionEvent::Started { plan: Box::new(plan), chosen_with, before };
         ledger.happen(execution, now, event)?;
         Ok(execution)

@@ -2,9 +2,10 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use mapek_model::{Fingerprint, Guard, Measured, Sight, Verdict, Violation, later};
+use mapek_model::{Fingerprint, Guard, Measured, Plan, Sight, Verdict, Violation, later};
 
 use super::{Case, explained, open};
+use crate::OwnEffect;
 
 /// What is treated is clearly better if no more than this is left of what doing nothing would have led to.
 const CLEARLY_BETTER: f64 = 0.8;
@@ -69,13 +70,7 @@ fn beyond(violation: &Violation) -> Option<f64> {
 
 /// What a guard says against the execution, if anything. It is not asked where what it guards is treated, or expected of our own.
 fn tripped(guard: &Guard, case: &Case<'_>) -> Option<String> {
-    let explained = explained(case.execution);
-    let part = case.execution.plan.cause.component.as_ref();
-    let is_ours = guard.expectations.iter().any(|expectation| {
-        [None, part].iter().any(|at| explained.contains(&Fingerprint::of_breach(expectation, *at)))
-            || case.expected.iter().any(|ours| ours.expectation == *expectation)
-    });
-    if is_ours {
+    if is_ours(guard, &case.execution.plan, case.expected) {
         return None;
     }
     let before: &Measured = &case.execution.before;
@@ -83,6 +78,16 @@ fn tripped(guard: &Guard, case: &Case<'_>) -> Option<String> {
         (case.observation.value(&guard.value)?, before.led_to(&guard.value, case.elapsed())?);
     let value = &guard.value;
     guard.is_worse(without, now).then(|| format!("{value} is {now:.3}, not {without:.3} as it was"))
+}
+
+/// Whether what is breached when a guarded value is bad is what a plan treats, or what is expected of our own.
+pub(super) fn is_ours(guard: &Guard, plan: &Plan, expected: &[OwnEffect]) -> bool {
+    let explained = explained(plan);
+    let part = plan.cause.component.as_ref();
+    guard.expectations.iter().any(|expectation| {
+        [None, part].iter().any(|at| explained.contains(&Fingerprint::of_breach(expectation, *at)))
+            || expected.iter().any(|ours| ours.expectation == *expectation)
+    })
 }
 
 /// The episodes before and after.
@@ -97,7 +102,7 @@ pub(super) struct Count {
 impl Count {
     fn of(case: &Case<'_>) -> Self {
         let Case { execution, observation, expected, .. } = *case;
-        let explained = explained(execution);
+        let explained = explained(&execution.plan);
         let still = open(observation).intersection(&explained).count();
         let effect = execution.last_applied.map(|at| later(at, execution.plan.time_to_effect));
         let is_late = |violation: &&Violation| {

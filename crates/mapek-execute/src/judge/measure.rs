@@ -8,7 +8,7 @@ use super::{explained, open};
 
 /// What is measured of an execution at one moment.
 pub(super) fn measure(execution: &Execution, observation: &Observation) -> Measured {
-    measure_for(&explained(execution), observation)
+    measure_for(&explained(&execution.plan), observation)
 }
 
 pub(crate) fn measure_for(
@@ -37,6 +37,7 @@ pub(crate) fn measure_for(
         slopes,
         courses: courses.collect(),
         values,
+        guarded: BTreeSet::new(),
     }
 }
 

@@ -29,7 +29,7 @@ impl Watch {
         let open = open(observation);
         let fresh = observation.overall_quality().permits_action();
         let given_up: BTreeSet<_> = fingerprints(&observation.gone).collect();
-        for fingerprint in explained(execution) {
+        for fingerprint in explained(&execution.plan) {
             if open.contains(&fingerprint) {
                 self.gone.remove(&fingerprint);
             } else if given_up.contains(&fingerprint) {
@@ -45,7 +45,7 @@ impl Watch {
     #[must_use]
     pub fn absent_since(&self, execution: &Execution) -> Option<Timestamp> {
         let mut newest = None;
-        for fingerprint in explained(execution) {
+        for fingerprint in explained(&execution.plan) {
             newest = newest.max(Some((*self.gone.get(&fingerprint)?)?));
         }
         newest

@@ -190,6 +190,20 @@ async fn what_gets_worse_outside_the_cause_is_undone_though_the_cause_is_gone() 
 }
 
 #[tokio::test]
+async fn what_was_guarded_is_written_down_as_it_began_and_as_it_was_judged() {
+    let told = |scene: &Scene| {
+        let execution = scene.execution();
+        let after = execution.judgement.unwrap().after.guarded;
+        [execution.before.guarded, after].map(|it| it.into_iter().collect::<Vec<_>>().join(" "))
+    };
+    assert_eq!(told(&guarded(1.0, custom("alpha"), "too-late").await), ["latency", "latency"]);
+    // What is treated is not guarded, and what is expected of us is not as soon as that is known.
+    assert_eq!(told(&guarded(1.0, custom("alpha"), "slow").await), ["", ""]);
+    let throttle = Step::of(Action::ThrottleRequests { rate_limit: 10.0, node: None });
+    assert_eq!(told(&guarded(1.0, throttle, "low-throughput").await), ["latency", ""]);
+}
+
+#[tokio::test]
 async fn a_guard_is_not_asked_about_what_is_treated_or_expected_of_us() {
     let verdict = |scene: Scene| scene.execution().judgement.unwrap().verdict;
     assert_eq!(verdict(guarded(9.0, custom("alpha"), "slow").await), Verdict::Success);

@@ -9,7 +9,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use mapek_model::{Duration, Timestamp};
 
 #[cfg(feature = "console")]
@@ -196,7 +196,7 @@ impl Guard {
         if !PROBES.contains(&request.uri().path()) {
             self.pay(Payer::address(address(request)))?;
         }
-        let shown = self.shown(request.headers(), connected);
+        let shown = self.shown(request.uri(), request.headers(), connected);
         #[cfg(feature = "console")]
         if matches!(shown, Shown::Session(_))
             && !request.method().is_safe()
@@ -242,7 +242,9 @@ impl Guard {
     }
 
     /// A token counts before a session, and that before a certificate: whoever shows one wants to be known by it.
-    fn shown(&self, headers: &HeaderMap, connected: Option<&Connected>) -> Shown {
+    fn shown(&self, uri: &Uri, headers: &HeaderMap, connected: Option<&Connected>) -> Shown {
+        #[cfg(not(feature = "console"))]
+        let _ = uri;
         match bearer(headers) {
             Ok(Some(token)) => return Shown::Token(TokenHash::of(token)),
             Err(why) => return Shown::Nonsense(why),
@@ -250,7 +252,7 @@ impl Guard {
         }
         let certificate = connected.and_then(|it| it.certificate.clone());
         #[cfg(feature = "console")]
-        if let Some(key) = SessionKey::shown(headers) {
+        if let Some(key) = SessionKey::shown(uri, headers) {
             // A session that has ended hides no certificate.
             if certificate.is_none() || self.sessions.find(key, self.access.clock.now()).is_some() {
                 return Shown::Session(key);
@@ -367,15 +369,16 @@ impl Guard {
     }
 
     /// Ends the session that a request shows, if it shows one.
-    pub(crate) fn leave(&self, headers: &HeaderMap) {
-        if let Some(key) = SessionKey::shown(headers) {
+    pub(crate) fn leave(&self, uri: &Uri, headers: &HeaderMap) {
+        if let Some(key) = SessionKey::shown(uri, headers) {
             self.sessions.end(key);
         }
     }
 
     /// Whether a request shows a session that lasts.
-    pub(crate) fn has_session(&self, headers: &HeaderMap) -> bool {
-        SessionKey::shown(headers).is_some_and(|key| self.sessions.find(key, self.now()).is_some())
+    pub(crate) fn has_session(&self, uri: &Uri, headers: &HeaderMap) -> bool {
+        SessionKey::shown(uri, headers)
+            .is_some_and(|key| self.sessions.find(key, self.now()).is_some())
     }
 }
 

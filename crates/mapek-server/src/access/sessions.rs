@@ -9,21 +9,30 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use http::{HeaderMap, header};
+use http::{HeaderMap, Uri, header};
 use mapek_model::{Duration, Timestamp, later};
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
-use super::TokenHash;
+use super::{TokenHash, origin};
 
-/// The cookie's name.
-pub(crate) const COOKIE: &str = "mapek_session";
+/// What the cookie's name begins with.
+const COOKIE: &str = "mapek_session";
 /// How long a session lasts at most: a long day at work.
 pub(crate) const LASTS: Duration = Duration::from_secs(12 * 3600);
 /// Random bytes of an id.
 const RANDOM_BYTES: usize = 32;
 /// Sessions at once, of all people. One more ends the one that would end first.
 const SESSIONS_MAX: usize = 1000;
+
+/// The name of the cookie where a request goes to. A browser keeps cookies by host alone: it holds the port, so that two loops on one
+/// machine do not log each other's people out.
+pub(crate) fn cookie_name(uri: &Uri, headers: &HeaderMap) -> String {
+    match origin::authority(uri, headers).ok().and_then(|it| it.port_u16()) {
+        Some(port) => format!("{COOKIE}_{port}"),
+        None => COOKIE.to_owned(),
+    }
+}
 
 /// What a session is found by: the SHA-256 of its id, so that memory holds nothing that could be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,12 +44,13 @@ impl SessionKey {
     }
 
     /// The session that a request shows. A browser may send several cookies of one name; the first is the one set for the nearest path.
-    pub(crate) fn shown(headers: &HeaderMap) -> Option<Self> {
+    pub(crate) fn shown(uri: &Uri, headers: &HeaderMap) -> Option<Self> {
+        let ours = cookie_name(uri, headers);
         let cookies =
             headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
         let mut pairs =
             cookies.flat_map(|value| value.split(';')).filter_map(|it| it.split_once('='));
-        pairs.find_map(|(name, id)| (name.trim() == COOKIE).then(|| Self::of(id.trim())))
+        pairs.find_map(|(name, id)| (name.trim() == ours).then(|| Self::of(id.trim())))
     }
 }
 
@@ -118,10 +128,24 @@ mod tests {
         later(Timestamp::UNIX_EPOCH, Duration::from_secs(seconds))
     }
 
-    fn shown(cookie: &str) -> Option<SessionKey> {
+    fn shown_to(host: &str, cookie: &str) -> Option<SessionKey> {
         let mut headers = HeaderMap::new();
         headers.insert(header::COOKIE, cookie.parse().unwrap());
-        SessionKey::shown(&headers)
+        headers.insert(header::HOST, host.parse().unwrap());
+        SessionKey::shown(&Uri::from_static("/"), &headers)
+    }
+
+    fn shown(cookie: &str) -> Option<SessionKey> {
+        shown_to("localhost", cookie)
+    }
+
+    #[test]
+    fn a_cookie_is_that_of_its_port() {
+        let both = "mapek_session_8001=a; mapek_session_8002=b; mapek_session=c";
+        for (host, id) in [("localhost:8001", "a"), ("[::1]:8002", "b"), ("localhost", "c")] {
+            assert_eq!(shown_to(host, both), Some(SessionKey::of(id)), "{host}");
+        }
+        assert_eq!(shown_to("localhost:8003", both), None);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The routes.
 //!
 //! [`ROUTES`] is the one place where a route gets its path, its method, its handler, the role that it needs and what it says of itself;
-//! [`router`] mounts what is in it and nothing else, so there is no route without a rule, and none that `/openapi.json` does not tell.
+//! [`router`] mounts what is in it, so there is no route without a rule, and none that `/openapi.json` does not tell. Extra pages of the console
+//! are all that is mounted beside it, and each of them under one rule for its page and one for its acts.
 
 mod acts;
 mod busy;
@@ -37,12 +38,14 @@ use http::{Method, StatusCode};
 use mapek_loop::{CycleReport, Insight, LoopHandle, LoopState, Unready};
 use mapek_model::{Execution, Outcome};
 use schemars::JsonSchema;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tower::Service;
 
 use doc::{Content, Doc};
 use page::{Filter, List};
 pub(crate) use problem::{Problem, repeated};
+#[cfg(feature = "console")]
+pub(crate) use said::Acting;
 use said::{Because, Rearm, Verdict};
 
 #[cfg(feature = "console")]
@@ -374,7 +377,11 @@ pub struct Options {
     /// can be a whole cycle with thousands of violations, so their number bounds memory. Default 32. Probes and
     /// metrics are not limited: they must answer when all else is busy.
     pub requests_max: usize,
-    /// Answers of `/api/v1/events` at once; further ones get 503. Default 16: people who look at the same time.
+    /// Pages that the console has besides its own. Default none.
+    #[cfg(feature = "console")]
+    pub extras: Vec<Arc<dyn console::extra::Extra>>,
+    /// Answers of `/api/v1/events` at once; further ones get 503. Default 128: a team with some pages open each. Who never reads takes
+    /// no more than 128 KiB, so all of them together take 16 MiB at most.
     pub streams_max: usize,
 }
 
@@ -386,7 +393,9 @@ impl Default for Options {
             handle: None,
             access: Access::default(),
             requests_max: 32,
-            streams_max: 16,
+            #[cfg(feature = "console")]
+            extras: Vec::new(),
+            streams_max: 128,
         }
     }
 }
@@ -400,6 +409,8 @@ pub(crate) struct App {
     pub(crate) handle: Option<LoopHandle>,
     #[cfg(feature = "console")]
     pub(crate) guard: Arc<Guard>,
+    #[cfg(feature = "console")]
+    pub(crate) extras: Arc<[console::Mounted]>,
     /// The API's own description, once somebody has asked for it.
     openapi: Arc<OnceLock<Bytes>>,
 }
@@ -426,7 +437,9 @@ impl App {
 ///
 /// [`LoopHandle::watch`]: mapek_loop::LoopHandle::watch
 pub fn router(state: watch::Receiver<Arc<LoopState>>, options: Options) -> Router {
-    let Options { version, metrics, handle, access, requests_max, streams_max } = options;
+    let Options { version, metrics, handle, access, requests_max, streams_max, .. } = options;
+    #[cfg(feature = "console")]
+    let extras = console::Mounted::all(options.extras);
     let guard = Arc::new(Guard::new(access));
     let (answers, streams) = (busy::slots(requests_max), busy::slots(streams_max));
     let openapi = Arc::default();
@@ -437,6 +450,8 @@ pub fn router(state: watch::Receiver<Arc<LoopState>>, options: Options) -> Route
         handle,
         #[cfg(feature = "console")]
         guard: Arc::clone(&guard),
+        #[cfg(feature = "console")]
+        extras: Arc::clone(&extras),
         openapi,
     };
     let mounted = ROUTES.iter().filter(|route| {
@@ -456,21 +471,40 @@ pub fn router(state: watch::Receiver<Arc<LoopState>>, options: Options) -> Route
         };
         #[cfg(feature = "console")]
         let handler = if route.is_page() { console::packed(handler) } else { handler };
-        let handler = match slots {
-            None => handler,
-            Some(slots) => handler.route_layer(middleware::from_fn_with_state(slots, busy::limit)),
-        };
-        // Outermost, so that who may not ask takes nobody's place.
         let rule = Rule {
             guard: Arc::clone(&guard),
             needs: route.needs,
             acts: route.acts(),
             page: route.is_page(),
         };
-        let handler = handler.route_layer(middleware::from_fn_with_state(rule, authorise));
-        router = router.route(route.path, handler);
+        router = router.route(route.path, ruled(handler, slots, rule));
+    }
+    #[cfg(feature = "console")]
+    for extra in &*extras {
+        let rule = |least, acts| {
+            let (guard, needs) = (Arc::clone(&guard), Needs::Role(least));
+            Rule { guard, needs, acts, page: !acts }
+        };
+        let page = console::packed(extra.page());
+        let page = ruled(page, Some(Arc::clone(&answers)), rule(Role::Viewer, false));
+        let acts = ruled(extra.acts(), Some(Arc::clone(&answers)), rule(extra.place.least(), true));
+        router = router.route(extra.place.path(), page).route(&extra.acts_path(), acts);
     }
     finish(router.with_state(app), guard)
+}
+
+/// A handler behind its rule, with as many answers at once as there are slots.
+fn ruled(
+    handler: MethodRouter<App>,
+    slots: Option<Arc<Semaphore>>,
+    rule: Rule,
+) -> MethodRouter<App> {
+    let handler = match slots {
+        None => handler,
+        Some(slots) => handler.route_layer(middleware::from_fn_with_state(slots, busy::limit)),
+    };
+    // Outermost, so that who may not ask takes nobody's place.
+    handler.route_layer(middleware::from_fn_with_state(rule, authorise))
 }
 
 /// `/metrics` alone, for a listener of its own.

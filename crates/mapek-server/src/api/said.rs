@@ -17,7 +17,7 @@ const REASON_CHARS_MAX: usize = 2000;
 
 /// Who acts. Their name comes from what they have proven, never from what they send.
 #[derive(Debug)]
-pub(super) struct Acting(pub(super) Identity);
+pub(crate) struct Acting(pub(crate) Identity);
 
 impl<S: Send + Sync> FromRequestParts<S> for Acting {
     type Rejection = Problem;

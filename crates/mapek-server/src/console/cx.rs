@@ -7,7 +7,12 @@ use http::{Uri, request::Parts};
 use mapek_loop::{LoopHandle, LoopState, Unready};
 use mapek_model::Timestamp;
 
-use crate::{Identity, Role, access::Caller, api::App};
+use super::extra::Mounted;
+use crate::{
+    Identity, Role,
+    access::{Caller, cookie_name},
+    api::App,
+};
 
 /// What a page is made from.
 #[derive(Debug)]
@@ -26,6 +31,10 @@ pub(crate) struct Cx {
     pub(super) now: Timestamp,
     pub(super) state: Arc<LoopState>,
     pub(super) unready: Option<Unready>,
+    /// Pages of others.
+    pub(super) extras: Arc<[Mounted]>,
+    /// What the cookie of a session is called here.
+    pub(super) cookie: String,
 }
 
 impl Cx {
@@ -44,15 +53,24 @@ impl Cx {
     ///
     /// Why not, and what would change that.
     pub(super) fn may(&self, least: Role) -> Result<(), String> {
+        if !self.is_steered && !self.is_open {
+            return Err("This console shows the loop and cannot steer it.".to_owned());
+        }
+        self.is(least)
+    }
+
+    /// Whether who looks is somebody of this role.
+    ///
+    /// # Errors
+    ///
+    /// As for [`may`](Self::may).
+    pub(super) fn is(&self, least: Role) -> Result<(), String> {
         if self.is_open {
             return Err(
                 "Nobody is configured who may act. Make a token with mapek token new, put its \
                         hash into api.auth.tokens, and start again."
                     .to_owned(),
             );
-        }
-        if !self.is_steered {
-            return Err("This console shows the loop and cannot steer it.".to_owned());
         }
         match &self.who {
             Some(Identity { role, .. }) if *role >= least => Ok(()),
@@ -82,7 +100,7 @@ impl FromRequestParts<App> for Cx {
         };
         Ok(Self {
             base: base(asked, &parts.uri),
-            has_session: who.is_some() && app.guard.has_session(&parts.headers),
+            has_session: who.is_some() && app.guard.has_session(&parts.uri, &parts.headers),
             who,
             is_open,
             is_steered: app.handle.is_some(),
@@ -91,6 +109,8 @@ impl FromRequestParts<App> for Cx {
             now: app.handle.as_ref().map_or_else(|| app.guard.now(), LoopHandle::now),
             state: app.state(),
             unready: app.unready(),
+            extras: Arc::clone(&app.extras),
+            cookie: cookie_name(&parts.uri, &parts.headers),
         })
     }
 }

@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use super::{cx, cx::Cx, layout::outside};
 use crate::{
-    access::{COOKIE, Entry, LASTS},
+    access::{Entry, LASTS},
     api::{App, Problem},
     server::Connected,
 };
@@ -74,7 +74,8 @@ pub(crate) async fn enter(
     }
     match app.guard.enter(&token) {
         Entry::Session(id) => {
-            let cookie = cookie(&id, LASTS.as_secs(), is_private(&headers, connected.as_deref()));
+            let cookie =
+                cookie(&cx, &id, LASTS.as_secs(), is_private(&headers, connected.as_deref()));
             to(&cx.href(next_in(&next)), cookie)
         }
         Entry::Refused { status, why } => again(status, &next, &why),
@@ -86,10 +87,11 @@ pub(crate) async fn leave(
     State(app): State<App>,
     connected: Option<Extension<Connected>>,
     cx: Cx,
+    uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    app.guard.leave(&headers);
-    to(&cx.href("/login"), cookie("", 0, is_private(&headers, connected.as_deref())))
+    app.guard.leave(&uri, &headers);
+    to(&cx.href("/login"), cookie(&cx, "", 0, is_private(&headers, connected.as_deref())))
 }
 
 /// What somebody sees who may not see a page: how to come in, or why not.
@@ -146,9 +148,16 @@ fn is_private(headers: &HeaderMap, connected: Option<&Connected>) -> bool {
     connected.is_some_and(|it| it.tls) || origin.is_some_and(|it| it.starts_with(b"https://"))
 }
 
-fn cookie(id: &str, seconds: u64, is_private: bool) -> String {
+/// For what is mounted here alone: another loop of the same service has sessions of its own.
+fn cookie(cx: &Cx, id: &str, seconds: u64, is_private: bool) -> String {
+    // What would be another attribute of the cookie is no path of it.
+    let path = if cx.base().is_empty() || cx.base().contains(';') { "/" } else { cx.base() };
+    written(&cx.cookie, id, path, seconds, is_private)
+}
+
+fn written(name: &str, id: &str, path: &str, seconds: u64, is_private: bool) -> String {
     let secure = if is_private { "; Secure" } else { "" };
-    format!("{COOKIE}={id}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}")
+    format!("{name}={id}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}")
 }
 
 fn to(path: &str, cookie: String) -> Response {
@@ -182,7 +191,7 @@ mod tests {
     #[test]
     fn a_cookie_is_for_this_site_and_for_no_script() {
         let plain = "mapek_session=id; Path=/; Max-Age=60; HttpOnly; SameSite=Strict";
-        assert_eq!(cookie("id", 60, false), plain);
-        assert_eq!(cookie("id", 60, true), format!("{plain}; Secure"));
+        assert_eq!(written("mapek_session", "id", "/", 60, false), plain);
+        assert_eq!(written("mapek_session", "id", "/", 60, true), format!("{plain}; Secure"));
     }
 }

@@ -12,7 +12,7 @@ use super::{
 use crate::api::{ROUTES, events};
 
 /// Views, each with the key that leads to it after `g`. Those that are not mounted are not shown.
-const VIEWS: [(&str, &str, &str); 6] = [
+pub(super) const VIEWS: [(&str, &str, &str); 6] = [
     ("/", "Now", "n"),
     ("/cycles", "Why", "w"),
     ("/plans", "Approve", "a"),
@@ -68,7 +68,7 @@ impl Page<'_> {
                         (body)
                     }
                     (foot(cx))
-                    (keys())
+                    (keys(cx))
                     p #said .hidden aria-live="polite" {}
                 }
             }
@@ -126,18 +126,26 @@ fn head(base: &str, title: &str, again: Option<&str>) -> Markup {
     }
 }
 
-fn top(cx: &Cx, view: &str) -> Markup {
+/// All that the navigation leads to: path, name and key.
+fn views(cx: &Cx) -> impl Iterator<Item = (&'static str, &'static str, String)> {
     let mounted = |path: &str| ROUTES.iter().any(|route| route.path == path);
+    let own = VIEWS.iter().filter(move |(path, ..)| mounted(path));
+    let own = own.map(|(path, name, key)| (*path, *name, (*key).to_owned()));
+    let extras = cx.extras.iter().map(|it| &it.place);
+    own.chain(extras.map(|it| (it.path(), it.name(), it.key().to_string())))
+}
+
+fn top(cx: &Cx, view: &str) -> Markup {
     html! {
         header.top {
             a.brand href=(cx.href("/")) { (logo()) "mapek" span.target { (cx.state.target) } }
             nav aria-label="Views" {
                 ul {
-                    @for (path, name, key) in VIEWS.iter().filter(|(path, ..)| mounted(path)) {
+                    @for (path, name, key) in views(cx) {
                         li {
-                            a href=(cx.href(path)) data-go=(key) aria-current=[(*path == view).then_some("page")] {
+                            a href=(cx.href(path)) data-go=(key) aria-current=[(path == view).then_some("page")] {
                                 (name)
-                                @if *path == "/plans" { (waiting(cx)) }
+                                @if path == "/plans" { (waiting(cx)) }
                             }
                         }
                     }
@@ -200,13 +208,12 @@ fn foot(cx: &Cx) -> Markup {
 }
 
 /// The shortcuts, for those who ask.
-fn keys() -> Markup {
-    let mounted = |path: &str| ROUTES.iter().any(|route| route.path == path);
+fn keys(cx: &Cx) -> Markup {
     html! {
         dialog #keys aria-labelledby="keys-title" {
             h2 #keys-title { "Shortcuts" }
             dl.keys {
-                @for (path, name, key) in VIEWS.iter().filter(|(path, ..)| mounted(path)) {
+                @for (path, name, key) in views(cx) {
                     div data-path=(path) { dt { kbd { "g" } " " kbd { (key) } } dd { "go to " (name) } }
                 }
                 div { dt { kbd { "p" } } dd { "pause or resume: to the switch" } }

@@ -184,9 +184,16 @@ fn is_named(execution: Option<&Execution>, about: &[&Arc<Episode>], value: &str)
     let symptom = plan.is_some_and(|it| {
         it.symptoms.iter().any(|pattern| plain(pattern.as_str()).contains(&plain(value)))
     });
-    let guards = plan.and_then(|it| it.verification.as_ref()).map(|it| &it.guards);
-    let guarded = guards.is_some_and(|it| it.iter().any(|guard| guard.value == value));
-    spoken_of || symptom || guarded
+    spoken_of || symptom || execution.is_some_and(|it| is_guarded(it, value))
+}
+
+/// Whether a value was guarded while an execution ran: as it was judged, or else as it began. Where the journal is older than that, by what
+/// the plan says itself.
+fn is_guarded(execution: &Execution, value: &str) -> bool {
+    let judged = execution.judgement.as_ref().map(|it| &it.after.guarded);
+    let known = judged.filter(|it| !it.is_empty()).unwrap_or(&execution.before.guarded);
+    let own = execution.plan.verification.iter().flat_map(|it| &it.guards);
+    known.contains(value) || (known.is_empty() && own.into_iter().any(|it| it.value == value))
 }
 
 /// Before, during and after an execution, and what is marked of it.

@@ -10,11 +10,16 @@ use maud::{Markup, html};
 
 /// What a badge says by its colour, beside its word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tone {
+pub enum Tone {
+    /// It is well.
     Good,
+    /// Something is going on.
     Busy,
+    /// Somebody should look.
     Warn,
+    /// It is not well.
     Bad,
+    /// Nothing to look at.
     Quiet,
 }
 

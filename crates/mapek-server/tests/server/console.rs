@@ -3,15 +3,19 @@
 use axum::{Router, body::Body};
 use http::{Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
-use mapek_execute::LOOP;
-use mapek_model::{Duration, Plan, later};
+use mapek_execute::{Decision, LOOP};
+use mapek_loop::LoopState;
+use mapek_model::{Duration, Plan, TargetId, Verdict, later};
 use mapek_server::{Access, Identities, Options, ROUTES, ServerConfig, router};
 use serde_json::json;
 use tokio::sync::watch;
 use tower::ServiceExt as _;
 
 use crate::{
-    sample::{Shown, at, client, execution_id, plan, plan_id, state, violation},
+    sample::{
+        Shown, at, client, decided, execution, execution_id, plan, plan_id, progress, push, report,
+        state, violation,
+    },
     steered::{Steered, everybody},
 };
 
@@ -361,6 +365,31 @@ async fn a_console_works_wherever_it_is_mounted() {
     let form = [ORIGIN, ("content-type", "application/x-www-form-urlencoded")];
     let answer = send(&router, "POST", "/loop/login", &form, "token=viewer&next=/plans").await;
     assert_eq!(answer.headers()["location"], "/loop/plans");
+    let set = answer.headers()["set-cookie"].to_str().unwrap();
+    assert!(
+        set.contains("; Path=/loop;"),
+        "a loop mounted beside it has sessions of its own: {set}"
+    );
+}
+
+#[tokio::test]
+async fn a_session_is_that_of_its_port() {
+    let steered = Steered::new();
+    let router = steered.api(everybody());
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    let request = Request::builder().method("POST").uri("/login").header(form.0, form.1);
+    let request =
+        request.header("host", "localhost:8001").header("origin", "http://localhost:8001");
+    let answer = router.clone().oneshot(request.body(Body::from("token=viewer")).unwrap());
+    let answer = answer.await.unwrap();
+    let set = answer.headers()[header::SET_COOKIE].to_str().unwrap();
+    let cookie = set.split(';').next().unwrap();
+    assert!(cookie.starts_with("mapek_session_8001="), "{set}");
+    for (host, status) in [("localhost:8001", 200), ("localhost:8002", 401), ("localhost", 401)] {
+        let request = Request::builder().uri("/").header("host", host).header("cookie", cookie);
+        let answer = router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(answer.status(), status, "{host}");
+    }
 }
 
 #[tokio::test]
@@ -384,4 +413,40 @@ async fn a_page_is_light() {
         println!("{path}: {weight} bytes, {assets} of them kept");
         assert!(weight < 150_000, "{path} {weight}");
     }
+}
+
+#[tokio::test]
+async fn beside_a_cycle_is_plotted_what_was_guarded_and_not_what_was_not() {
+    let late = violation("high-latency", "critical", at(0));
+    let scale = plan(plan_id(10), json!({"kind": "scale_up", "replicas": 5}), &late);
+    let page = async |guarded: &[&str], judged: Option<&[&str]>| {
+        let set = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+        let mut run = execution(execution_id(20), &scale, Vec::new());
+        if judged.is_some() {
+            run =
+                execution(execution_id(20), &scale, vec![crate::sample::judged(Verdict::Success)]);
+        }
+        run.before.guarded = set(guarded);
+        if let (Some(judgement), Some(names)) = (&mut run.judgement, judged) {
+            judgement.after.guarded = set(names);
+        }
+        let mut now = LoopState::new(TargetId::default());
+        let mut began = report(41, at(0), vec![late.clone()]);
+        began.decisions = vec![decided(&scale, Decision::Run, Some(run.id))];
+        began.progress = vec![progress(&run)];
+        for name in ["memory", "requests"] {
+            began.seen.values.insert(name.to_owned(), 7.0);
+        }
+        push(&mut now, began);
+        get(&shown(now), "/cycles/41", &[]).await.1
+    };
+    let plotted = |page: &str, name: &str| page.contains(&format!("data-value=\"{name}\""));
+    let plain = page(&[], None).await;
+    assert!(plotted(&plain, "latency"), "{plain}");
+    assert!(!plotted(&plain, "memory") && !plotted(&plain, "requests"));
+    let guarded = page(&["memory"], None).await;
+    assert!(plotted(&guarded, "memory") && !plotted(&guarded, "requests"));
+    // What turned out to be expected of the plan itself was not guarded in the end.
+    let judged = page(&["memory", "requests"], Some(&["requests"])).await;
+    assert!(!plotted(&judged, "memory") && plotted(&judged, "requests"));
 }

@@ -9,6 +9,8 @@ mod browser;
 mod console;
 mod described;
 mod documents;
+#[cfg(feature = "console")]
+mod extra;
 mod guarded;
 mod history;
 mod leaving;

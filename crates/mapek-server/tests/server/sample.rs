@@ -96,6 +96,15 @@ pub(crate) fn diagnosis(at: Timestamp, open: &[Violation]) -> Diagnosis {
 
 /// An execution of one step, as far as its events have taken it.
 pub(crate) fn execution(id: ExecutionId, plan: &Plan, events: Vec<ExecutionEvent>) -> Execution {
+    Execution::replay(&records(id, plan, events)).unwrap()
+}
+
+/// Its log: the step took effect, and then this happened.
+pub(crate) fn records(
+    id: ExecutionId,
+    plan: &Plan,
+    events: Vec<ExecutionEvent>,
+) -> Vec<ExecutionRecord> {
     let started = ExecutionEvent::Started {
         plan: Box::new(plan.clone()),
         chosen_with: Confidence::MAX,
@@ -109,12 +118,8 @@ pub(crate) fn execution(id: ExecutionId, plan: &Plan, events: Vec<ExecutionEvent
         ExecutionEvent::Applied { step, way: Way::Do, receipt: json!({"replicas": 5}) },
         ExecutionEvent::VerificationBegan,
     ];
-    let records: Vec<_> = sent
-        .into_iter()
-        .chain(events)
-        .map(|event| ExecutionRecord { execution: id, at: plan.created, event })
-        .collect();
-    Execution::replay(&records).unwrap()
+    let events = sent.into_iter().chain(events);
+    events.map(|event| ExecutionRecord { execution: id, at: plan.created, event }).collect()
 }
 
 pub(crate) fn judged(verdict: Verdict) -> ExecutionEvent {

@@ -3,10 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use mapek_analyze::{AnalyzeConfig, Analyzer};
-use mapek_execute::{Config, Control, Executor, Rails, RailsConfig};
+use mapek_execute::{Body, Config, Control, Entry, Executor, Journal, Rails, RailsConfig};
 use mapek_knowledge::{Knowledge, MemoryKnowledge};
 use mapek_loop::{Loop, LoopHandle, ManualClock};
-use mapek_model::{Timestamp, later};
+use mapek_model::{CycleNumber, ExecutionRecord, TargetId, Timestamp, later};
 use mapek_monitor::{Monitor, MonitorConfig};
 use mapek_plan::Catalogue;
 use mapek_server::{Access, Credential, Identities, Options, Proof, Rate, Role, TokenHash, router};
@@ -25,8 +25,20 @@ pub(crate) struct Steered {
 
 impl Steered {
     pub(crate) fn new() -> Self {
+        Self::after(Vec::new())
+    }
+
+    /// One in whose journal this has happened.
+    pub(crate) fn after(past: Vec<ExecutionRecord>) -> Self {
         let clock = ManualClock::at(at(0));
         let store = Arc::new(mapek_store::MemoryStore::new());
+        let mut journal = Journal::open(store.clone(), |_| ()).unwrap();
+        for record in past {
+            let (target, cycle) = (Some(TargetId::default()), CycleNumber::new(1));
+            let body = Body::Execution { record: record.clone() };
+            journal.append(Entry { target, at: record.at, cycle, body }).unwrap();
+        }
+        drop(journal);
         let execute = Config { state_dir: None, ..Config::default() };
         let rails = Rails::new(&RailsConfig::default());
         let (executor, _) = Executor::open(execute, rails, store, BTreeMap::new()).unwrap();

@@ -81,6 +81,11 @@ impl Look {
         Self { colour, terminal: true, width: Some(width) }
     }
 
+    /// Whether it is shown in colours.
+    pub(crate) const fn has_colours(self) -> bool {
+        self.colour
+    }
+
     pub(super) const fn width(self) -> Option<usize> {
         self.width
     }

@@ -276,7 +276,7 @@ fn holds(
     };
     match condition {
         Precondition::CausePresent => {
-            let explained = explained(execution);
+            let explained = explained(&execution.plan);
             let present = observation.open.iter().any(|it| explained.contains(&it.fingerprint()));
             present.then_some(()).ok_or_else(|| "nothing that the plan explains is open".to_owned())
         }

@@ -7,12 +7,12 @@ export function acts() {
     const form = event.target.closest("form.act");
     if (!form) return;
     event.preventDefault();
-    if (!form.dataset.sending) send(form);
+    if (!form.dataset.sending) send(form, event.submitter);
   });
 }
 
-async function send(form) {
-  const fields = Object.fromEntries([...new FormData(form)].filter(([, value]) => value !== ""));
+async function send(form, pressed) {
+  const fields = Object.fromEntries([...new FormData(form, pressed)].filter(([, value]) => value !== ""));
   const say = (ok, text) => {
     const output = form.querySelector("output");
     output.dataset.ok = ok ? "yes" : "no";
@@ -28,8 +28,9 @@ async function send(form) {
     const said = await answer.json().catch(() => ({}));
     if (answer.ok) {
       form.reset();
-      say(true, form.dataset.done);
-      told(form.dataset.done);
+      const done = said.said ?? form.dataset.done;
+      say(true, done);
+      told(done);
     } else {
       say(false, said.detail ?? `It was not done (${answer.status}).`);
     }

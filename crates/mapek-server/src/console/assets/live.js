@@ -130,7 +130,9 @@ function text(part) {
 
 /** Whether somebody writes in it, or waits for an answer: that is not taken away from them. */
 function isBusy(here) {
-  return [...here.querySelectorAll("form.act")].some((form) => form.dataset.sending || form.elements.reason?.value);
+  const chosen = (select) => [...select.options].some((it) => it.selected !== it.defaultSelected);
+  const forms = [...here.querySelectorAll("form.act")];
+  return forms.some((form) => form.dataset.sending || form.elements.reason?.value || [...form.querySelectorAll("select")].some(chosen));
 }
 
 /** Remembers what has the focus, to give it back. */

@@ -3,6 +3,8 @@
 //! With `MAPEK_PICTURES=DIR` the views are photographed, as PNG in base64: that is where the pictures in `docs/console` come from.
 
 mod acting;
+mod elsewhere;
+mod mending;
 mod story;
 mod time;
 mod views;

@@ -20,6 +20,7 @@ fn views() -> Vec<(&'static str, String)> {
         ("execution", format!("/executions/{run}")),
         ("knowledge", "/knowledge".to_owned()),
         ("timeline", story::TIMELINE.to_owned()),
+        ("missing", "/plans/none".to_owned()),
     ]
 }
 
@@ -65,6 +66,10 @@ async fn every_view_is_legible_in_light_and_dark_small_and_large() {
         }
         if name != "door" {
             visit.is_live().await;
+        }
+        if name == "missing" {
+            // The browser says that it is not there, and so does the page.
+            assert_eq!(visit.browser.complaints().await.unwrap().len(), 1);
         }
         visit.went_well().await;
     }
@@ -117,7 +122,9 @@ async fn hostile_labels_are_read_and_not_run() {
         assert_ne!(title, "taken", "{path}");
         let found = visit.browser.run(CHECKS, &[]).await.unwrap();
         assert_eq!(found, serde_json::json!([]), "{path}");
-        visit.went_well().await;
+        if !path.ends_with("/none") {
+            visit.went_well().await;
+        }
     }
     visit.open("/").await;
     visit
