@@ -7,7 +7,10 @@ pub(crate) const HELP: &str = "\
 Chores of the workspace. Call them as `cargo xtask CHORE`.
 
   ci [--keep-going]   all that CI checks, with the time of each step; stops at the first failure unless told to go on
-  setup               install what the tests need and the machine lacks: Prometheus, Alertmanager, nextest, cargo-deny
+  setup               install what the tests need and the machine lacks: Prometheus, Alertmanager, nextest, cargo-deny, helm
+  manifests           write what is made in deploy: the chart's copies and schema, and the plain manifests that it renders
+  static [--debug]    build both programs for an image that holds nothing else, and run them in an empty root; needs root, or
+                      user namespaces. --debug builds them quicker
   coverage            line coverage by the tests, in target/reports; fails below 85 %
   simulate [--save]   run the shipped scenarios under one seed; compare with docs/figures.json, or make these the figures
   dst [--seeds N] [--from S] [--bug NAME] [--trace]
@@ -35,7 +38,7 @@ Chores of the workspace. Call them as `cargo xtask CHORE`.
                       the reference), or make these results the reference
   release-check [--keep-going]
                       what takes too long for CI: coverage, benchmarks against the reference, crashes, intake, recovery,
-                      streams, fuzzing, mutants, unused dependencies
+                      streams, fuzzing, mutants, unused dependencies, programs without anything else
   help                this text";
 
 /// A chore with its options.
@@ -43,6 +46,8 @@ Chores of the workspace. Call them as `cargo xtask CHORE`.
 pub(crate) enum Chore {
     Help,
     Setup,
+    Manifests,
+    Static { debug: bool },
     Ci { keep_going: bool },
     Coverage,
     Bench(Options),
@@ -66,6 +71,9 @@ pub(crate) fn parse(args: &[String]) -> Result<Chore, Error> {
     match (*chore, options) {
         ("help" | "--help" | "-h", _) => Ok(Chore::Help),
         ("setup", []) => Ok(Chore::Setup),
+        ("manifests", []) => Ok(Chore::Manifests),
+        ("static", []) => Ok(Chore::Static { debug: false }),
+        ("static", ["--debug"]) => Ok(Chore::Static { debug: true }),
         ("streams", []) => Ok(Chore::Streams),
         ("mutants", files) => mutants(files),
         ("ci", options) => Ok(Chore::Ci { keep_going: keep_going(options)? }),
@@ -84,9 +92,10 @@ pub(crate) fn parse(args: &[String]) -> Result<Chore, Error> {
         ("fuzz", options) => Ok(Chore::Fuzz { arguments: owned(options) }),
         ("bench", options) => bench(options).map(Chore::Bench),
         ("release-check", options) => Ok(Chore::ReleaseCheck { keep_going: keep_going(options)? }),
-        ("setup" | "coverage" | "simulate" | "properties" | "streams", [option, ..]) => {
-            Err(unknown(option))
-        }
+        (
+            "setup" | "manifests" | "static" | "coverage" | "simulate" | "properties" | "streams",
+            [option, ..],
+        ) => Err(unknown(option)),
         (other, _) => Err(Error::other(format!("no chore is called `{other}`\n\n{HELP}"))),
     }
 }
@@ -192,6 +201,9 @@ mod tests {
         let arguments = vec!["--seconds".to_owned(), "9".to_owned()];
         assert_eq!(parsed("fuzz --seconds 9"), Ok(Chore::Fuzz { arguments }));
         assert_eq!(parsed("streams"), Ok(Chore::Streams));
+        assert_eq!(parsed("manifests"), Ok(Chore::Manifests));
+        assert_eq!(parsed("static"), Ok(Chore::Static { debug: false }));
+        assert_eq!(parsed("static --debug"), Ok(Chore::Static { debug: true }));
         let files = vec!["a.rs".to_owned(), "b.rs".to_owned()];
         assert_eq!(parsed("mutants a.rs b.rs"), Ok(Chore::Mutants { files }));
     }
@@ -206,6 +218,8 @@ mod tests {
             ("coverage --html", "`--html`"),
             ("bench --fast", "`--fast`"),
             ("streams --fast", "`--fast`"),
+            ("manifests --check", "`--check`"),
+            ("static --fast", "`--fast`"),
             ("mutants a.rs --fast", "`--fast`"),
             ("dst --fast", "`--fast`"),
             ("dst --seeds many", "--seeds wants"),
