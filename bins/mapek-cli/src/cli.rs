@@ -63,6 +63,9 @@ pub(crate) enum Command {
     Rules(RulesCommand),
     /// Show what a running loop is at.
     Status(StatusArgs),
+    /// Ask a running loop whether it lives, for whoever starts it again when it does not.
+    #[command(after_help = HEALTH_HELP)]
+    Health(HealthArgs),
     /// Cycles of a running loop.
     #[command(subcommand)]
     Cycles(CyclesCommand),
@@ -222,6 +225,19 @@ pub(crate) struct StatusArgs {
     /// Show it again whenever it changes, until Ctrl-C.
     #[arg(long, short)]
     pub(crate) watch: bool,
+}
+
+/// What a container engine understands.
+const HEALTH_HELP: &str = "\
+No token is needed. Exit codes: 0 it is well; 1 it is not, or cannot be asked.";
+
+#[derive(Debug, Args)]
+pub(crate) struct HealthArgs {
+    #[command(flatten)]
+    pub(crate) api: ApiArgs,
+    /// Ask whether it does its work, too: one that is paused, or waits for a person, lives and is not ready.
+    #[arg(long)]
+    pub(crate) ready: bool,
 }
 
 /// A time between two moments.

@@ -86,7 +86,7 @@ async fn there_is_a_page_for_each_command() {
 }
 
 /// All commands that there are.
-const COMMANDS: [&[&str]; 46] = [
+const COMMANDS: [&[&str]; 47] = [
     &[],
     &["run"],
     &["check"],
@@ -97,6 +97,7 @@ const COMMANDS: [&[&str]; 46] = [
     &["rules"],
     &["rules", "test"],
     &["status"],
+    &["health"],
     &["cycles"],
     &["cycles", "list"],
     &["cycles", "show"],
