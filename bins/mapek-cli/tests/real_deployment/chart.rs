@@ -210,7 +210,7 @@ async fn ports_and_policies_fit_each_other() {
         let (host, port) = url.trim_start_matches("http://").split_once(':').unwrap();
         let allowed = allow["egress"].as_array().unwrap().iter().any(|rule| {
             rule["to"][0]["podSelector"]["matchLabels"]["app"] == host
-                && rule["ports"][0]["port"].to_string() == port
+                && rule["ports"][0]["port"] == port.parse::<u16>().unwrap()
         });
         assert!(allowed, "{url}");
     }

@@ -1,5 +1,4 @@
 //! The files of `deploy`, against the programs that they are for: promtool, amtool, helm, Prometheus, Alertmanager, and ours.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 #[cfg(test)]
 mod chart;
