@@ -3,12 +3,15 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
 /// Serves a Charter that is simulated: a seeded plant behind the API of the real one.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
     /// Where to listen; port 0 picks a free one. The address is printed once the server is ready.
     #[arg(long, default_value = "127.0.0.1:8000")]
     pub(crate) listen: SocketAddr,
@@ -37,6 +40,17 @@ pub(crate) struct Args {
     /// The plant, as JSON; without it the default one.
     #[arg(long)]
     pub(crate) plant: Option<PathBuf>,
+}
+
+/// What it does besides.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Ask a server that runs whether it is well: exit code 0, or 1.
+    Health {
+        /// Where it is.
+        #[arg(long, default_value = "http://127.0.0.1:8000")]
+        url: String,
+    },
 }
 
 fn pace(text: &str) -> Result<f64, String> {

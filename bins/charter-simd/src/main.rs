@@ -1,10 +1,12 @@
 //! Serves the Charter reference server.
 
 mod args;
+mod health;
 mod server;
 
 use std::process::ExitCode;
 
+use args::Command;
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
@@ -12,10 +14,14 @@ fn main() -> ExitCode {
     let args = args::Args::parse();
     let filter = EnvFilter::try_from_env("LOG_LEVEL").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    match server::run(&args) {
+    let (done, failure) = match &args.command {
+        None => (server::run(&args), "charter-simd stopped"),
+        Some(Command::Health { url }) => (health::ask(url), "the server is not well"),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(error = %chain(&*error), "charter-simd stopped");
+            tracing::error!(error = %chain(&*error), "{failure}");
             ExitCode::FAILURE
         }
     }

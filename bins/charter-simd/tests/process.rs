@@ -97,6 +97,25 @@ async fn manual_time_stands_still_and_the_key_from_the_file_is_asked_for() {
     assert!(process.throughput().await > 400.0);
 }
 
+#[tokio::test]
+async fn it_asks_another_one_whether_it_is_well() {
+    let health = |url: String| {
+        let asked = Command::new(env!("CARGO_BIN_EXE_charter-simd"))
+            .args(["health", "--url", &url])
+            .output()
+            .unwrap();
+        (asked.status.code(), String::from_utf8(asked.stderr).unwrap())
+    };
+    let process = Process::start(&["--manual-time"]);
+    assert_eq!(health(process.base.clone()), (Some(0), String::new()));
+    let elsewhere = health(process.url("/elsewhere"));
+    assert!(elsewhere.0 == Some(1) && elsewhere.1.contains("404"), "{elsewhere:?}");
+    let base = process.base.clone();
+    assert!(process.stop().await.success());
+    let gone = health(base);
+    assert!(gone.0 == Some(1) && gone.1.contains("not well"), "{gone:?}");
+}
+
 #[test]
 fn bad_arguments_and_files_are_named() {
     let run = |args: &[&str]| {

@@ -7,9 +7,13 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 #[cfg(test)]
+#[path = "support/queries.rs"]
+mod queries;
+#[cfg(test)]
 mod support;
 
 use std::{
+    collections::BTreeSet,
     fmt::Write as _,
     path::{Path, PathBuf},
     process::Stdio,
@@ -26,9 +30,10 @@ use tokio::process::{Child, Command};
 const PATIENCE: Duration = Duration::from_secs(150);
 
 /// Documents whose commands are run, from the root of the repository.
-const DOCUMENTS: [&str; 10] = [
+const DOCUMENTS: [&str; 11] = [
     "CONTRIBUTING.md",
     "docs/cli.md",
+    "docs/deployment.md",
     "docs/embedding.md",
     "docs/integration.md",
     "docs/notifications.md",
@@ -126,7 +131,7 @@ struct Desk {
 impl Desk {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        for name in ["config", "tests", "docs", "examples"] {
+        for name in ["config", "deploy", "tests", "docs", "examples"] {
             std::os::unix::fs::symlink(root().join(name), directory.path().join(name)).unwrap();
         }
         Self { directory, variables: Vec::new(), words: Vec::new() }
@@ -270,6 +275,13 @@ impl Beside {
         self.plant.charter.inject(drift()).unwrap();
     }
 
+    /// What is forbidden is read, and a policy is wrong; the loop is paused, and lets it be.
+    fn more_is_wrong(&self) {
+        for kind in [FaultKind::Attack, FaultKind::PolicyMisconfiguration] {
+            self.plant.charter.inject(Fault::new(kind)).unwrap();
+        }
+    }
+
     async fn until(&self, script: &str, words: &str) {
         let said = async || has(&self.desk.shell(script).await.out, words);
         wait_until(PATIENCE, words, said).await.unwrap();
@@ -303,10 +315,15 @@ async fn the_tutorial_runs_from_beginning_to_end() {
     assert!(done >= 10, "{done}");
 }
 
+/// Queries of boards that nothing here can answer, with the reason.
+const UNANSWERED: [(&str, &str); 2] =
+    [("ALERTS", "no alert fires"), ("mape_k_time_to_remediate_seconds", "no plan has succeeded")];
+
 #[tokio::test(flavor = "multi_thread")]
-async fn queries_in_documents_answer_something() {
+async fn queries_in_documents_boards_and_rules_answer_something() {
     let mut beside = Beside::start().await;
     beside.something_happens().await;
+    beside.more_is_wrong();
     let prometheus = Prometheus::builder()
         .scrape("charter", [beside.plant.address])
         .scrape("mapek", [beside.url.trim_start_matches("http://")])
@@ -326,7 +343,26 @@ async fn queries_in_documents_answer_something() {
         }
     }
     assert!(asked >= 19, "{asked}");
+    let (boards, rules) = (queries::boards(), queries::rules());
+    assert!(boards.len() >= 60 && rules.len() == 19, "{} {}", boards.len(), rules.len());
+    let unanswered = |text: &str| UNANSWERED.iter().any(|(name, _)| text.contains(name));
+    // Every name, with every label that anything goes by, is in what the processes show.
+    let series: BTreeSet<_> =
+        boards.iter().chain(&rules).flat_map(|it| queries::series(&it.expression)).collect();
+    for selector in series.iter().filter(|it| !unanswered(it)) {
+        prometheus.wait_for(selector, DEADLINE).await.expect(selector);
+    }
+    for query in boards.iter().filter(|it| !unanswered(&it.expression)) {
+        prometheus.wait_for(&query.expression, DEADLINE).await.expect(&query.place);
+    }
     beside.child.kill().await.unwrap();
+}
+
+#[test]
+fn the_series_of_an_expression_have_the_labels_that_it_goes_by() {
+    let found = queries::series(r#"sum by (a) (rate(x{b="c"}[5m])) / on () max(y) or absent(z)"#);
+    let expected = [r#"x{a!="",b!=""}"#, "y{}", "z{}"].map(str::to_owned);
+    assert_eq!(found, BTreeSet::from(expected));
 }
 
 #[test]

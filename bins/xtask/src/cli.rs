@@ -7,7 +7,10 @@ pub(crate) const HELP: &str = "\
 Chores of the workspace. Call them as `cargo xtask CHORE`.
 
   ci [--keep-going]   all that CI checks, with the time of each step; stops at the first failure unless told to go on
-  setup               install what the tests need and the machine lacks: Prometheus, Alertmanager, nextest, cargo-deny
+  setup               install what the tests need and the machine lacks: Prometheus, Alertmanager, nextest, cargo-deny, helm
+  manifests           write what is made in deploy: the chart's copies and schema, and the plain manifests that it renders
+  static [--debug]    build both programs for an image that holds nothing else, and run them in an empty root; needs root, or
+                      user namespaces. --debug builds them quicker
   coverage            line coverage by the tests, in target/reports; fails below 85 %
   simulate [--save]   run the shipped scenarios under one seed; compare with docs/figures.json, or make these the figures
   dst [--seeds N] [--from S] [--bug NAME] [--trace]
@@ -38,7 +41,7 @@ Chores of the workspace. Call them as `cargo xtask CHORE`.
                       newer version's, what the binary is made of (CycloneDX, in target/reports), the same bytes from two builds
   release-check [--keep-going]
                       what takes too long for CI: coverage, benchmarks against the reference, crashes, intake, recovery,
-                      streams, fuzzing, mutants, unused dependencies, artifacts
+                      streams, fuzzing, mutants, unused dependencies, programs without anything else, artifacts
   help                this text";
 
 /// A chore with its options.
@@ -46,6 +49,8 @@ Chores of the workspace. Call them as `cargo xtask CHORE`.
 pub(crate) enum Chore {
     Help,
     Setup,
+    Manifests,
+    Static { debug: bool },
     Ci { keep_going: bool },
     Coverage,
     Bench(Options),
@@ -70,6 +75,9 @@ pub(crate) fn parse(args: &[String]) -> Result<Chore, Error> {
     match (*chore, options) {
         ("help" | "--help" | "-h", _) => Ok(Chore::Help),
         ("setup", []) => Ok(Chore::Setup),
+        ("manifests", []) => Ok(Chore::Manifests),
+        ("static", []) => Ok(Chore::Static { debug: false }),
+        ("static", ["--debug"]) => Ok(Chore::Static { debug: true }),
         ("streams", []) => Ok(Chore::Streams),
         ("mutants", files) => mutants(files),
         ("ci", options) => Ok(Chore::Ci { keep_going: keep_going(options)? }),
@@ -89,9 +97,10 @@ pub(crate) fn parse(args: &[String]) -> Result<Chore, Error> {
         ("bench", options) => bench(options).map(Chore::Bench),
         ("artifacts", options) => Ok(Chore::Artifacts { keep_going: keep_going(options)? }),
         ("release-check", options) => Ok(Chore::ReleaseCheck { keep_going: keep_going(options)? }),
-        ("setup" | "coverage" | "simulate" | "properties" | "streams", [option, ..]) => {
-            Err(unknown(option))
-        }
+        (
+            "setup" | "manifests" | "static" | "coverage" | "simulate" | "properties" | "streams",
+            [option, ..],
+        ) => Err(unknown(option)),
         (other, _) => Err(Error::other(format!("no chore is called `{other}`\n\n{HELP}"))),
     }
 }
@@ -197,6 +206,9 @@ mod tests {
         let arguments = vec!["--seconds".to_owned(), "9".to_owned()];
         assert_eq!(parsed("fuzz --seconds 9"), Ok(Chore::Fuzz { arguments }));
         assert_eq!(parsed("streams"), Ok(Chore::Streams));
+        assert_eq!(parsed("manifests"), Ok(Chore::Manifests));
+        assert_eq!(parsed("static"), Ok(Chore::Static { debug: false }));
+        assert_eq!(parsed("static --debug"), Ok(Chore::Static { debug: true }));
         let files = vec!["a.rs".to_owned(), "b.rs".to_owned()];
         assert_eq!(parsed("mutants a.rs b.rs"), Ok(Chore::Mutants { files }));
     }
@@ -211,6 +223,8 @@ mod tests {
             ("coverage --html", "`--html`"),
             ("bench --fast", "`--fast`"),
             ("streams --fast", "`--fast`"),
+            ("manifests --check", "`--check`"),
+            ("static --fast", "`--fast`"),
             ("mutants a.rs --fast", "`--fast`"),
             ("dst --fast", "`--fast`"),
             ("dst --seeds many", "--seeds wants"),

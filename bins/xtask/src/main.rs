@@ -13,6 +13,8 @@ mod criterion;
 mod dst;
 mod error;
 mod examples;
+mod image;
+mod manifests;
 mod mutants;
 mod properties;
 mod release;
@@ -45,6 +47,8 @@ fn run(chore: Chore) -> Result<(), Error> {
     match chore {
         Chore::Help => println!("{}", cli::HELP),
         Chore::Setup => setup::for_ci(&workspace)?,
+        Chore::Manifests => manifests::run(&workspace)?,
+        Chore::Static { debug } => image::run(&workspace, debug)?,
         Chore::Ci { keep_going } => ci::run(&workspace, keep_going)?,
         Chore::Coverage => coverage::run(&workspace)?,
         Chore::Simulate { save } => simulate::run(&workspace, save)?,

@@ -4,7 +4,7 @@ use crate::bench::{self, Options, RATIO_MAX};
 use crate::error::Error;
 use crate::steps::Steps;
 use crate::workspace::Workspace;
-use crate::{artifacts, coverage, mutants, reliability, setup};
+use crate::{artifacts, coverage, image, mutants, reliability, setup};
 
 /// How often the loop is killed before a release.
 const KILLS: u32 = 10_000;
@@ -19,6 +19,7 @@ pub(crate) fn run(workspace: &Workspace, keep_going: bool) -> Result<(), Error> 
     steps.step("intake", || reliability::measure(workspace, "intake", &["--long".to_owned()]))?;
     steps.step("recovery", || reliability::measure(workspace, "recovery", &[]))?;
     steps.step("streams", || reliability::streams(workspace))?;
+    steps.step("static", || image::run(workspace, false))?;
     let seconds = ["--seconds", "180"].map(str::to_owned);
     steps.step("fuzz", || reliability::fuzz(workspace, &seconds))?;
     steps.step("mutants", || mutants::run(workspace, &[]))?;

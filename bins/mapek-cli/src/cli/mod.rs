@@ -21,7 +21,8 @@ pub(crate) use journal::{
     BackupArgs, JournalCommand, JournalReplayArgs, JournalVerifyArgs, RestoreArgs,
 };
 pub(crate) use looking::{
-    ApiArgs, CyclesCommand, ListArgs, OutcomesArgs, PeriodArgs, StatusArgs, ViolationsArgs,
+    ApiArgs, CyclesCommand, HEALTH_HELP, HealthArgs, ListArgs, OutcomesArgs, PeriodArgs,
+    StatusArgs, ViolationsArgs,
 };
 pub(crate) use stages::{AnalyzeArgs, ExecuteArgs, Format, StageArgs};
 pub(crate) use trying::{BacktestArgs, Baseline, DemoArgs, SimulateArgs};
@@ -79,6 +80,9 @@ pub(crate) enum Command {
     Rules(RulesCommand),
     /// Show what a running loop is at.
     Status(StatusArgs),
+    /// Ask a running loop whether it lives, for whoever starts it again when it does not.
+    #[command(after_help = HEALTH_HELP)]
+    Health(HealthArgs),
     /// Cycles of a running loop.
     #[command(subcommand)]
     Cycles(CyclesCommand),

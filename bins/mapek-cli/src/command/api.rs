@@ -8,7 +8,7 @@ use std::{path::Path, time::Duration};
 
 use http::Method;
 use miette::IntoDiagnostic as _;
-use reqwest::{Certificate, Client, Identity, RequestBuilder, Response};
+use reqwest::{Certificate, Client, Identity, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 
 use super::{
@@ -103,12 +103,33 @@ impl Api {
         self.ask(Method::POST, path, Some(body)).await
     }
 
+    /// What it answers at `path`, whatever its status.
+    pub(super) async fn look(&self, path: &str) -> miette::Result<(StatusCode, Value)> {
+        let answered = self.answered(Method::GET, path, None).await;
+        let (status, answer) = answered.map_err(|why| why.at(&self.base))?;
+        Ok((status, answer.ok_or_else(|| Refusal::strange().at(&self.base))?))
+    }
+
     async fn ask(
         &self,
         method: Method,
         path: &str,
         body: Option<&Value>,
     ) -> Result<Value, Refusal> {
+        let (status, answer) = self.answered(method, path, body).await?;
+        if status.is_success() {
+            return answer.ok_or_else(Refusal::strange);
+        }
+        Err(Refusal::said(status, answer.as_ref()))
+    }
+
+    /// The status, and the body if it is JSON.
+    async fn answered(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<(StatusCode, Option<Value>), Refusal> {
         let request = self.request(method, path).timeout(PATIENCE);
         let request = match body {
             Some(body) => request.json(body),
@@ -117,11 +138,7 @@ impl Api {
         let mut response = request.send().await.map_err(down)?;
         let status = response.status();
         let bytes = body_of(&mut response).await?;
-        let answer: Option<Value> = serde_json::from_slice(&bytes).ok();
-        if status.is_success() {
-            return answer.ok_or_else(Refusal::strange);
-        }
-        Err(Refusal::said(status, answer.as_ref()))
+        Ok((status, serde_json::from_slice(&bytes).ok()))
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {

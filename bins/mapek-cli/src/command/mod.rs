@@ -9,6 +9,7 @@ mod check;
 mod complete;
 mod configure;
 mod execute;
+mod health;
 mod http;
 mod ids;
 mod input;
@@ -90,6 +91,7 @@ async fn dispatch(command: Command) -> Done {
         Command::Config(command) => configure::configure(&command),
         Command::Rules(RulesCommand::Test(args)) => rules::test(&args).await,
         Command::Status(args) => show::status(&args).await,
+        Command::Health(args) => Ok(health::health(&args).await),
         Command::Cycles(command) => show::cycles(&command).await,
         Command::Violations(args) => show::violations(&args).await,
         Command::Diagnosis(args) => show::diagnosis(&args).await,

@@ -58,9 +58,21 @@ pub(crate) fn monitor_config(config: &Config) -> Result<MonitorConfig, BuildErro
 /// The alert by which `mapek check` looks whether alerts arrive.
 pub(crate) const CHECK_ALERT: &str = "MapekCheck";
 
-/// Alerts that fire on purpose, and those that we post: that we need somebody is no sign of trouble in the managed system.
+/// Alerts of the shipped rules (`deploy/prometheus/rules/mape-k.rules.yml`) on the loop and on who watches.
+const ON_THE_LOOP: [&str; 7] = [
+    "MAPEKLoopFailure",
+    "MAPEKCyclesFaulty",
+    "ExecutionNeedsOperator",
+    "PrometheusScrapeFailure",
+    "MAPEKEvidenceDoubtful",
+    "MAPEKPaused",
+    "MAPEKNotificationsFail",
+];
+
+/// Alerts that fire on purpose, those that we post, and those on ourselves: that we need somebody is no sign of trouble in the managed
+/// system.
 fn alerts_ignored() -> BTreeSet<String> {
-    let ours = Alerts::NAMES.into_iter().chain([CHECK_ALERT]);
+    let ours = Alerts::NAMES.into_iter().chain([CHECK_ALERT]).chain(ON_THE_LOOP);
     MonitorConfig::ALERTS_IGNORED.into_iter().chain(ours).map(str::to_owned).collect()
 }
 
@@ -282,6 +294,19 @@ pub(crate) fn loop_config(config: &Config) -> LoopConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_shipped_rules_tell_of_the_loop_is_no_trouble_of_the_managed_system() {
+        let rules = include_str!("../../../../deploy/prometheus/rules/mape-k.rules.yml");
+        let rules: serde_json::Value = serde_saphyr::from_str(rules).unwrap();
+        let rules = rules["groups"][0]["rules"].as_array().unwrap();
+        let names = rules.iter().map(|rule| rule["alert"].as_str().unwrap());
+        let on_the_loop: BTreeSet<_> = names.filter(|name| *name != "CharterAPIDown").collect();
+        assert_eq!(on_the_loop, BTreeSet::from(ON_THE_LOOP));
+        let ignored = monitor_config(&Config::default()).unwrap().alerts_ignored;
+        assert!(ON_THE_LOOP.iter().all(|name| ignored.contains(*name)));
+        assert!(!ignored.contains("CharterAPIDown"));
+    }
 
     #[test]
     fn approvals_are_as_the_file_says() {

@@ -86,7 +86,7 @@ async fn there_is_a_page_for_each_command() {
 }
 
 /// All commands that there are.
-const COMMANDS: [&[&str]; 48] = [
+const COMMANDS: [&[&str]; 49] = [
     &[],
     &["run"],
     &["check"],
@@ -97,6 +97,7 @@ const COMMANDS: [&[&str]; 48] = [
     &["rules"],
     &["rules", "test"],
     &["status"],
+    &["health"],
     &["cycles"],
     &["cycles", "list"],
     &["cycles", "show"],

@@ -1,10 +1,11 @@
 //! What people do to a running loop from the command line.
 
+use mapek_testkit::wait_until;
 use serde_json::Value;
 
 use crate::{
     running::Running,
-    support::{Ran, mapek, ran},
+    support::{DEADLINE, Ran, mapek, ran},
 };
 
 /// A token, and its entry in the configuration.
@@ -40,6 +41,32 @@ async fn a_token_is_shown_once_with_the_line_that_knows_it() {
     for bad in [["--name", "loop", "--role", "admin"], ["--name", "ada", "--role", "root"]] {
         let told = ran(mapek(&[&["token", "new"][..], &bad].concat()), "").await;
         assert_eq!(told.code, Some(2), "{told:?}");
+    }
+}
+
+#[tokio::test]
+async fn health_needs_no_token_and_a_paused_loop_lives_and_is_not_ready() {
+    let (operator, entry) = token("grace", "operator").await;
+    let running = Running::start_with(&format!("auth: {{tokens: [{entry}]}}")).await;
+    let config = running.directory.path().join("mapek.yaml");
+    // As in a container: from the configuration, with no other word.
+    let health = async |more: &[&str]| {
+        let mut command = mapek(&[&["health"], more].concat());
+        command.env("MAPEK_CONFIG", &config);
+        ran(command, "").await
+    };
+    assert_eq!(health(&[]).await.out, "it lives\n");
+    let ready = async || health(&["--ready"]).await.code == Some(0);
+    wait_until(DEADLINE, "a first cycle", ready).await.unwrap();
+    let paused = asked(&running, &operator, &["pause", "--reason", "health"]).await;
+    assert_eq!(paused.code, Some(0), "{paused:?}");
+    let unready = health(&["--ready"]).await;
+    assert!(unready.code == Some(1) && unready.err.contains("paused"), "{unready:?}");
+    let lives = health(&["--json"]).await;
+    assert!(lives.code == Some(0) && lives.out.contains(r#""status""#), "{lives:?}");
+    // An engine knows no third answer, not even for what cannot be asked.
+    for url in ["http://127.0.0.1:1", "nonsense"] {
+        assert_eq!(health(&["--url", url]).await.code, Some(1), "{url}");
     }
 }
 

@@ -1,0 +1,397 @@
+//! The chart, and the plain manifests that it renders.
+
+use std::{collections::BTreeSet, path::Path};
+
+use serde_json::Value;
+
+use crate::{
+    files::{content, deploy, entries, installed, knows, strings, tool, yaml},
+    support::{Ran, mapek, ran},
+};
+
+const CHART: &str = "helm/mape-k";
+const PRODUCTION: &str = "helm/mape-k/values-production.yaml";
+/// Kinds that belong to the Prometheus operator, whose schemas are not at hand.
+const FOREIGN: [&str; 2] = ["ServiceMonitor", "PrometheusRule"];
+
+async fn template(more: &[&str]) -> Ran {
+    let words = ["template", "mape-k", CHART, "--namespace", "mape-k"];
+    tool(installed("helm"), &[&words, more].concat()).await
+}
+
+/// What the chart renders with these arguments.
+async fn rendered(more: &[&str]) -> Vec<Value> {
+    let told = template(more).await;
+    assert_eq!(told.code, Some(0), "{told:?}");
+    serde_saphyr::from_multiple(&told.out).unwrap()
+}
+
+fn find<'a>(documents: &'a [Value], kind: &str, name: &str) -> &'a Value {
+    let found = documents.iter().find(|it| it["kind"] == kind && it["metadata"]["name"] == name);
+    found.unwrap_or_else(|| panic!("no {kind} is called {name}"))
+}
+
+fn container(workload: &Value) -> &Value {
+    &workload["spec"]["template"]["spec"]["containers"][0]
+}
+
+#[tokio::test]
+async fn what_it_renders_is_what_kubernetes_takes() {
+    let directory = tempfile::tempdir().unwrap();
+    content(installed("helm"), &["lint", "--strict", CHART]).await;
+    content(installed("helm"), &["lint", "--strict", CHART, "--values", PRODUCTION]).await;
+    let everything = [
+        "--values",
+        PRODUCTION,
+        "--set",
+        "image.tag=v1,imagePullSecrets[0].name=x,allowedHosts[0]=mapek.example,extraEnv[0].name=A,extraEnv[0].value=b",
+        "--set",
+        "persistence.storageClass=fast,priorityClassName=high,nodeSelector.a=b,podAnnotations.a=b,service.annotations.a=b",
+        "--set",
+        "tolerations[0].operator=Exists,monitoring.prometheus.storageClass=fast,networkPolicy.extraEgress[0].ports[0].port=443",
+    ];
+    // What is rendered with the shipped values is in `deploy/kubernetes`.
+    let mut paths = Vec::new();
+    for (name, more) in
+        [("all", &everything[..]), ("lost", &["--set", "persistence.enabled=false"])]
+    {
+        let told = template(more).await;
+        assert_eq!(told.code, Some(0), "{told:?}");
+        let path = directory.path().join(name).with_extension("yaml");
+        std::fs::write(&path, &told.out).unwrap();
+        paths.push(path.to_str().unwrap().to_owned());
+    }
+    let validate = ["--strict", &paths[0], &paths[1]];
+    let told = content(installed("kubernetes-validate"), &validate).await;
+    assert!(!format!("{}{}", told.out, told.err).contains("WARN"), "{told:?}");
+    // A mistake would be seen.
+    let right = std::fs::read_to_string(&paths[1]).unwrap();
+    std::fs::write(&paths[1], right.replace("publishNotReadyAddresses", "publishAll")).unwrap();
+    let told = tool(installed("kubernetes-validate"), &["--strict", &paths[1]]).await;
+    assert_ne!(told.code, Some(0), "{told:?}");
+}
+
+#[tokio::test]
+async fn plain_manifests_are_what_kubernetes_takes_and_each_is_listed() {
+    let mut paths = vec!["--strict".to_owned()];
+    for set in ["kubernetes/base", "kubernetes/production"] {
+        let kustomization = yaml(&format!("{set}/kustomization.yaml"));
+        let listed: BTreeSet<_> =
+            strings(&kustomization["resources"]).into_iter().map(str::to_owned).collect();
+        let names = std::fs::read_dir(deploy().join(set)).unwrap();
+        let mut there: BTreeSet<_> =
+            names.map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
+        assert!(there.remove("kustomization.yaml"), "{set}");
+        assert_eq!(listed, there, "{set}");
+        paths.extend(listed.iter().map(|name| format!("{set}/{name}")));
+    }
+    let paths: Vec<_> = paths.iter().map(String::as_str).collect();
+    content(installed("kubernetes-validate"), &paths).await;
+}
+
+#[tokio::test]
+async fn bad_values_are_refused_with_their_name() {
+    for (bad, named) in [
+        ("replicas=2", "replicas: Must be less than or equal to 1"),
+        ("replicas=two", "replicas: Invalid type"),
+        ("image.repositry=x", "repositry is not allowed"),
+        ("secrets.tls=A_B", "secrets.tls: Does not match"),
+        ("persistence.enabled=maybe", "persistence.enabled: Invalid type"),
+        ("persistence.size=much", "persistence.size: Does not match"),
+        ("probes.liveness.path=/metrics", "probes.liveness.path"),
+        ("service.type=None", "service.type"),
+        ("networkPolicy.clients[0].podselector=x", "podselector is not allowed"),
+        ("monitoring.prometheus.retention=long", "monitoring.prometheus.retention: Does not match"),
+        ("config.orchestrator.loop_intervall=3", "loop_intervall is not allowed"),
+        ("config.plan.min_violations=many", "config.plan.min_violations: Invalid type"),
+        ("config.execute.rails.profile=all", "config.execute.rails.profile"),
+    ] {
+        let told = template(&["--set", bad]).await;
+        assert!(told.code == Some(1) && told.err.contains(named), "{bad}: {told:?}");
+    }
+}
+
+#[tokio::test]
+async fn one_loop_runs_with_no_right_that_it_does_not_use() {
+    let documents = rendered(&[]).await;
+    let kinds: BTreeSet<_> = documents.iter().map(|it| it["kind"].as_str().unwrap()).collect();
+    let expected = [
+        "ConfigMap",
+        "Deployment",
+        "NetworkPolicy",
+        "PersistentVolumeClaim",
+        "PodDisruptionBudget",
+        "Service",
+    ];
+    assert_eq!(kinds, BTreeSet::from(expected), "no role, no account, no secret");
+    for document in &documents {
+        assert_eq!(document["metadata"]["labels"]["app"], "mape-k", "{document}");
+    }
+    let deployment = find(&documents, "Deployment", "mape-k");
+    let (spec, pod) = (&deployment["spec"], &deployment["spec"]["template"]["spec"]);
+    assert_eq!((&spec["replicas"], &spec["strategy"]["type"]), (&1.into(), &"Recreate".into()));
+    assert_eq!(pod["automountServiceAccountToken"], false);
+    assert_eq!(pod["enableServiceLinks"], false, "MAPE_K_… of a Service is no setting");
+    assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+    assert_eq!(pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault");
+    let security = &container(deployment)["securityContext"];
+    assert_eq!(security["readOnlyRootFilesystem"], true);
+    assert_eq!(security["allowPrivilegeEscalation"], false);
+    assert_eq!(strings(&security["capabilities"]["drop"]), ["ALL"]);
+    let user = crate::images::instructions("Dockerfile.mape-k");
+    let user = &user.iter().find(|(name, _)| name == "USER").unwrap().1;
+    assert_eq!(*user, format!("{0}:{0}", pod["securityContext"]["runAsUser"]));
+    for what in ["requests", "limits"] {
+        assert!(container(deployment)["resources"][what]["memory"].is_string(), "{what}");
+    }
+    for (probe, path) in
+        [("startupProbe", "/health"), ("livenessProbe", "/health"), ("readinessProbe", "/ready")]
+    {
+        let get = &container(deployment)[probe]["httpGet"];
+        assert_eq!(
+            (&get["path"], &get["port"], &get["scheme"]),
+            (&path.into(), &"api".into(), &"HTTP".into())
+        );
+    }
+    let budget = find(&documents, "PodDisruptionBudget", "mape-k");
+    assert_eq!(
+        budget["spec"]["maxUnavailable"], 1,
+        "one replica must not keep a node from being drained"
+    );
+}
+
+#[tokio::test]
+async fn ports_and_policies_fit_each_other() {
+    let documents = rendered(&[]).await;
+    let service = find(&documents, "Service", "mape-k");
+    assert_eq!(
+        service["spec"]["publishNotReadyAddresses"], true,
+        "who is paused has to be resumed"
+    );
+    let opened: Vec<_> = container(find(&documents, "Deployment", "mape-k"))["ports"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| (it["name"].as_str().unwrap(), it["containerPort"].as_u64().unwrap()))
+        .collect();
+    let served: Vec<_> = service["spec"]["ports"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| (it["targetPort"].as_str().unwrap(), it["port"].as_u64().unwrap()))
+        .collect();
+    assert_eq!(opened, served);
+    assert_eq!(served, [("api", 8001), ("webhook", 5000), ("metrics", 9090)]);
+    let config = config(&documents);
+    assert_eq!(config["api"]["port"], 8001);
+    assert_eq!(config["alertmanager"]["webhook_port"], 5000);
+    assert_eq!(config["api"]["metrics_port"], 9090);
+
+    let deny = &find(&documents, "NetworkPolicy", "mape-k-default-deny")["spec"];
+    assert_eq!(strings(&deny["policyTypes"]), ["Ingress", "Egress"]);
+    assert!(deny["ingress"].is_null() && deny["egress"].is_null(), "{deny}");
+    let allow = &find(&documents, "NetworkPolicy", "mape-k")["spec"];
+    let ingress: BTreeSet<_> = allow["ingress"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| {
+            assert!(!it["from"].as_array().unwrap().is_empty(), "from nobody means from everybody");
+            it["ports"][0]["port"].as_str().unwrap()
+        })
+        .collect();
+    assert_eq!(ingress, opened.iter().map(|(name, _)| *name).collect());
+    for rule in allow["egress"].as_array().unwrap() {
+        assert!(!rule["to"].as_array().unwrap().is_empty(), "to nobody means to everybody");
+    }
+    // What the loop is told to call, it may call.
+    for path in ["/monitor/prometheus_url", "/alertmanager/url", "/execute/charter_url"] {
+        let url = config.pointer(path).unwrap().as_str().unwrap();
+        let (host, port) = url.trim_start_matches("http://").split_once(':').unwrap();
+        let allowed = allow["egress"].as_array().unwrap().iter().any(|rule| {
+            rule["to"][0]["podSelector"]["matchLabels"]["app"] == host
+                && rule["ports"][0]["port"] == port.parse::<u16>().unwrap()
+        });
+        assert!(allowed, "{url}");
+    }
+}
+
+/// The loop's configuration in a release.
+fn config(documents: &[Value]) -> Value {
+    let map = find(documents, "ConfigMap", "mape-k-config");
+    serde_saphyr::from_str(map["data"]["mape_k_config.yaml"].as_str().unwrap()).unwrap()
+}
+
+/// What the loop says of the configuration in a release, with the files that its secrets bring.
+async fn checked(documents: &[Value], directory: &Path) -> Ran {
+    let text = find(documents, "ConfigMap", "mape-k-config")["data"]["mape_k_config.yaml"].clone();
+    let here = directory.display().to_string();
+    let text =
+        text.as_str().unwrap().replace("/etc/mape-k", &here).replace("/var/lib/mape-k", &here);
+    let made = rcgen::generate_simple_self_signed(["mape-k".to_owned()]).unwrap();
+    let token =
+        ran(mapek(&["token", "new", "--name", "ada", "--role", "admin", "--json"]), "").await;
+    let token: Value = serde_json::from_str(&token.out).unwrap();
+    for (name, text) in [
+        ("config.yaml", text),
+        ("charter/api-key", "key\n".to_owned()),
+        ("tokens/tokens.yaml", format!("tokens: [{}]\n", token["entry"])),
+        ("tls/tls.crt", made.cert.pem()),
+        ("tls/tls.key", made.signing_key.serialize_pem()),
+    ] {
+        let path = directory.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    let path = directory.join("config.yaml");
+    ran(mapek(&["check", "--config", path.to_str().unwrap()]), "").await
+}
+
+#[tokio::test]
+async fn the_loop_takes_its_configuration() {
+    for more in [&[][..], &["--values", PRODUCTION]] {
+        let documents = rendered(more).await;
+        let directory = tempfile::tempdir().unwrap();
+        let told = checked(&documents, directory.path()).await;
+        assert_eq!(told.code, Some(0), "{}{}", told.out, told.err);
+        let config = config(&documents);
+        assert_eq!(config["orchestrator"]["mode"], "production");
+        assert_eq!(config["execute"]["rails"]["profile"], "observe");
+        assert_eq!(config["api"]["tls"].is_object(), !more.is_empty());
+        // Every file that it names is mounted.
+        let deployment = find(&documents, "Deployment", "mape-k");
+        let mounts: Vec<_> = container(deployment)["volumeMounts"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| it["mountPath"].as_str().unwrap().to_owned())
+            .collect();
+        for path in files(&config) {
+            assert!(
+                mounts.iter().any(|mount| path.starts_with(mount)),
+                "{path} is in none of {mounts:?}"
+            );
+        }
+        let volumes = deployment["spec"]["template"]["spec"]["volumes"].as_array().unwrap();
+        assert_eq!(volumes.len(), mounts.len());
+    }
+    // Without anybody who is known, production refuses to begin.
+    let documents = rendered(&["--set", "secrets.tokens="]).await;
+    let told = checked(&documents, tempfile::tempdir().unwrap().path()).await;
+    assert!(told.code == Some(2) && told.err.contains("production refuses"), "{told:?}");
+}
+
+/// The absolute paths in a configuration, but for that of the webhook.
+fn files(config: &Value) -> Vec<String> {
+    match config {
+        Value::String(text) if text.starts_with('/') => vec![text.clone()],
+        Value::Object(fields) => fields
+            .iter()
+            .filter(|(name, _)| *name != "webhook_path")
+            .flat_map(|(_, it)| files(it))
+            .collect(),
+        Value::Array(items) => items.iter().flat_map(files).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[tokio::test]
+async fn production_keeps_a_month_and_tells_three_alertmanagers() {
+    let documents = rendered(&["--values", PRODUCTION]).await;
+    let directory = tempfile::tempdir().unwrap();
+    let map = &find(&documents, "ConfigMap", "prometheus-config")["data"];
+    for (name, text) in entries(map) {
+        // The certificate comes with the secret.
+        let text = text
+            .as_str()
+            .unwrap()
+            .replace("/etc/mape-k-tls", &directory.path().display().to_string());
+        let text = text.replace("/etc/prometheus", &directory.path().display().to_string());
+        std::fs::write(directory.path().join(name), text).unwrap();
+    }
+    std::fs::write(directory.path().join("ca.crt"), "").unwrap();
+    let path = directory.path().join("prometheus.yml");
+    let told = content("promtool", &["check", "config", path.to_str().unwrap()]).await;
+    assert!(told.out.contains("2 rule files found"), "{told:?}");
+    let config: Value = serde_saphyr::from_str(map["prometheus.yml"].as_str().unwrap()).unwrap();
+    let peers = strings(&config["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"]);
+    assert_eq!(peers.len(), 3);
+    let jobs: Vec<_> = config["scrape_configs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["job_name"].clone())
+        .collect();
+    let staging = yaml("prometheus/prometheus.yml");
+    let shipped: Vec<_> = staging["scrape_configs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["job_name"].clone())
+        .collect();
+    assert_eq!(jobs, shipped);
+    assert_eq!(config["global"], staging["global"]);
+    assert_eq!(config["scrape_configs"][1]["scheme"], "https");
+
+    let routes =
+        &find(&documents, "Secret", "alertmanager-config")["stringData"]["alertmanager.yml"];
+    assert_eq!(
+        routes.as_str().unwrap().matches("https://mape-k:5000").count(),
+        1,
+        "the others refer to it"
+    );
+    let path = directory.path().join("alertmanager.yml");
+    let here = routes
+        .as_str()
+        .unwrap()
+        .replace("/etc/mape-k-tls", &directory.path().display().to_string());
+    std::fs::write(&path, here).unwrap();
+    content("amtool", &["check-config", path.to_str().unwrap()]).await;
+
+    for (name, program) in
+        [("prometheus", "prometheus"), ("alertmanager", "prometheus-alertmanager")]
+    {
+        let set = find(&documents, "StatefulSet", name);
+        let help = tool(program, &["--help"]).await;
+        for flag in strings(&container(set)["args"]) {
+            assert!(knows(&help, flag), "{program} does not know {flag}");
+        }
+    }
+    let prometheus = strings(&container(find(&documents, "StatefulSet", "prometheus"))["args"]);
+    assert!(prometheus.contains(&"--storage.tsdb.retention.time=30d"), "{prometheus:?}");
+    let alertmanager = find(&documents, "StatefulSet", "alertmanager");
+    let peers = strings(&container(alertmanager)["args"]);
+    assert_eq!(peers.iter().filter(|it| it.starts_with("--cluster.peer=")).count(), 3);
+    assert_eq!(alertmanager["spec"]["replicas"], 3);
+    let headless = alertmanager["spec"]["serviceName"].as_str().unwrap();
+    assert_eq!(find(&documents, "Service", headless)["spec"]["clusterIP"], "None");
+    for service in ["prometheus", "alertmanager"] {
+        assert!(find(&documents, "Service", service)["spec"]["ports"].is_array());
+    }
+}
+
+#[tokio::test]
+async fn an_operator_is_told_where_to_scrape_and_by_which_rules() {
+    let documents = rendered(&[
+        "--values",
+        PRODUCTION,
+        "--set",
+        "serviceMonitor.enabled=true,serviceMonitor.labels.release=x,prometheusRule.enabled=true",
+    ])
+    .await;
+    let monitor = find(&documents, FOREIGN[0], "mape-k");
+    assert_eq!(monitor["metadata"]["labels"]["release"], "x");
+    let endpoint = &monitor["spec"]["endpoints"][0];
+    let service = find(&documents, "Service", "mape-k");
+    let named = |port: &Value| port["name"] == endpoint["port"];
+    assert!(service["spec"]["ports"].as_array().unwrap().iter().any(named), "{endpoint}");
+    for (label, value) in entries(&monitor["spec"]["selector"]["matchLabels"]) {
+        assert_eq!(service["metadata"]["labels"][label], *value);
+    }
+    assert_eq!(endpoint["scheme"], "https");
+    assert_eq!(endpoint["relabelings"][0]["replacement"], "mapek", "rules and boards call it so");
+    for name in ["charter", "mape-k"] {
+        let rule = find(&documents, FOREIGN[1], &format!("{name}-rules"));
+        assert_eq!(rule["spec"], yaml(&format!("prometheus/rules/{name}.rules.yml")), "{name}");
+    }
+}

@@ -1,0 +1,39 @@
+{{- define "mape-k.labels" -}}
+app: mape-k
+app.kubernetes.io/name: mape-k
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+{{- end }}
+
+{{- define "mape-k.scheme" -}}
+{{ ternary "HTTPS" "HTTP" (not (empty .Values.secrets.tls)) }}
+{{- end }}
+
+{{/* What the values say, and over it what only the chart knows. */}}
+{{- define "mape-k.config" -}}
+{{- $hosts := list "mape-k" (printf "mape-k.%s" .Release.Namespace) (printf "mape-k.%s.svc" .Release.Namespace) -}}
+{{- $hosts = concat $hosts .Values.allowedHosts -}}
+{{- $api := dict "host" "0.0.0.0" "port" 8001 "metrics_port" 9090 "allowed_hosts" $hosts -}}
+{{- $alertmanager := dict "webhook_host" "0.0.0.0" "webhook_port" 5000 -}}
+{{- $execute := dict "state_dir" "/var/lib/mape-k/data" -}}
+{{- if .Values.secrets.tokens }}
+{{- $_ := set $api "auth" (dict "tokens_file" "/etc/mape-k/tokens/tokens.yaml") }}
+{{- end }}
+{{- if .Values.secrets.charter }}
+{{- $_ := set $execute "charter_api_key_file" "/etc/mape-k/charter/api-key" }}
+{{- end }}
+{{- if .Values.secrets.tls }}
+{{- $tls := dict "certificate_file" "/etc/mape-k/tls/tls.crt" "key_file" "/etc/mape-k/tls/tls.key" -}}
+{{- $_ := set $api "tls" $tls }}
+{{- $_ := set $alertmanager "webhook_tls" $tls }}
+{{- end }}
+{{- $knowledge := dict "sqlite_path" "/var/lib/mape-k/data/knowledge.db" -}}
+{{- $own := dict "api" $api "alertmanager" $alertmanager "execute" $execute "knowledge" $knowledge -}}
+{{- toYaml (mergeOverwrite (deepCopy .Values.config) $own) -}}
+{{- end }}
+
+{{/* Alertmanager's configuration, with the loop's webhook as it is to be reached. */}}
+{{- define "mape-k.alertmanager" -}}
+{{- $clear := "- url: http://mape-k:5000/webhooks/alerts" -}}
+{{- $tls := "- url: https://mape-k:5000/webhooks/alerts\n        http_config: {tls_config: {ca_file: /etc/mape-k-tls/ca.crt}}" -}}
+{{- .Files.Get "files/alertmanager.yml" | replace $clear (ternary $clear $tls (empty .Values.secrets.tls)) -}}
+{{- end }}
