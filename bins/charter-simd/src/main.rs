@@ -2,6 +2,7 @@
 
 mod args;
 mod server;
+mod tls;
 
 use std::process::ExitCode;
 

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
 use mapek::{
     model::{ActionKind, Duration, Ending, Severity, Verdict},
     server::{Person, Role},
+    tls::SpiffeId,
 };
 
 use crate::command::Moment;
@@ -200,6 +201,9 @@ pub(crate) struct ApiArgs {
     /// A client certificate with its key, as PEM in one file.
     #[arg(long, value_name = "FILE", env = "MAPEK_IDENTITY_FILE")]
     pub(crate) identity_file: Option<PathBuf>,
+    /// The SPIFFE ID that the API has to have, in place of the name in its URL.
+    #[arg(long, value_name = "ID", env = "MAPEK_SERVER_ID")]
+    pub(crate) server_id: Option<SpiffeId>,
     /// Print JSON, in the shapes of the API; lists as lines.
     #[arg(long)]
     pub(crate) json: bool,

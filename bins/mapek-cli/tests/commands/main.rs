@@ -1,6 +1,9 @@
 //! The commands of the binary, as a shell sees them.
 
 #[cfg(test)]
+#[path = "../support/certificates.rs"]
+mod certificates;
+#[cfg(test)]
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -30,3 +33,5 @@ mod running;
 mod simulate;
 #[cfg(test)]
 mod stages;
+#[cfg(test)]
+mod tls;
