@@ -136,7 +136,7 @@ impl<'a> Act<'a> {
     /// What is sent to the managed system happens in this.
     fn span(&self, action: &Action, step: StepIndex, way: Way) -> Span {
         let (kind, step) = (action.kind(), step.0);
-        info_span!("action", execution = %self.id, %kind, step, ?way)
+        info_span!("action", execution = %self.id, %kind, step, %way)
     }
 
     /// Writes an event down. If that fails, nothing that follows from it may be done.
