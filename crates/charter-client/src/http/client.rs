@@ -41,8 +41,11 @@ pub struct HttpCharter {
     client: reqwest::Client,
     budget: Budget,
     keys: Mutex<Option<KeysSeen>>,
-    more: Option<Box<dyn Fn(&mut HeaderMap) + Send + Sync>>,
+    more: Option<Box<More>>,
 }
+
+/// Adds headers to those of a request.
+type More = dyn Fn(&mut HeaderMap) + Send + Sync;
 
 /// What `/health` last said about idempotency keys.
 #[derive(Debug, Clone, Copy)]
