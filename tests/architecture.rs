@@ -46,7 +46,9 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("mapek-scrape", &["mapek-model", "mapek-monitor"]),
-    ("mapek-server", &["mapek-model", "mapek-loop"]),
+    // It knows no loop: any service may speak TLS by it.
+    ("mapek-tls", &[]),
+    ("mapek-server", &["mapek-model", "mapek-loop", "mapek-tls"]),
     // The executor's decisions and damages are in what the loop shows; the client is a feature.
     ("mapek-notify", &["mapek-model", "mapek-loop", "mapek-execute", "alertmanager-client"]),
     (
@@ -64,6 +66,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "mapek-scrape",
             "mapek-server",
             "mapek-notify",
+            "mapek-tls",
             "alertmanager-client",
             "charter-client",
         ],
@@ -98,7 +101,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "mapek-loop",
         ],
     ),
-    ("charter-simd", &["charter-sim"]),
+    ("charter-simd", &["charter-sim", "mapek-tls"]),
     ("xtask", &[]),
     ("mapek-crash", ANYTHING),
     ("mapek-fuzz", ANYTHING),

@@ -37,6 +37,18 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) read_only_key_file: Option<PathBuf>,
 
+    /// The server's certificate, as PEM: with it nothing is said in clear text. It is read again when it changes.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_certificate: Option<PathBuf>,
+
+    /// The key of that certificate, as PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    pub(crate) tls_key: Option<PathBuf>,
+
+    /// Who signs the certificates of clients, as PEM: then each client needs one.
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    pub(crate) tls_client_ca: Option<PathBuf>,
+
     /// The plant, as JSON; without it the default one.
     #[arg(long)]
     pub(crate) plant: Option<PathBuf>,

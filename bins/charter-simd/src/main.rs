@@ -3,6 +3,7 @@
 mod args;
 mod health;
 mod server;
+mod tls;
 
 use std::process::ExitCode;
 

@@ -4,14 +4,17 @@ use std::error::Error;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
+use std::pin::Pin;
 
 use charter_sim::{AccessKeys, Driver, InProcess, PlantConfig, Server, serve};
 use jiff::Timestamp;
+use mapek_tls::{ServerFiles, ServerTls};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::args::Args;
+use crate::tls::{self, TlsListener};
 
 /// The key that may do everything, in the environment.
 const KEY_VARIABLE: &str = "CHARTER_API_KEY";
@@ -41,8 +44,19 @@ async fn serve_until_stopped(
     }
     let (stop, stopped) = watch::channel(false);
     let signals = stop_on_signal(stop)?;
-    announce(&listener)?;
-    let serving = serve(listener, server.router(), wait(stopped.clone()));
+    let tls = tls(args)?;
+    announce(&listener, tls.is_some())?;
+    let (router, end) = (server.router(), wait(stopped.clone()));
+    let serving: Pin<Box<dyn Future<Output = io::Result<()>>>> = match tls.clone() {
+        Some(tls) => Box::pin(serve(TlsListener::new(listener, tls)?, router, end)),
+        None => Box::pin(serve(listener, router, end)),
+    };
+    let following = async {
+        match tls {
+            Some(tls) => tls::follow(tls, clock).await,
+            None => std::future::pending().await,
+        }
+    };
     let background = async {
         let driver = (!args.manual_time).then(|| Driver::new(charter, args.speed));
         let driving = async {
@@ -50,7 +64,10 @@ async fn serve_until_stopped(
                 driver.run(clock, wait(stopped)).await;
             }
         };
-        tokio::join!(driving, signals);
+        tokio::select! {
+            _ = async { tokio::join!(driving, signals) } => {}
+            () = following => {}
+        }
         // Both are over once a signal came; the server still answers what is under way.
         std::future::pending::<()>().await;
     };
@@ -61,10 +78,10 @@ async fn serve_until_stopped(
 }
 
 /// Says where the server listens, on standard output, as the one line there: a parent process waits for it.
-fn announce(listener: &TcpListener) -> io::Result<()> {
-    let address = listener.local_addr()?;
+fn announce(listener: &TcpListener, tls: bool) -> io::Result<()> {
+    let (address, scheme) = (listener.local_addr()?, if tls { "https" } else { "http" });
     let mut out = io::stdout().lock();
-    writeln!(out, "listening on http://{address}")?;
+    writeln!(out, "listening on {scheme}://{address}")?;
     out.flush()
 }
 
@@ -86,6 +103,16 @@ async fn wait(mut stopped: watch::Receiver<bool>) {
     if stopped.wait_for(|stopped| *stopped).await.is_err() {
         tracing::debug!("nobody is left to stop the server");
     }
+}
+
+fn tls(args: &Args) -> Result<Option<ServerTls>, BoxError> {
+    let (Some(certificate), Some(key)) = (args.tls_certificate.clone(), args.tls_key.clone())
+    else {
+        return Ok(None);
+    };
+    let client_ca = args.tls_client_ca.clone();
+    let files = ServerFiles { certificate, key, client_ca, client_required: true };
+    Ok(Some(ServerTls::open(files, clock())?))
 }
 
 fn keys(args: &Args) -> Result<AccessKeys, BoxError> {

@@ -132,3 +132,42 @@ fn bad_arguments_and_files_are_named() {
     write!(file, r#"{{"replica": 3}}"#).unwrap();
     assert!(run(&["--plant", file.path().to_str().unwrap()]).contains("unknown field"));
 }
+
+/// An authority, and a certificate with its key for this DNS name or address.
+fn signed(by: &rcgen::CertifiedIssuer<'static, rcgen::KeyPair>, name: &str) -> (String, String) {
+    let params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+    let key = rcgen::KeyPair::generate().unwrap();
+    (params.signed_by(&key, by).unwrap().pem(), key.serialize_pem())
+}
+
+#[tokio::test]
+async fn with_a_certificate_it_speaks_tls_to_those_whom_its_authority_has_signed_for() {
+    let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let ca = rcgen::CertifiedIssuer::self_signed(params, key).unwrap();
+    let (certificate, key) = signed(&ca, "127.0.0.1");
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let (ca_file, certificate, key) =
+        (write("ca", &ca.pem()), write("certificate", &certificate), write("key", &key));
+    let files = ["--tls-certificate", &certificate, "--tls-key", &key, "--tls-client-ca", &ca_file];
+    let process = Process::start(&[&["--manual-time"], &files[..]].concat());
+    let client = || {
+        let root = reqwest::Certificate::from_pem(ca.pem().as_bytes()).unwrap();
+        reqwest::Client::builder().tls_certs_only([root]).no_proxy()
+    };
+    let (ours, our_key) = signed(&ca, "mapek.example");
+    let identity = reqwest::Identity::from_pem(format!("{ours}{our_key}").as_bytes()).unwrap();
+    let known = client().identity(identity).build().unwrap();
+    let answer = known.get(process.url("/health")).send().await.unwrap();
+    assert!(process.base.starts_with("https://") && answer.status() == 200, "{answer:?}");
+    assert!(client().build().unwrap().get(process.url("/health")).send().await.is_err());
+    let clear = process.url("/health").replacen("https", "http", 1);
+    assert!(reqwest::get(clear).await.is_err());
+    assert!(process.stop().await.success());
+}

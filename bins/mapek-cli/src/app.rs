@@ -11,15 +11,17 @@ use mapek::{
     notify::Notifier,
     scrape::Scraper,
     server::{
-        Access, Metrics, MetricsRecorder, Options, Server, ServerConfig, Tls, metrics_router,
-        router, webhook_router,
+        Access, Metrics, MetricsRecorder, Options, Server, ServerConfig, metrics_router, router,
+        webhook_router,
     },
+    tls::ServerTls,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info, warn};
 
 use crate::{
-    compose::{self, BuildError, Charter},
+    certificates::Certificates,
+    compose::{self, BuildError, Charter, Tls},
     config::Config,
     counted::{CountedInbox, TimedCharter, WakingIntake},
     mischief::Mischief,
@@ -42,6 +44,7 @@ pub struct App {
     access: Access,
     notifier: Notifier,
     people: Config,
+    certificates: Certificates,
     scraper: Option<Scraper>,
     scrape_interval: Duration,
     plant: Option<InProcess>,
@@ -65,14 +68,15 @@ impl App {
     pub async fn build(config: &Config) -> Result<Self, BuildError> {
         let clock = compose::system_clock();
         let metrics = Metrics::new();
-        let charter = compose::charter(config, clock.as_ref())?;
+        let tls = Tls::new(clock.now());
+        let charter = compose::charter_over(config, &tls, clock.as_ref())?;
         let timer = metrics
             .client_timer("charter_api_response_duration_seconds", "Calls to Charter.")
             .map_err(BuildError::of("the metrics"))?;
         let timed = TimedCharter::new(charter.api(), Arc::clone(&clock), timer);
-        let (source, scraper) = compose::metrics(config)?;
+        let (source, scraper) = compose::metrics(config, &tls)?;
         let (mut outside, inbox) =
-            compose::outside(config, Arc::clone(&clock), Arc::new(timed), source)?;
+            compose::outside(config, &tls, Arc::clone(&clock), Arc::new(timed), source)?;
         let inbox = inbox.map(|inbox| inbox as Arc<dyn AlertInbox>);
         outside.inbox = inbox.clone().map(|inbox| {
             Arc::new(CountedInbox::new(inbox, metrics.alerts_processed())) as Arc<dyn AlertInbox>
@@ -88,23 +92,27 @@ impl App {
             warn!(%execution, "needs an operator");
         }
         let looped = builder.build().map_err(BuildError::of("the loop"))?;
-        let (access, tls) = (compose::access(config, Arc::clone(&clock))?, compose::tls(config)?);
+        let access = compose::access(config, Arc::clone(&clock))?;
+        let api_tls = compose::api_tls(config, &tls)?;
         let webhook = match inbox {
             Some(inbox) => {
                 let access = compose::webhook_access(config, Arc::clone(&clock))?;
-                Some(webhook(config, inbox, &looped.handle(), &metrics, access).await?)
+                let tls = compose::webhook_tls(config, &tls)?;
+                Some(webhook(config, inbox, &looped.handle(), &metrics, access, tls).await?)
             }
             None => None,
         };
         let host = &config.api.host;
         let metrics_server = match config.api.metrics_port {
-            Some(port) => Some(listen(host, port, tls.as_ref()).await?),
+            Some(port) => Some(listen(host, port, api_tls.as_ref()).await?),
             None => None,
         };
-        let notifier = compose::notifier(config, Arc::clone(&clock), &metrics)?;
+        let notifier = compose::notifier(config, &tls, Arc::clone(&clock), &metrics)?;
         Ok(Self {
+            // Everything that has certificates is made by now.
+            certificates: Certificates::new(&tls, Arc::clone(&clock)),
             clock,
-            api: listen(host, config.api.port, tls.as_ref()).await?,
+            api: listen(host, config.api.port, api_tls.as_ref()).await?,
             access,
             notifier,
             people: config.clone(),
@@ -127,6 +135,12 @@ impl App {
     #[must_use]
     pub fn handle(&self) -> LoopHandle {
         self.looped.handle()
+    }
+
+    /// What it speaks TLS with.
+    #[must_use]
+    pub fn certificates(&self) -> Certificates {
+        self.certificates.clone()
     }
 
     /// Where the API listens.
@@ -153,6 +167,7 @@ impl App {
         tasks.spawn(stop.clone().run_until_cancelled_owned(recorder.follow(states.clone())));
         let people = people::follow(self.people, access.identities.clone(), Arc::clone(&clock));
         tasks.spawn(stop.clone().run_until_cancelled_owned(people));
+        tasks.spawn(stop.clone().run_until_cancelled_owned(self.certificates.follow()));
         tasks.spawn(self.notifier.follow(states.clone(), stop.clone()));
         // What was before is for people who look back; the loop waits for nobody who reads it.
         tasks.spawn(recall(looped.handle()));
@@ -212,6 +227,7 @@ async fn webhook(
     handle: &LoopHandle,
     metrics: &Metrics,
     access: Access,
+    tls: Option<ServerTls>,
 ) -> Result<Webhook, BuildError> {
     let section = &config.alertmanager;
     let intake = WakingIntake {
@@ -231,7 +247,7 @@ async fn webhook(
         request_timeout: limits.read_timeout * 2,
         ..ServerConfig::default()
     });
-    let server = match compose::webhook_tls(config)? {
+    let server = match tls {
         Some(tls) => server.with_tls(tls),
         None => server,
     };
@@ -239,7 +255,7 @@ async fn webhook(
     Ok(Webhook { server, service, access })
 }
 
-async fn listen(host: &str, port: u16, tls: Option<&Tls>) -> Result<Server, BuildError> {
+async fn listen(host: &str, port: u16, tls: Option<&ServerTls>) -> Result<Server, BuildError> {
     let address = resolve(host, port).await?;
     let server =
         Server::bind(address).await.map_err(|error| taken("the API", "api.port", error))?;

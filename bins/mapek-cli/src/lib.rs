@@ -3,6 +3,7 @@
 //! It composes, parses and prints; it decides nothing. [`load`] reads a configuration, [`App::build`] puts together
 //! what it asks for, [`App::run`] runs it until it is told to stop.
 mod bounded;
+mod certificates;
 mod cli;
 mod command;
 mod config;
@@ -17,6 +18,7 @@ mod app;
 mod compose;
 
 pub use app::App;
+pub use certificates::Certificates;
 pub use command::main;
 pub use compose::{BuildError, Charter, Outside, System, builder, charter};
 pub use config::{Config, ConfigError, Loaded, load};

@@ -15,7 +15,7 @@ use mapek_model::{
 };
 use mapek_monitor::{ExpectedReset, Monitor, Ours};
 use mapek_plan::{Planner, Planning};
-use tracing::error;
+use tracing::{Instrument as _, error, info_span};
 
 use crate::{
     Checkpoint, Chronicle, Clock, CycleReport, IdSource, LoopConfig, LoopState, NoPlanning,
@@ -243,7 +243,8 @@ impl Cycle {
         let until = later(clock.now(), self.parts.config.read_deadline);
         let deadline = async move { clock.sleep_until(until).await };
         let ours = self.ours(now);
-        let observation = self.parts.monitor.observe(now, &ours, deadline).await;
+        let observing = self.parts.monitor.observe(now, &ours, deadline);
+        let observation = observing.instrument(info_span!("monitor")).await;
         timings.monitor = self.parts.clock.stopwatch().saturating_sub(begun);
         observation
     }
@@ -265,8 +266,9 @@ impl Cycle {
     ) -> Diagnosis {
         let begun = self.parts.clock.stopwatch();
         let id = DiagnosisId::from_uuid(self.parts.ids.next_id(observation.at));
-        let diagnosis =
-            self.parts.analyzer.diagnose_knowing(&mut self.analyzer_state, observation, ours, id);
+        let diagnosis = info_span!("analyze").in_scope(|| {
+            self.parts.analyzer.diagnose_knowing(&mut self.analyzer_state, observation, ours, id)
+        });
         timings.analyze = self.parts.clock.stopwatch().saturating_sub(begun);
         diagnosis
     }
@@ -297,7 +299,8 @@ impl Cycle {
     /// Lets executions go on.
     async fn advance(&mut self, now: Timestamp, draft: &mut Draft) {
         let begun = self.parts.clock.stopwatch();
-        match self.parts.executor.advance(&draft.observation, now).await {
+        let advancing = self.parts.executor.advance(&draft.observation, now);
+        match advancing.instrument(info_span!("execute")).await {
             Ok(advances) => draft.progress.extend(self.progress(advances)),
             Err(error) => fault(&mut draft.faults, "no execution can go on", &error),
         }

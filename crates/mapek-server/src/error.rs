@@ -16,16 +16,6 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    /// Certificates or a key cannot be used.
-    #[error("{what} cannot be used")]
-    #[non_exhaustive]
-    Tls {
-        /// Which of them.
-        what: &'static str,
-        /// Why.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
     /// Some requests were cut off at shutdown.
     #[error("{connections} connections had to be cut off at shutdown")]
     #[non_exhaustive]
@@ -42,13 +32,4 @@ pub enum Error {
         /// What is wrong with it.
         why: &'static str,
     },
-}
-
-impl Error {
-    pub(crate) fn tls(
-        what: &'static str,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Self {
-        Self::Tls { what, source: source.into() }
-    }
 }

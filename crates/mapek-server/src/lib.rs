@@ -61,5 +61,7 @@ pub use api::{Options, ROUTES, Route, metrics_router, router, webhook_router};
 #[cfg(feature = "console")]
 pub use console::extra;
 pub use error::Error;
+#[doc(no_inline)]
+pub use mapek_tls::ServerTls as Tls;
 pub use metrics::{ClientTimer, EventCounter, Metrics, MetricsRecorder, NotificationCounter};
-pub use server::{Server, ServerConfig, Tls};
+pub use server::{Server, ServerConfig};

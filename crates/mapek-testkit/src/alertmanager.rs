@@ -73,6 +73,7 @@ pub struct AlertmanagerBuilder {
     max_alerts: u32,
     config: Option<String>,
     flags: Vec<String>,
+    tls: Option<reqwest::Client>,
 }
 
 impl Default for AlertmanagerBuilder {
@@ -87,6 +88,7 @@ impl Default for AlertmanagerBuilder {
             max_alerts: 0,
             config: None,
             flags: vec![],
+            tls: None,
         }
     }
 }
@@ -140,6 +142,13 @@ impl AlertmanagerBuilder {
         self
     }
 
+    /// Speaks TLS as `web_config` says, a file of the form that its flag `--web.config.file` takes; `client` knows it, and has
+    /// what it asks for.
+    pub fn tls(mut self, web_config: &Path, client: reqwest::Client) -> Self {
+        self.tls = Some(client);
+        self.flag(format!("--web.config.file={}", web_config.display()))
+    }
+
     /// Any other flag of the program.
     pub fn flag(mut self, flag: impl Into<String>) -> Self {
         self.flags.push(flag.into());
@@ -179,7 +188,7 @@ impl AlertmanagerBuilder {
     }
 
     fn spec(self, dir: &Path) -> Spec {
-        let dir = dir.display().to_string();
+        let (dir, tls) = (dir.display().to_string(), self.tls.clone());
         let args = move |port| {
             let mut args = vec![
                 format!("--config.file={dir}/alertmanager.yml"),
@@ -192,6 +201,11 @@ impl AlertmanagerBuilder {
             args.extend(self.flags.iter().cloned());
             args
         };
-        Spec { program: "prometheus-alertmanager", args: Box::new(args), ready_path: "/-/ready" }
+        Spec {
+            program: "prometheus-alertmanager",
+            args: Box::new(args),
+            ready_path: "/-/ready",
+            tls,
+        }
     }
 }

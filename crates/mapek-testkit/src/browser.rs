@@ -50,6 +50,7 @@ impl Browser {
             program: "chromedriver",
             args: Box::new(|port| vec![format!("{PORT_FLAG}={port}")]),
             ready_path: "/status",
+            tls: None,
         };
         let profile = dir.path().join("profile");
         let service = Service::start(spec, dir).await?;

@@ -87,6 +87,7 @@ pub struct PrometheusBuilder {
     remote_write: Vec<String>,
     remote_read: Vec<String>,
     flags: Vec<String>,
+    tls: Option<reqwest::Client>,
     history: Option<History>,
 }
 
@@ -102,6 +103,7 @@ impl Default for PrometheusBuilder {
             remote_write: vec![],
             remote_read: vec![],
             flags: vec![],
+            tls: None,
             history: None,
         }
     }
@@ -167,6 +169,13 @@ impl PrometheusBuilder {
         self.flag("--web.enable-remote-write-receiver")
     }
 
+    /// Speaks TLS as `web_config` says, a file of the form that its flag `--web.config.file` takes; `client` knows it, and has
+    /// what it asks for.
+    pub fn tls(mut self, web_config: &Path, client: reqwest::Client) -> Self {
+        self.tls = Some(client);
+        self.flag(format!("--web.config.file={}", web_config.display()))
+    }
+
     /// Any other flag of the program.
     pub fn flag(mut self, flag: impl Into<String>) -> Self {
         self.flags.push(flag.into());
@@ -227,7 +236,7 @@ impl PrometheusBuilder {
     }
 
     fn spec(self, dir: &Path) -> Spec {
-        let dir = dir.display().to_string();
+        let (dir, tls) = (dir.display().to_string(), self.tls.clone());
         let args = move |port| {
             let mut args = vec![
                 format!("--config.file={dir}/prometheus.yml"),
@@ -242,7 +251,7 @@ impl PrometheusBuilder {
             args.extend(self.flags.iter().cloned());
             args
         };
-        Spec { program: "prometheus", args: Box::new(args), ready_path: "/-/ready" }
+        Spec { program: "prometheus", args: Box::new(args), ready_path: "/-/ready", tls }
     }
 }
 

@@ -33,6 +33,8 @@ pub(crate) struct Spec {
     pub(crate) args: Box<dyn Fn(u16) -> Vec<String> + Send + Sync>,
     /// `GET` of this path answers 200 once the service is ready.
     pub(crate) ready_path: &'static str,
+    /// What asks it over TLS; in clear text if absent.
+    pub(crate) tls: Option<reqwest::Client>,
 }
 
 impl fmt::Debug for Spec {
@@ -53,7 +55,8 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) async fn start(spec: Spec, dir: TempDir) -> Result<Self, Error> {
-        let mut service = Self { spec, port: free_port()?, child: None, http: client()?, dir };
+        let http = spec.tls.clone().map_or_else(client, Ok)?;
+        let mut service = Self { spec, port: free_port()?, child: None, http, dir };
         for _ in 1..START_ATTEMPTS {
             match service.launch().await {
                 Err(error) if error.is_address_in_use() => service.port = free_port()?,
@@ -72,7 +75,8 @@ impl Service {
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}{path}", self.port)
+        let scheme = if self.spec.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://127.0.0.1:{}{path}", self.port)
     }
 
     pub(crate) fn output(&self) -> String {
@@ -376,7 +380,7 @@ mod tests {
     fn script(text: &str) -> Spec {
         let text = text.to_owned();
         let args = move |port: u16| vec!["-c".into(), text.clone(), "sh".into(), port.to_string()];
-        Spec { program: "sh", args: Box::new(args), ready_path: "/" }
+        Spec { program: "sh", args: Box::new(args), ready_path: "/", tls: None }
     }
 
     async fn start(spec: Spec) -> Result<Service, Error> {
@@ -405,7 +409,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_missing_program_is_named() {
-        let spec = Spec { program: "no-such-program", args: Box::new(|_| vec![]), ready_path: "/" };
+        let args = Box::new(|_| vec![]);
+        let spec = Spec { program: "no-such-program", args, ready_path: "/", tls: None };
         let error = start(spec).await.unwrap_err();
         assert_eq!(error.to_string(), "`no-such-program` not found: run `cargo xtask setup`");
     }

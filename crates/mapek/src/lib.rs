@@ -40,6 +40,7 @@
 //! - **`scrape`**: the embedded metric source, for where there is no Prometheus.
 //! - **`server`**: the REST API as a router to mount.
 //! - **`notify`**: messages to people, by webhooks, chats and alerts.
+//! - **`tls`**: TLS from files that change while they are used, for servers and clients.
 //! - **`schemars`**: what is written in files and sent can tell its JSON Schema.
 pub use mapek_analyze as analyze;
 pub use mapek_execute as execute;
@@ -69,3 +70,5 @@ pub use mapek_notify as notify;
 pub use mapek_scrape as scrape;
 #[cfg(feature = "server")]
 pub use mapek_server as server;
+#[cfg(feature = "tls")]
+pub use mapek_tls as tls;

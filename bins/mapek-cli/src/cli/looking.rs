@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use mapek::model::{Severity, Verdict};
+use mapek::{
+    model::{Severity, Verdict},
+    tls::SpiffeId,
+};
 
 use super::{
     ConfigArgs,
@@ -28,6 +31,9 @@ pub(crate) struct ApiArgs {
     /// A client certificate with its key, as PEM in one file.
     #[arg(long, value_name = "FILE", env = "MAPEK_IDENTITY_FILE")]
     pub(crate) identity_file: Option<PathBuf>,
+    /// The SPIFFE ID that the API has to have, in place of the name in its URL.
+    #[arg(long, value_name = "ID", env = "MAPEK_SERVER_ID")]
+    pub(crate) server_id: Option<SpiffeId>,
     /// Print JSON, in the shapes of the API; lists as lines.
     #[arg(long)]
     pub(crate) json: bool,

@@ -7,8 +7,8 @@ mod pages;
 use std::{path::Path, time::Duration};
 
 use http::Method;
-use miette::IntoDiagnostic as _;
-use reqwest::{Certificate, Client, Identity, RequestBuilder, Response, StatusCode};
+use mapek::tls::{ClientFiles, ClientTls};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 
 use super::{
@@ -19,7 +19,7 @@ use crate::{
     bounded,
     cli::ApiArgs,
     compose,
-    config::{Config, Secret},
+    config::{ClientTlsSection, Config, Secret},
 };
 
 /// How long the API may take: it answers from memory, or after a write to a disk.
@@ -44,15 +44,18 @@ pub(super) struct Api {
 impl Api {
     /// The API that the command line, the environment and the configuration name.
     pub(super) fn of(args: &ApiArgs) -> miette::Result<Self> {
-        let base = match &args.url {
-            Some(url) => url.clone(),
-            None => address(&configuration(&args.config)?.config),
-        };
-        Self::at(args, base)
+        match &args.url {
+            Some(url) => Self::at(args, url.clone(), &ClientTlsSection::default()),
+            None => Self::of_config(args, &configuration(&args.config)?.config),
+        }
     }
 
-    /// The same at a known place.
-    pub(super) fn at(args: &ApiArgs, base: String) -> miette::Result<Self> {
+    /// The same where the configuration is known.
+    pub(super) fn of_config(args: &ApiArgs, config: &Config) -> miette::Result<Self> {
+        Self::at(args, address(config), &config.api.client_tls)
+    }
+
+    fn at(args: &ApiArgs, base: String, tls: &ClientTlsSection) -> miette::Result<Self> {
         let token = token(args)?;
         let url = reqwest::Url::parse(&base).map_err(|why| {
             UsageError::new(
@@ -64,23 +67,9 @@ impl Api {
         if token.is_some() && url.scheme() == "http" && !near {
             note(format_args!("note: the token is sent to {base} in clear text"));
         }
-        let mut builder = compose::http_client_builder(PATIENCE);
-        if let Some(path) = &args.ca_file {
-            let pem = read(path)?;
-            let roots = Certificate::from_pem_bundle(pem.as_bytes()).map_err(|_| {
-                let what = format!("{} holds no certificates", path.display());
-                UsageError::new(what, "write them as PEM")
-            })?;
-            builder = builder.tls_certs_only(roots);
-        }
-        if let Some(path) = &args.identity_file {
-            let identity = Identity::from_pem(read(path)?.as_bytes());
-            builder = builder.identity(identity.map_err(|_| {
-                let what = format!("{} holds no certificate with its key", path.display());
-                UsageError::new(what, "write both into one file, as PEM")
-            })?);
-        }
-        Ok(Self { client: builder.build().into_diagnostic()?, base, token })
+        let tls = ClientTls::open(client_files(args, tls), compose::system_clock().now());
+        let tls = tls.map_err(|why| UsageError::new(chain(&why), why.remedy()))?;
+        Ok(Self { client: compose::http_client(&tls, PATIENCE)?, base, token })
     }
 
     /// Where it is.
@@ -177,11 +166,23 @@ pub(super) fn segment(text: &str) -> Result<&str, UsageError> {
 
 /// How the API of this configuration is reached from here.
 pub(super) fn address(config: &Config) -> String {
-    let reached = plain_http::reached(&config.api.host, config.api.port);
-    if config.api.tls.certificate_file.is_some() {
-        reached.replacen("http://", "https://", 1)
-    } else {
-        reached
+    plain_http::reached(&config.api.tls, &config.api.host, config.api.port)
+}
+
+/// What the command line says of TLS, and what the configuration does where it says nothing.
+fn client_files(args: &ApiArgs, section: &ClientTlsSection) -> ClientFiles {
+    // One file may hold both.
+    let shown = args.identity_file.as_ref().map(|both| (Some(both.clone()), Some(both.clone())));
+    let (certificate, key) =
+        shown.unwrap_or_else(|| (section.certificate_file.clone(), section.key_file.clone()));
+    ClientFiles {
+        ca: args.ca_file.clone().or_else(|| section.ca_file.clone()),
+        certificate,
+        key,
+        server_id: args.server_id.clone().or_else(|| {
+            // It was checked with the configuration.
+            section.server_id.as_deref().and_then(|id| id.parse().ok())
+        }),
     }
 }
 

@@ -4,6 +4,7 @@ use reqwest::{Client, StatusCode};
 use serde_json::Value;
 
 use super::output::chain;
+use crate::config::TlsSection;
 
 /// Largest body that is read, in bytes: a Prometheus with ten thousand rules tells of them in half of it.
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -59,12 +60,13 @@ pub(super) fn below(base: &str, path: &str) -> String {
 }
 
 /// How a listener on `host` and `port` is reached from here.
-pub(super) fn reached(host: &str, port: u16) -> String {
+pub(super) fn reached(tls: &TlsSection, host: &str, port: u16) -> String {
+    let scheme = if tls.certificate_file.is_some() { "https" } else { "http" };
     match host {
-        "0.0.0.0" => format!("http://127.0.0.1:{port}"),
-        "::" => format!("http://[::1]:{port}"),
-        host if host.contains(':') => format!("http://[{host}]:{port}"),
-        host => format!("http://{host}:{port}"),
+        "0.0.0.0" => format!("{scheme}://127.0.0.1:{port}"),
+        "::" => format!("{scheme}://[::1]:{port}"),
+        host if host.contains(':') => format!("{scheme}://[{host}]:{port}"),
+        host => format!("{scheme}://{host}:{port}"),
     }
 }
 
@@ -74,10 +76,13 @@ mod tests {
 
     #[test]
     fn a_listener_on_all_addresses_is_reached_on_the_nearest() {
-        assert_eq!(reached("0.0.0.0", 1), "http://127.0.0.1:1");
-        assert_eq!(reached("::", 1), "http://[::1]:1");
-        assert_eq!(reached("fe80::1", 1), "http://[fe80::1]:1");
-        assert_eq!(reached("localhost", 1), "http://localhost:1");
+        let clear = TlsSection::default();
+        assert_eq!(reached(&clear, "0.0.0.0", 1), "http://127.0.0.1:1");
+        assert_eq!(reached(&clear, "::", 1), "http://[::1]:1");
+        assert_eq!(reached(&clear, "fe80::1", 1), "http://[fe80::1]:1");
+        assert_eq!(reached(&clear, "localhost", 1), "http://localhost:1");
+        let tls = TlsSection { certificate_file: Some("x".into()), ..clear };
+        assert_eq!(reached(&tls, "0.0.0.0", 1), "https://127.0.0.1:1");
         assert_eq!(below("http://x/y/", "/z"), "http://x/y/z");
     }
 }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     cli::ConfigArgs,
-    compose::{self, BuildError},
+    compose::{self, BuildError, Tls},
     config::Config,
 };
 
@@ -40,15 +40,16 @@ pub(super) async fn monitor(args: &ConfigArgs) -> Done {
 }
 
 fn build(config: &Config, clock: &dyn Clock) -> Result<(Monitor, Option<Scraper>), BuildError> {
-    let charter = compose::charter(config, clock)?;
-    let (source, scraper) = compose::metrics(config)?;
+    let tls = Tls::new(clock.now());
+    let charter = compose::charter_over(config, &tls, clock)?;
+    let (source, scraper) = compose::metrics(config, &tls)?;
     let element = CharterElement::new(charter.api(), CharterElementConfig::default());
     let mut monitor = Monitor::builder(compose::monitor_config(config)?)
         .target(config.orchestrator.target.clone())
         .metrics(source)
         .element(Arc::new(element));
     if config.alertmanager.enabled {
-        let api = compose::alertmanager(config, clock)?;
+        let api = compose::alertmanager(config, &tls, clock)?;
         monitor = monitor.feed(Arc::new(compose::alert_feed(config, api)));
     }
     Ok((monitor.build().map_err(BuildError::of("the monitor"))?, scraper))

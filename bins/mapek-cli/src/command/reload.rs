@@ -1,11 +1,11 @@
-//! SIGHUP for `mapek run`: the configuration file is read again.
+//! SIGHUP for `mapek run`: the configuration file is read again, and certificates with their keys.
 
 use serde_json::Value;
 use tokio::signal::unix::Signal;
 use tracing::{error, info, warn};
 
 use super::{configuration, output::chain};
-use crate::{cli::ConfigArgs, config::Config, logging::LevelSwitch};
+use crate::{certificates::Certificates, cli::ConfigArgs, config::Config, logging::LevelSwitch};
 
 /// Keys that take effect at once; all others need a restart.
 const LIVE: [&str; 2] = ["logging.level", "orchestrator.log_level"];
@@ -16,8 +16,10 @@ pub(super) async fn on_hangup(
     args: ConfigArgs,
     mut running: Config,
     level: LevelSwitch,
+    certificates: Certificates,
 ) {
     while hangup.recv().await.is_some() {
+        certificates.look_now();
         match configuration(&args) {
             Ok(loaded) => take(&mut running, &loaded.config, &level),
             Err(report) => {

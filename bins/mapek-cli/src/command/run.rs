@@ -22,7 +22,8 @@ pub(super) async fn run(args: &ConfigArgs) -> Done {
     let app = App::build(&loaded.config).await?;
     let shutdown = CancellationToken::new();
     tokio::spawn(on_signal(shutdown.clone()));
-    let reloading = reload::on_hangup(hangup, args.clone(), loaded.config, log.level());
+    let reloading =
+        reload::on_hangup(hangup, args.clone(), loaded.config, log.level(), app.certificates());
     tokio::spawn(shutdown.clone().run_until_cancelled_owned(reloading));
     app.run(shutdown).await;
     Ok(ExitCode::SUCCESS)

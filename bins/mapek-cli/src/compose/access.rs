@@ -4,10 +4,11 @@ use std::{path::Path, sync::Arc};
 
 use mapek::{
     Clock,
-    server::{Access, Credential, Identities, Person, Proof, Rate, Role, Tls},
+    server::{Access, Credential, Identities, Person, Proof, Rate, Role},
+    tls::ServerTls,
 };
 
-use super::BuildError;
+use super::{BuildError, Tls};
 use crate::{
     bounded,
     config::{Config, TlsSection, TokenEntry, TokensFile},
@@ -119,33 +120,11 @@ pub(crate) fn webhook_access(config: &Config, clock: Arc<dyn Clock>) -> Result<A
 }
 
 /// The certificate of the API and the metrics, if they have one.
-pub(crate) fn tls(config: &Config) -> Result<Option<Tls>, BuildError> {
-    listener_tls(&config.api.tls, "api.tls")
+pub(crate) fn api_tls(config: &Config, tls: &Tls) -> Result<Option<ServerTls>, BuildError> {
+    tls.server("api.tls", &config.api.tls)
 }
 
 /// The certificate of the webhook, if it has one.
-pub(crate) fn webhook_tls(config: &Config) -> Result<Option<Tls>, BuildError> {
-    listener_tls(&config.alertmanager.webhook_tls, WEBHOOK_TLS)
-}
-
-fn listener_tls(tls: &TlsSection, key: &'static str) -> Result<Option<Tls>, BuildError> {
-    let read = |path: &Path| {
-        bounded::read(path).map_err(|error| {
-            BuildError::new(format!("{key}: {}", path.display()), error)
-                .with_help("check the path, and that this user may read it")
-        })
-    };
-    let (certificate, private) = match (&tls.certificate_file, &tls.key_file) {
-        (Some(certificate), Some(private)) => (certificate, private),
-        (None, None) if tls.client_ca_file.is_none() => return Ok(None),
-        _ => {
-            let why = "certificate_file and key_file are given together";
-            return Err(BuildError::new(key, why));
-        }
-    };
-    let (certificate, private) = (read(certificate)?, read(private)?);
-    let authority = tls.client_ca_file.as_deref().map(read).transpose()?;
-    let authority = authority.as_ref().map(String::as_bytes);
-    let tls = Tls::from_pem(certificate.as_bytes(), private.as_bytes(), authority);
-    tls.map(Some).map_err(BuildError::of(key))
+pub(crate) fn webhook_tls(config: &Config, tls: &Tls) -> Result<Option<ServerTls>, BuildError> {
+    tls.server(WEBHOOK_TLS, &config.alertmanager.webhook_tls)
 }

@@ -8,7 +8,7 @@ use mapek::{
     charter::{CharterApi, HttpCharter, RetryConfig, Seconds, SecretString},
 };
 
-use super::{BuildError, http_client};
+use super::{BuildError, Tls};
 use crate::config::Config;
 
 /// The managed system that the configuration asks for.
@@ -35,8 +35,17 @@ impl Charter {
 ///
 /// # Errors
 ///
-/// [`BuildError`] if the URL or the key cannot be used.
+/// [`BuildError`] if the URL, the key or a certificate cannot be used.
 pub fn charter(config: &Config, clock: &dyn Clock) -> Result<Charter, BuildError> {
+    charter_over(config, &Tls::new(clock.now()), clock)
+}
+
+/// The same with TLS that others share.
+pub(crate) fn charter_over(
+    config: &Config,
+    tls: &Tls,
+    clock: &dyn Clock,
+) -> Result<Charter, BuildError> {
     let section = &config.execute;
     if config.staging.use_mock_charter {
         let plant = PlantConfig::default();
@@ -50,7 +59,7 @@ pub fn charter(config: &Config, clock: &dyn Clock) -> Result<Charter, BuildError
     settings.attempt_timeout_seconds = Seconds::whole(section.timeout_seconds);
     // Retries of mutations are the executor's: only it writes them down.
     settings.retry = RetryConfig { mutations: false, ..RetryConfig::default() };
-    let charter =
-        settings.build(http_client(timeout)?).map_err(BuildError::of("the Charter client"))?;
+    let client = tls.http_client("execute.tls", &section.tls, timeout)?;
+    let charter = settings.build(client).map_err(BuildError::of("the Charter client"))?;
     Ok(Charter::Http(Arc::new(charter)))
 }

@@ -6,6 +6,7 @@ mod notify;
 mod past;
 mod seat;
 mod settings;
+mod tls;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
@@ -28,14 +29,19 @@ use mapek::{
     store::{SqliteStore, Store},
 };
 
-pub(crate) use access::{access, identities, tls, webhook_access, webhook_tls};
+pub(crate) use access::{access, api_tls, identities, webhook_access, webhook_tls};
+pub(crate) use charter::charter_over;
 pub use charter::{Charter, charter};
 pub(crate) use notify::notifier;
 pub(crate) use past::{present, recorded, replaying};
 pub(crate) use seat::seated;
 pub(crate) use settings::{CHECK_ALERT, analyze_config, monitor_config};
+pub(crate) use tls::{Tls, http_client};
 
 use crate::config::Config;
+
+/// How long the API may take with the answer to a command: it answers from memory.
+const COMMAND: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// A part cannot be put together.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -119,25 +125,23 @@ impl System {
     }
 }
 
-/// A client that keeps its connections, follows no redirect, and brings `timeout`.
-pub(crate) fn http_client(timeout: std::time::Duration) -> Result<reqwest::Client, BuildError> {
-    http_client_builder(timeout).build().map_err(BuildError::of("the HTTP client"))
+/// What asks Prometheus, or scrapes the targets.
+pub(crate) fn prometheus(config: &Config, tls: &Tls) -> Result<reqwest::Client, BuildError> {
+    let section = &config.monitor;
+    tls.http_client("monitor.tls", &section.tls, section.read_deadline)
 }
 
-/// The same, for somebody who knows more about the other side.
-pub(crate) fn http_client_builder(timeout: std::time::Duration) -> reqwest::ClientBuilder {
-    reqwest::Client::builder()
-        .timeout(timeout)
-        .connect_timeout(std::time::Duration::from_secs(5))
-        .redirect(reqwest::redirect::Policy::none())
-        .user_agent(concat!("mapek/", env!("CARGO_PKG_VERSION")))
+/// What asks the API of a loop with this configuration.
+pub(crate) fn commands(config: &Config, tls: &Tls) -> Result<reqwest::Client, BuildError> {
+    tls.http_client("api.client_tls", &config.api.client_tls, COMMAND)
 }
 
 /// The metric source that the configuration asks for, and what has to be scraped for it.
 pub(crate) fn metrics(
     config: &Config,
+    tls: &Tls,
 ) -> Result<(Arc<dyn MetricSource>, Option<Scraper>), BuildError> {
-    let client = http_client(config.monitor.read_deadline)?;
+    let client = prometheus(config, tls)?;
     if config.monitor.targets.is_empty() {
         let source = PrometheusConfig::at(config.monitor.prometheus_url.clone());
         let source = PrometheusSource::try_new(client, source)
@@ -159,9 +163,11 @@ pub(crate) fn metrics(
 /// The client of Alertmanager.
 pub(crate) fn alertmanager(
     config: &Config,
+    tls: &Tls,
     clock: &dyn Clock,
 ) -> Result<Arc<dyn AlertmanagerApi>, BuildError> {
-    let client = http_client(config.monitor.read_deadline)?;
+    let section = &config.alertmanager.tls;
+    let client = tls.http_client("alertmanager.tls", section, config.monitor.read_deadline)?;
     let settings = mapek::alertmanager::Config {
         url: config.alertmanager.url.clone(),
         ..mapek::alertmanager::Config::default()
@@ -182,6 +188,7 @@ pub(crate) fn alert_feed(config: &Config, api: Arc<dyn AlertmanagerApi>) -> Aler
 /// [`BuildError`] names the part that cannot be set up.
 pub(crate) fn outside(
     config: &Config,
+    tls: &Tls,
     clock: Arc<dyn Clock>,
     charter: Arc<dyn CharterApi>,
     metrics: Arc<dyn MetricSource>,
@@ -194,7 +201,7 @@ pub(crate) fn outside(
     let open = |name: &str| directory.join(name);
     let store = SqliteStore::open(open("journal.db")).map_err(|error| locked("journal", error))?;
     let (alerts, inbox) = if config.alertmanager.enabled {
-        let api = alertmanager(config, clock.as_ref())?;
+        let api = alertmanager(config, tls, clock.as_ref())?;
         let alerts = Arc::new(alert_feed(config, api));
         let inbox = SqliteInbox::open(open("inbox.db"), SqliteInbox::CAPACITY)
             .map_err(|error| locked("inbox", error))?;
@@ -307,37 +314,4 @@ pub(crate) fn hash(config: &Config) -> Result<ContentHash, BuildError> {
 /// The system's clock.
 pub(crate) fn system_clock() -> Arc<dyn Clock> {
     Arc::new(SystemClock::new())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use tokio::{
-        io::{AsyncReadExt as _, AsyncWriteExt as _},
-        net::TcpListener,
-    };
-
-    use super::*;
-
-    #[tokio::test]
-    async fn nobody_sends_us_elsewhere() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let serving = tokio::spawn(async move {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut request = [0; 1024];
-            assert!(stream.read(&mut request).await.unwrap() > 0);
-            let answer = format!(
-                "HTTP/1.1 307 Temporary Redirect\r\nlocation: http://{address}/secret\r\n\
-                 content-length: 0\r\nconnection: close\r\n\r\n"
-            );
-            stream.write_all(answer.as_bytes()).await.unwrap();
-            // A second request would wait here for ever.
-        });
-        let client = http_client_builder(Duration::from_secs(20)).no_proxy().build().unwrap();
-        let answer = client.get(format!("http://{address}/")).send().await.unwrap();
-        assert_eq!(answer.status(), 307);
-        serving.await.unwrap();
-    }
 }

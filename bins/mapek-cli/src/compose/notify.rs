@@ -11,7 +11,7 @@ use mapek::{
 };
 use secrecy::SecretString;
 
-use super::BuildError;
+use super::{BuildError, Tls};
 use crate::{
     bounded,
     config::{Config, WebhookEntry, WebhookFormat},
@@ -24,11 +24,11 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// What tells people, with what it counts in `metrics`. Nothing is sent yet.
 pub(crate) fn notifier(
     config: &Config,
+    tls: &Tls,
     clock: Arc<dyn Clock>,
     metrics: &Metrics,
 ) -> Result<Notifier, BuildError> {
     let section = &config.alertmanager.notify;
-    let client = super::http_client(TIMEOUT)?;
     let settings = mapek::notify::Config {
         repeat_interval: section.repeat_interval,
         burst: section.burst,
@@ -46,18 +46,20 @@ pub(crate) fn notifier(
             return Err(wrong(&entry.name, "two have this name; give each its own"));
         }
         let kinds = entry.kinds.clone().unwrap_or_else(|| Kind::ALL.to_vec());
-        let channel = channel(entry, client.clone())?;
+        let key = format!("alertmanager.notify.webhooks.{}.tls", entry.name);
+        let channel = channel(entry, tls.http_client(&key, &entry.tls, TIMEOUT)?)?;
         notifier = notifier.channel_for(entry.name.clone(), kinds, channel);
     }
     let heartbeat = &section.heartbeat;
     if section.alerts {
-        let alerts = Alerts::new(super::alertmanager(config, clock.as_ref())?);
+        let alerts = Alerts::new(super::alertmanager(config, tls, clock.as_ref())?);
         notifier = notifier.alerts(if heartbeat.alert { alerts.with_heartbeat() } else { alerts });
     } else if heartbeat.alert {
         let why = "its alert is posted with the others: set alertmanager.notify.alerts";
         return Err(wrong("heartbeat", why));
     }
     let address = address("heartbeat", heartbeat.url.as_deref(), heartbeat.url_file.as_deref())?;
+    let client = tls.http_client("alertmanager.notify.heartbeat.tls", &heartbeat.tls, TIMEOUT)?;
     Ok(match address {
         Some(address) => notifier.heartbeat(Heartbeat::new(client, address, heartbeat.interval)),
         None => notifier,
@@ -130,7 +132,7 @@ mod tests {
         let text = format!("alertmanager: {{notify: {notify}}}");
         let config = parse(&text, "x").map_err(|error| error.to_string())?;
         let clock = super::super::system_clock();
-        notifier(&config, clock, &Metrics::new()).map_err(|error| {
+        notifier(&config, &Tls::new(clock.now()), clock, &Metrics::new()).map_err(|error| {
             let source = std::error::Error::source(&error).map(ToString::to_string);
             format!("{error}: {}", source.unwrap_or_default())
         })
@@ -156,6 +158,9 @@ mod tests {
             ),
             (&format!("{{webhooks: [{{{hook}, token_file: /nowhere/t}}]}}"), "/nowhere/t"),
             (&format!("{{webhooks: [{{{hook}, kinds: [pause]}}]}}"), "paused"),
+            (&format!("{{webhooks: [{{{hook}, tls: {{ca_file: /nowhere/ca}}}}]}}"), "/nowhere/ca"),
+            (&format!("{{webhooks: [{{{hook}, tls: {{server_id: x}}}}]}}"), "spiffe://"),
+            ("{heartbeat: {tls: {key_file: /nowhere/k}}}", "a key without a certificate"),
             ("{heartbeat: {alert: true}}", "set alertmanager.notify.alerts"),
             ("{heartbeat: {url_file: /nowhere/u}}", "/nowhere/u"),
             ("{repeat_interval: 0}", "at least one second"),

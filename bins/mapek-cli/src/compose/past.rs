@@ -12,7 +12,7 @@ use mapek::{
 };
 use mapek_eval::backtest::Past;
 
-use super::{BuildError, Outside, System, builder, http_client, monitor_config, settings};
+use super::{BuildError, Outside, System, Tls, builder, monitor_config, settings};
 use crate::config::{Config, RailsProfile};
 
 /// How long an answer about a whole span may take, at least: more than one about a moment.
@@ -23,7 +23,9 @@ const SEED: Seed = Seed(0);
 
 /// The Prometheus that is asked for its past.
 pub(crate) fn recorded(config: &Config) -> Result<Arc<dyn MetricSource>, BuildError> {
-    let client = http_client(config.monitor.read_deadline.max(PATIENCE))?;
+    let tls = Tls::new(super::system_clock().now());
+    let patience = config.monitor.read_deadline.max(PATIENCE);
+    let client = tls.http_client("monitor.tls", &config.monitor.tls, patience)?;
     let source = PrometheusConfig::at(config.monitor.prometheus_url.clone());
     let source = PrometheusSource::try_new(client, source)
         .map_err(BuildError::of("the Prometheus client"))?;

@@ -80,6 +80,7 @@ pub fn load(
     read_key(&mut config)?;
     refuse_in_production(&config)?;
     notices.extend(without_effect(&config));
+    notices.extend(tls_in_clear_text(&config));
     notices.extend(exposed(&config));
     Ok(Loaded { config, notices })
 }
@@ -203,6 +204,42 @@ fn exposed(config: &Config) -> Vec<String> {
     told.into_iter().filter(|(it_is_so, _)| *it_is_so).map(|(_, text)| text).collect()
 }
 
+/// TLS of clients that speak none.
+fn tls_in_clear_text(config: &Config) -> Vec<String> {
+    let (monitor, alertmanager) = (&config.monitor, &config.alertmanager);
+    let clear = |url: &str| !url.to_ascii_lowercase().starts_with("https:");
+    let prometheus = match monitor.targets.as_slice() {
+        [] => clear(&monitor.prometheus_url),
+        targets => targets.iter().all(|target| clear(&target.url)),
+    };
+    let mut keys = vec![
+        (monitor.tls.is_set() && prometheus, "monitor.tls".to_owned()),
+        (
+            config.execute.tls.is_set() && clear(&config.execute.charter_url),
+            "execute.tls".to_owned(),
+        ),
+        (alertmanager.tls.is_set() && clear(&alertmanager.url), "alertmanager.tls".to_owned()),
+        (
+            config.api.client_tls.is_set() && config.api.tls.certificate_file.is_none(),
+            "api.client_tls".to_owned(),
+        ),
+    ];
+    // An address in a file is not known yet.
+    let known = |url: &Option<String>| url.as_deref().is_some_and(clear);
+    let webhooks = alertmanager.notify.webhooks.iter().map(|entry| {
+        let key = format!("alertmanager.notify.webhooks.{}.tls", entry.name);
+        (entry.tls.is_set() && known(&entry.url), key)
+    });
+    keys.extend(webhooks);
+    let heartbeat = &alertmanager.notify.heartbeat;
+    let key = "alertmanager.notify.heartbeat.tls".to_owned();
+    keys.push((heartbeat.tls.is_set() && known(&heartbeat.url), key));
+    keys.into_iter()
+        .filter(|(clear, _)| *clear)
+        .map(|(_, key)| format!("{key} has no effect: what it is for is reached by http://"))
+        .collect()
+}
+
 /// Keys that are accepted because users know them, and do nothing here.
 fn without_effect(config: &Config) -> Vec<String> {
     let default = Config::default();
@@ -282,6 +319,9 @@ mod tests {
             "api: {debug: no}",
             "monitor: {prometheus_url: 'ftp://x'}",
             "monitor: {prometheus_url: 'http://user:secret@x'}",
+            "execute: {tls: {ca_file: x, server_id: 'https://x'}}",
+            "execute: {tls: {ca_file: x, server_id: 'spiffe://prod'}}",
+            "alertmanager: {notify: {webhooks: [{name: a, tls: {server_id: x}}]}}",
             "orchestrator: {loop_interval: 0}",
             "orchestrator: {loop_interval: -5s}",
             "plan: {}\nplan: {}",
@@ -351,6 +391,41 @@ mod tests {
         let error = crate::compose::access(&config, crate::compose::system_clock()).unwrap_err();
         let why = std::error::Error::source(&error).unwrap().to_string();
         assert!(why.contains("make another one"), "{why}");
+    }
+
+    #[test]
+    fn certificates_for_what_is_said_in_clear_text_are_told() {
+        let told = |text: &str| tls_in_clear_text(&parse(text, "x").unwrap());
+        for (text, key) in [
+            ("monitor: {tls: {ca_file: x}}", "monitor.tls"),
+            (
+                "monitor: {tls: {ca_file: x}, prometheus_url: 'https://x', targets: [{url: 'http://x'}]}",
+                "monitor.tls",
+            ),
+            ("execute: {tls: {ca_file: x}}", "execute.tls"),
+            ("alertmanager: {tls: {key_file: x}}", "alertmanager.tls"),
+            ("api: {client_tls: {ca_file: x}}", "api.client_tls"),
+            (
+                "alertmanager: {notify: {webhooks: [{name: a, url: 'http://x', tls: {ca_file: x}}]}}",
+                "alertmanager.notify.webhooks.a.tls",
+            ),
+            (
+                "alertmanager: {notify: {heartbeat: {url: 'http://x', tls: {ca_file: x}}}}",
+                "alertmanager.notify.heartbeat.tls",
+            ),
+        ] {
+            let expected = format!("{key} has no effect: what it is for is reached by http://");
+            assert_eq!(told(text), [expected], "{text}");
+        }
+        for text in [
+            "monitor: {tls: {ca_file: x}, prometheus_url: 'https://x'}",
+            "monitor: {tls: {ca_file: x}, targets: [{url: 'http://x'}, {url: 'https://x'}]}",
+            "execute: {tls: {ca_file: x}, charter_url: 'https://x'}",
+            "api: {client_tls: {ca_file: x}, tls: {certificate_file: x, key_file: x}}",
+            "alertmanager: {notify: {webhooks: [{name: a, url_file: x, tls: {ca_file: x}}]}}",
+        ] {
+            assert_eq!(told(text), Vec::<String>::new(), "{text}");
+        }
     }
 
     #[test]

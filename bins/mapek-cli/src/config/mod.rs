@@ -15,7 +15,7 @@ pub(crate) use render::{COMMENTED, effective_json, effective_yaml};
 pub(crate) use schema::schema;
 pub use sections::Config;
 pub(crate) use sections::{
-    AlgorithmEntry, AlgorithmName, Database, ExecutionMode, LogFormat, LogLevel, MetricEntry,
-    QueryEntry, RailsProfile, Secret, ThresholdDirection, TlsSection, TokenEntry, TokensFile,
-    VerificationSection, WebhookEntry, WebhookFormat, Worse,
+    AlgorithmEntry, AlgorithmName, ClientTlsSection, Database, ExecutionMode, LogFormat, LogLevel,
+    MetricEntry, QueryEntry, RailsProfile, Secret, ThresholdDirection, TlsSection, TokenEntry,
+    TokensFile, VerificationSection, WebhookEntry, WebhookFormat, Worse,
 };

@@ -157,7 +157,7 @@ async fn who_may_use_the_api_is_checked_and_no_token_is_shown() {
         ("tls: {certificate_file: mapek.yaml}".to_owned(), "are given together"),
         (
             "tls: {certificate_file: mapek.yaml, key_file: mapek.yaml}".to_owned(),
-            "there is no certificate in it",
+            "mapek.yaml holds no certificate that can be read",
         ),
         ("tls: {certificate_file: no.pem, key_file: no.pem}".to_owned(), "check the path"),
     ] {

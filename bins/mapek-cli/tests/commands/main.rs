@@ -1,6 +1,9 @@
 //! The commands of the binary, as a shell sees them.
 
 #[cfg(test)]
+#[path = "../support/certificates.rs"]
+mod certificates;
+#[cfg(test)]
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -34,3 +37,5 @@ mod simulate;
 mod stages;
 #[cfg(test)]
 mod terminal;
+#[cfg(test)]
+mod tls;

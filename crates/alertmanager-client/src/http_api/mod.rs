@@ -12,6 +12,7 @@ use backon::{ExponentialBuilder, Retryable};
 use reqwest::{Client, Method, RequestBuilder, Url};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, de::DeserializeOwned};
+use tracing::Instrument as _;
 
 use self::answer::{Answer, body};
 use crate::{
@@ -99,7 +100,8 @@ impl HttpAlertmanager {
                 request.send().await.map_err(|error| answer::unreachable(call, error))?;
             body(call, response, self.answer_bytes_max).await
         };
-        self.within_timeout(call, exchange).await
+        let span = tracing::info_span!("alertmanager", otel.kind = "client", call);
+        self.within_timeout(call, exchange.instrument(span)).await
     }
 
     /// Sends, and sends again while errors are transient and time is left.

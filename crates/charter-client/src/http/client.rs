@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::Url;
+use reqwest::header::HeaderMap;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
@@ -40,7 +41,11 @@ pub struct HttpCharter {
     client: reqwest::Client,
     budget: Budget,
     keys: Mutex<Option<KeysSeen>>,
+    more: Option<Box<More>>,
 }
+
+/// Adds headers to those of a request.
+type More = dyn Fn(&mut HeaderMap) + Send + Sync;
 
 /// What `/health` last said about idempotency keys.
 #[derive(Debug, Clone, Copy)]
@@ -67,7 +72,31 @@ impl HttpCharter {
         if config.api_key.is_some() && base.scheme() == "http" && !is_loopback(&base) {
             tracing::warn!(host = base.host_str(), "the charter key is sent without TLS");
         }
-        Self { config, base, client, budget, keys: Mutex::new(None) }
+        Self { config, base, client, budget, keys: Mutex::new(None), more: None }
+    }
+
+    /// Lets `add` put headers into each request just before it is sent: the context of a trace, say. What the
+    /// request has itself stays as it is.
+    ///
+    /// ```
+    /// # fn example(charter: charter_client::HttpCharter) -> charter_client::HttpCharter {
+    /// charter.with_headers(|headers| {
+    ///     headers.insert("x-team", "sre".parse().expect("it is ASCII"));
+    /// })
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_headers(mut self, add: impl Fn(&mut HeaderMap) + Send + Sync + 'static) -> Self {
+        self.more = Some(Box::new(add));
+        self
+    }
+
+    pub(super) fn more_headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        if let Some(add) = &self.more {
+            add(&mut headers);
+        }
+        headers
     }
 
     /// The pool that this client wants: no redirects, time to connect bounded apart. Add TLS to it as

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::Response;
 use tokio::time::Instant;
-use tracing::debug;
+use tracing::{Instrument as _, debug, field::Empty, info_span};
 
 use super::answer::Answer;
 use super::request::{Request, authorise};
@@ -52,18 +52,28 @@ impl HttpCharter {
         if limit.is_zero() {
             return Err(Error::not_connected(request.call, TimedOut(limit)));
         }
+        let span = info_span!(
+            "charter",
+            otel.kind = "client",
+            http.request.method = %request.method,
+            call = %request.call,
+            http.response.status_code = Empty,
+        );
         let attempt = async {
             let response = self.send(request).await?;
+            span.record("http.response.status_code", response.status().as_u16());
             check_address(request, &response)?;
             Answer::read(request.call, response, config.answer_bytes_max).await
         };
-        tokio::time::timeout(limit, attempt)
+        tokio::time::timeout(limit, attempt.instrument(span.clone()))
             .await
             .unwrap_or_else(|_| Err(Error::unanswered(request.call, TimedOut(limit))))
     }
 
     async fn send(&self, request: &Request) -> Result<Response, Error> {
-        let mut headers = request.headers.clone();
+        // Whatever they are, ours come after and stay.
+        let mut headers = self.more_headers();
+        headers.extend(request.headers.clone());
         authorise(&mut headers, self.config().api_key.as_ref());
         let mut builder =
             self.client().request(request.method.clone(), request.url.clone()).headers(headers);

@@ -1,4 +1,4 @@
-//! One request, made once and sent as often as needed: every attempt is the same, byte for byte.
+//! One request, made once and sent as often as needed: every attempt is the same, byte for byte, but for what the owner of the client adds.
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_MATCH};
 use reqwest::{Method, Url};

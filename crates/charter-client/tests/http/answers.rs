@@ -5,7 +5,7 @@ use serde_json::json;
 use wiremock::matchers::{any, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use crate::support::{SCALE, asked, build, committee, once};
+use crate::support::{SCALE, asked, build, committee, keyed, once};
 
 async fn serve(answer: ResponseTemplate) -> MockServer {
     let server = MockServer::start().await;
@@ -105,4 +105,22 @@ async fn tags_that_are_of_no_use_are_dropped_and_broken_ones_refused() {
     let broken = serve(committee().insert_header("etag", "g7")).await;
     let error = build(once(broken.uri())).committee().await.unwrap_err();
     assert!(matches!(error, Error::Protocol { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn headers_of_the_owner_go_beside_ours_and_never_in_their_place() {
+    let server = serve(committee()).await;
+    let charter = build(once(server.uri())).with_headers(|headers| {
+        headers.insert(
+            "traceparent",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse().unwrap(),
+        );
+        headers.insert("idempotency-key", "another".parse().unwrap());
+    });
+    charter.scale(&SCALE, &keyed()).await.unwrap();
+    let requests = server.received_requests().await.unwrap();
+    let scale = requests.iter().find(|it| it.url.path().ends_with("scale")).unwrap();
+    let all = |name: &str| -> Vec<_> { scale.headers.get_all(name).iter().cloned().collect() };
+    assert_eq!(all("idempotency-key"), ["exec-7/1/do"]);
+    assert_eq!(all("traceparent").len(), 1);
 }

@@ -1,5 +1,6 @@
 //! Routes, and the server that serves them.
 
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
@@ -8,8 +9,8 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
 use axum::routing::{delete, get, post};
+use axum::serve::Listener;
 use charter_client::ProblemKind;
-use tokio::net::TcpListener;
 
 use super::access::{self, AccessKeys};
 use super::reply::Failure;
@@ -93,16 +94,19 @@ impl Server {
     }
 }
 
-/// Serves `router` on `listener` until `shutdown` completes, and answers what is under way before it returns.
+/// Serves `router` on `listener`, one of TCP or whatever else gives connections, until `shutdown` completes, and answers what is under way before it returns.
 ///
 /// # Errors
 ///
 /// What the listener fails with.
-pub async fn serve(
-    listener: TcpListener,
+pub async fn serve<L>(
+    listener: L,
     router: Router,
     shutdown: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
+) -> io::Result<()>
+where
+    L: Listener<Addr: fmt::Debug>,
+{
     axum::serve(listener, router).with_graceful_shutdown(shutdown).await
 }
 

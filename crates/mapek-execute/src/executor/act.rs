@@ -11,6 +11,7 @@ use mapek_model::{
     Observation, StepIndex, Timestamp, UndoClass, Way, later, since,
 };
 use serde_json::Value;
+use tracing::{Span, info_span};
 
 use super::{
     Rest,
@@ -130,6 +131,12 @@ impl<'a> Act<'a> {
             epoch: self.control.epoch(),
             decided: execution.started,
         }
+    }
+
+    /// What is sent to the managed system happens in this.
+    fn span(&self, action: &Action, step: StepIndex, way: Way) -> Span {
+        let (kind, step) = (action.kind(), step.0);
+        info_span!("action", execution = %self.id, %kind, step, %way)
     }
 
     /// Writes an event down. If that fails, nothing that follows from it may be done.

@@ -9,6 +9,7 @@ mod people;
 mod rehearsal;
 mod retention;
 mod setback;
+mod spans;
 mod verdicts;
 mod verify;
 mod world;

@@ -30,13 +30,10 @@ impl Cycle {
         let begun = self.parts.clock.stopwatch();
         let ids = &self.parts.ids;
         let mut next_id = || PlanId::from_uuid(ids.next_id(now));
-        let mut planning = self.parts.planner.plan(
-            &draft.diagnosis,
-            &draft.observation,
-            experience,
-            now,
-            &mut next_id,
-        );
+        let planner = &self.parts.planner;
+        let (diagnosis, observation) = (&draft.diagnosis, &draft.observation);
+        let mut planning = tracing::info_span!("plan")
+            .in_scope(|| planner.plan(diagnosis, observation, experience, now, &mut next_id));
         if let Some(before) = &self.observation {
             wait_for_what_fades(&mut planning, before, &draft.observation);
         }

@@ -1,7 +1,7 @@
 //! From what happened to what is known: outcomes, and what heals by itself.
 
 use mapek_model::{Experience, Level, Outcome, Sequence, Timestamp};
-use tracing::{info, warn};
+use tracing::{Instrument as _, info, info_span, warn};
 
 use super::{Cycle, Draft, fault};
 
@@ -23,7 +23,7 @@ impl Cycle {
     /// Takes new outcomes from the journal to Knowledge, and lets the journal forget what nobody needs any more.
     pub(super) async fn learn(&mut self, now: Timestamp, draft: &mut Draft) {
         let begun = self.parts.clock.stopwatch();
-        match self.take_outcomes().await {
+        match self.take_outcomes().instrument(info_span!("knowledge")).await {
             Ok((outcomes, learned)) => {
                 draft.outcomes = outcomes;
                 self.prune(learned, now, &mut draft.faults);

@@ -18,6 +18,7 @@ use mapek_model::{
 use prometheus_http_query::{Client, RuleKind};
 use reqwest::Response;
 use serde::de::DeserializeOwned;
+use tracing::Instrument as _;
 
 use self::{
     fault::Asked,
@@ -147,8 +148,11 @@ impl PrometheusSource {
             ("step", format!("{:.3}", step.as_secs_f64())),
         ];
         let request = self.client.inner().post(format!("{base}/api/v1/query_range")).form(&form);
-        let response = request.send().await.map_err(|error| asked.transport(&error))?;
-        self.answer(response, asked).await
+        let exchange = async {
+            let response = request.send().await.map_err(|error| asked.transport(&error))?;
+            self.answer(response, asked).await
+        };
+        exchange.instrument(called("query_range")).await
     }
 }
 
@@ -161,8 +165,11 @@ impl MetricSource for PrometheusSource {
     async fn instant(&self, query: &Query, at: Timestamp) -> Result<Answer, Error> {
         let asked = self.asked(format!("query `{}`", wire::cut(query.as_str())));
         let request = self.client.query(query).query("time", chunks::seconds(at));
-        let response = request.post_raw().await.map_err(|error| asked.client(&error))?;
-        self.answer(response, &asked).await
+        let exchange = async {
+            let response = request.post_raw().await.map_err(|error| asked.client(&error))?;
+            self.answer(response, &asked).await
+        };
+        exchange.instrument(called("query")).await
     }
 
     async fn range(&self, query: &Query, span: Span, step: Duration) -> Result<Answer, Error> {
@@ -194,8 +201,11 @@ impl MetricSource for PrometheusSource {
         let asked = self.asked(format!("rule `{}`", wire::cut(alert)));
         // Servers before 2.46 do not filter by name, so it is done here again.
         let request = self.client.rules().kind(RuleKind::Alerting).name(alert);
-        let response = request.get_raw().await.map_err(|error| asked.client(&error))?;
-        let (rules, _) = self.open::<Rules>(response, &asked).await?;
+        let exchange = async {
+            let response = request.get_raw().await.map_err(|error| asked.client(&error))?;
+            self.open::<Rules>(response, &asked).await
+        };
+        let (rules, _) = exchange.instrument(called("rules")).await?;
         let rules: Vec<_> = rules
             .groups
             .into_iter()
@@ -218,6 +228,11 @@ impl MetricSource for PrometheusSource {
     fn selectors(&self, expression: &Query) -> Option<Vec<Selector>> {
         selectors(expression)
     }
+}
+
+/// One request and its answer.
+fn called(call: &'static str) -> tracing::Span {
+    tracing::info_span!("prometheus", otel.kind = "client", call)
 }
 
 /// The HTTP status that the client crate made an error of.

@@ -6,6 +6,7 @@ use mapek_model::Duration;
 use reqwest::{Client, Response, header};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
+use tracing::Instrument as _;
 
 use super::Address;
 use crate::Failed;
@@ -23,7 +24,8 @@ pub(crate) async fn post(
         Some(token) => request.bearer_auth(token.expose_secret()),
         None => request,
     };
-    let response = request.send().await.map_err(unreached)?;
+    let span = tracing::info_span!("notify", otel.kind = "client");
+    let response = request.send().instrument(span).await.map_err(unreached)?;
     let status = response.status();
     if status.is_success() {
         return Ok(());

@@ -27,7 +27,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{body::Watched, tls::CertificateNames};
+use super::{body::Watched, names::CertificateNames};
 
 /// What is known of the connection that a request came by.
 #[derive(Debug, Clone)]

@@ -4,7 +4,8 @@ mod body;
 mod config;
 mod connection;
 mod guard;
-mod tls;
+mod names;
+mod refused;
 
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -15,13 +16,16 @@ use tokio::{
     sync::Semaphore,
     time::{sleep, timeout},
 };
+use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub(crate) use body::Watched;
 pub use config::ServerConfig;
 pub(crate) use connection::Connected;
-pub(crate) use tls::CertificateNames;
-pub use tls::Tls;
+pub(crate) use names::CertificateNames;
+
+use mapek_tls::ServerTls as Tls;
+use refused::Refused;
 
 use crate::Error;
 
@@ -109,6 +113,7 @@ impl Server {
             )),
             tasks: TaskTracker::new(),
             tls,
+            refused: Arc::default(),
             stop,
             cut,
         };
@@ -141,6 +146,7 @@ struct Connections {
     /// One for each connection that there is.
     tasks: TaskTracker,
     tls: Option<Tls>,
+    refused: Arc<Refused>,
     /// Asks connections to finish what is in progress.
     stop: CancellationToken,
     /// Ends them.
@@ -167,6 +173,7 @@ impl Connections {
                 router: self.router.clone(),
                 idle_max: self.header_timeout,
                 tls: self.tls.clone(),
+                refused: Arc::clone(&self.refused),
                 stop: self.stop.clone(),
             };
             let cut = self.cut.clone();
@@ -194,6 +201,7 @@ struct Serving {
     router: Router,
     idle_max: Duration,
     tls: Option<Tls>,
+    refused: Arc<Refused>,
     stop: CancellationToken,
 }
 
@@ -205,9 +213,11 @@ impl Serving {
         }
         let Ok(local) = stream.local_addr() else { return };
         let Some(tls) = &self.tls else { return self.speak(stream, peer, local, None).await };
+        // What is in force now: files may have changed since the last connection.
+        let acceptor = TlsAcceptor::from(tls.config());
         let shaken = tokio::select! {
             () = self.stop.cancelled() => return,
-            shaken = timeout(self.idle_max, tls.acceptor().accept(stream)) => shaken,
+            shaken = timeout(self.idle_max, acceptor.accept(stream)) => shaken,
         };
         match shaken {
             Ok(Ok(stream)) => {
@@ -215,7 +225,7 @@ impl Serving {
                 let names = shown.map(|it| Arc::new(CertificateNames::of(it)));
                 self.speak(stream, peer, local, names).await;
             }
-            Ok(Err(error)) => tracing::debug!(%error, %peer, "a TLS handshake failed"),
+            Ok(Err(error)) => self.refused.tell(tls, &error, peer),
             Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
         }
     }
@@ -269,6 +279,7 @@ mod tests {
             slots: Arc::new(Semaphore::new(1)),
             tasks: TaskTracker::new(),
             tls: None,
+            refused: Arc::default(),
             stop: CancellationToken::new(),
             cut: CancellationToken::new(),
         };

@@ -159,20 +159,3 @@ async fn who_does_not_shake_hands_is_hung_up_on() {
     let closed = timeout(Duration::from_secs(20), silent.read_to_end(&mut nothing)).await;
     assert_eq!(closed.expect("it is closed").unwrap_or(0), 0);
 }
-
-#[test]
-fn what_cannot_be_used_is_named_and_not_shown() {
-    let ours = authority();
-    let (certificate, key) = signed(&ours, vec![dns("localhost")]);
-    let (_, other) = signed(&ours, vec![dns("localhost")]);
-    let said = |certificate: &str, key: &str, ca: Option<&str>| {
-        let ca = ca.map(str::as_bytes);
-        Tls::from_pem(certificate.as_bytes(), key.as_bytes(), ca).unwrap_err().to_string()
-    };
-    assert_eq!(said("", &key, None), "the certificate cannot be used");
-    assert_eq!(said(&certificate, "secret", None), "the key cannot be used");
-    assert_eq!(said(&certificate, &key, Some("")), "the client CA cannot be used");
-    assert_eq!(said(&certificate, &other, None), "the certificate with its key cannot be used");
-    let tls = Tls::from_pem(certificate.as_bytes(), key.as_bytes(), None).unwrap();
-    assert!(!format!("{tls:?}").contains("KEY"));
-}

@@ -15,7 +15,7 @@ use crate::{
     cli::{PauseArgs, ReasonArgs},
     command::{
         Done,
-        api::{self, Api, Refusal},
+        api::{Api, Refusal},
         configuration, note,
         output::{Out, plain},
         words::word,
@@ -30,8 +30,10 @@ pub(in crate::command) async fn pause(args: &PauseArgs) -> Done {
     if args.file {
         return write_file(directory, reason);
     }
-    let base = to.url.clone().unwrap_or_else(|| api::address(&loaded.config));
-    let api = Api::at(to, base)?;
+    let api = match &to.url {
+        Some(_) => Api::of(to)?,
+        None => Api::of_config(to, &loaded.config)?,
+    };
     match api.try_post("/api/v1/pause", &json!({"reason": reason})).await {
         Ok(answer) => told(to, &answer, |answer| word(&answer["paused"])),
         // Elsewhere the file would stop nobody, or somebody else.

@@ -6,9 +6,11 @@ use async_trait::async_trait;
 use mapek::{
     Clock, IdSource as _, RandomIds,
     alertmanager::{
-        Alert, AlertmanagerApi, Delivery, Intake, IntakeError, Labels, PostableAlert, WebhookServer,
+        Alert, AlertmanagerApi, Delivery, Intake, IntakeError, Labels, PostableAlert,
+        WebhookConfig, WebhookService,
     },
     model::later,
+    server::{Access, Server, webhook_router},
 };
 use tokio::sync::Notify;
 
@@ -18,7 +20,7 @@ use crate::{
         http,
         output::{OutputError, chain},
     },
-    compose::{self, CHECK_ALERT},
+    compose::{self, CHECK_ALERT, Tls},
     config::Config,
 };
 
@@ -33,10 +35,11 @@ const RECEIVED: &str = "mape_k_alerts_received_total";
 
 pub(super) async fn check(
     config: &Config,
-    clock: &dyn Clock,
+    tls: &Tls,
+    clock: Arc<dyn Clock>,
     report: &mut Report,
 ) -> miette::Result<()> {
-    let api = compose::alertmanager(config, clock)?;
+    let api = compose::alertmanager(config, tls, clock.as_ref())?;
     let url = &config.alertmanager.url;
     let known = async {
         api.ready().await?;
@@ -55,21 +58,29 @@ pub(super) async fn check(
         "alertmanager",
         format_args!("{url}, {version}; receivers: {}", receivers.join(", ")),
     )?;
-    let probe =
-        Probe { config, clock, api: api.as_ref(), id: RandomIds.next_id(clock.now()).to_string() };
-    Ok(probe.run(report).await?)
+    let probe = Probe {
+        config,
+        tls,
+        access: compose::webhook_access(config, Arc::clone(&clock))?,
+        clock: clock.as_ref(),
+        api: api.as_ref(),
+        id: RandomIds.next_id(clock.now()).to_string(),
+    };
+    probe.run(report).await
 }
 
 /// A test alert on its way to the webhook.
 struct Probe<'a> {
     config: &'a Config,
+    tls: &'a Tls,
+    access: Access,
     clock: &'a dyn Clock,
     api: &'a dyn AlertmanagerApi,
     id: String,
 }
 
 impl Probe<'_> {
-    async fn run(&self, report: &mut Report) -> Result<(), OutputError> {
+    async fn run(&self, report: &mut Report) -> miette::Result<()> {
         let section = &self.config.alertmanager;
         let heard = Arc::new(Notify::new());
         let listener = Listener { id: self.id.clone(), heard: Arc::clone(&heard) };
@@ -78,21 +89,27 @@ impl Probe<'_> {
             Ok(Some(address)) => address,
             _ => {
                 let what = format!("{} names no address", section.webhook_host);
-                return report.fail("webhook", what, "correct alertmanager.webhook_host");
+                return Ok(report.fail("webhook", what, "correct alertmanager.webhook_host")?);
             }
         };
-        match WebhookServer::bind(address, section.webhook_path.clone(), listener).await {
-            Ok(server) => {
-                let arrival = async {
-                    tokio::select! {
-                        () = heard.notified() => true,
-                        _ = server.serve(std::future::pending::<()>()) => false,
-                    }
-                };
-                self.judge(arrival, "the test alert arrived", report).await
+        let Ok(server) = Server::bind(address).await else {
+            return Ok(self.by_running_loop(address, report).await?);
+        };
+        let server = match compose::webhook_tls(self.config, self.tls)? {
+            Some(tls) => server.with_tls(tls),
+            None => server,
+        };
+        let limits =
+            WebhookConfig { path: Some(section.webhook_path.clone()), ..WebhookConfig::default() };
+        let service = WebhookService::with_config(listener, limits);
+        let routes = webhook_router(service, self.access.clone());
+        let arrival = async {
+            tokio::select! {
+                () = heard.notified() => true,
+                _ = server.serve(routes, std::future::pending::<()>()) => false,
             }
-            Err(_) => self.by_running_loop(address, report).await,
-        }
+        };
+        Ok(self.judge(arrival, "the test alert arrived", report).await?)
     }
 
     /// The port is taken, most likely by `mapek run`: then it is the one to get the alert.
@@ -102,8 +119,9 @@ impl Probe<'_> {
         report: &mut Report,
     ) -> Result<(), OutputError> {
         let api = &self.config.api;
-        let url = http::reached(&api.host, api.metrics_port.unwrap_or(api.port)) + "/metrics";
-        let client = compose::http_client(Duration::from_secs(5)).ok();
+        let port = api.metrics_port.unwrap_or(api.port);
+        let url = http::reached(&api.tls, &api.host, port) + "/metrics";
+        let client = compose::commands(self.config, self.tls).ok();
         let count = async || {
             let text = http::text(client.as_ref()?, &url).await.ok()?;
             received(&text)
@@ -152,7 +170,7 @@ impl Probe<'_> {
             return report.ok("webhook", good);
         }
         let section = &self.config.alertmanager;
-        let own = http::reached(&section.webhook_host, section.webhook_port);
+        let own = http::reached(&section.webhook_tls, &section.webhook_host, section.webhook_port);
         let what = format!("the test alert did not arrive within {} s", PATIENCE.as_secs());
         let remedy = format!(
             "add a receiver with webhook_configs url {own}{}, route alerts to it, and let Alertmanager reach it",

@@ -3,14 +3,19 @@
 use mapek::{Clock, model::Timestamp, scrape::Scraper};
 
 use super::{report::Report, series};
-use crate::{command::output::OutputError, compose, config::Config};
+use crate::{
+    command::output::OutputError,
+    compose::{self, Tls},
+    config::Config,
+};
 
 pub(super) async fn check(
     config: &Config,
+    tls: &Tls,
     clock: &dyn Clock,
     report: &mut Report,
 ) -> miette::Result<()> {
-    let (source, scraper) = compose::metrics(config)?;
+    let (source, scraper) = compose::metrics(config, tls)?;
     let now = clock.now();
     if let Some(scraper) = scraper {
         targets(&scraper, now, report).await?;

@@ -5,29 +5,34 @@ use mapek::{Clock, charter::Extension};
 use super::{alerting, embedded, prometheus, report::Report};
 use crate::{
     command::output::chain,
-    compose::{self, Charter},
+    compose::{self, Charter, Tls},
     config::Config,
 };
 
 pub(super) async fn check(config: &Config, report: &mut Report) -> miette::Result<()> {
     let clock = compose::system_clock();
-    let clock = clock.as_ref();
+    let tls = Tls::new(clock.now());
     if config.monitor.targets.is_empty() {
-        prometheus::check(config, clock, report).await?;
+        prometheus::check(config, &tls, clock.as_ref(), report).await?;
     } else {
-        embedded::check(config, clock, report).await?;
+        embedded::check(config, &tls, clock.as_ref(), report).await?;
     }
-    charter(config, clock, report).await?;
+    charter(config, &tls, clock.as_ref(), report).await?;
     if config.alertmanager.enabled {
-        alerting::check(config, clock, report).await
+        alerting::check(config, &tls, clock, report).await
     } else {
         Ok(report.note("alertmanager", "is not asked: alertmanager.enabled is false")?)
     }
 }
 
-async fn charter(config: &Config, clock: &dyn Clock, report: &mut Report) -> miette::Result<()> {
+async fn charter(
+    config: &Config,
+    tls: &Tls,
+    clock: &dyn Clock,
+    report: &mut Report,
+) -> miette::Result<()> {
     let url = &config.execute.charter_url;
-    let charter = compose::charter(config, clock)?;
+    let charter = compose::charter_over(config, tls, clock)?;
     if let Charter::InProcess(_) = charter {
         report.note("charter", "is the reference server in this process")?;
         return Ok(());

@@ -14,17 +14,18 @@ use crate::{
         http,
         output::{OutputError, chain},
     },
-    compose::{self, BuildError},
+    compose::{self, BuildError, Tls},
     config::Config,
 };
 
 pub(super) async fn check(
     config: &Config,
+    tls: &Tls,
     clock: &dyn Clock,
     report: &mut Report,
 ) -> miette::Result<()> {
     let url = &config.monitor.prometheus_url;
-    let client = compose::http_client(config.monitor.read_deadline)?;
+    let client = compose::prometheus(config, tls)?;
     let source = PrometheusSource::try_new(client.clone(), PrometheusConfig::at(url.clone()))
         .map_err(BuildError::of("the Prometheus client"))?;
     if let Err(error) = source.ready().await {

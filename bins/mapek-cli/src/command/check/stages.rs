@@ -1,6 +1,7 @@
 //! Whether every stage can be built from the configuration. Nothing is opened, and nobody is asked.
 
 use mapek::{
+    Clock,
     analyze::Analyzer,
     model::Query,
     monitor::MonitorConfig,
@@ -12,7 +13,7 @@ use miette::Diagnostic as _;
 use super::report::Report;
 use crate::{
     command::output::{OutputError, chain},
-    compose::{self, BuildError},
+    compose::{self, BuildError, Tls},
     config::{Config, Database},
 };
 
@@ -37,8 +38,11 @@ pub(super) fn check(config: &Config, report: &mut Report) -> Result<(), OutputEr
         let remedy = "set knowledge.database to sqlite or memory";
         report.fail("knowledge", "database postgres is not in this build", remedy)?;
     }
-    clients(config, report)?;
-    listeners(config, report)?;
+    let clock = compose::system_clock();
+    let tls = Tls::new(clock.now());
+    clients(config, &tls, report)?;
+    listeners(config, &tls, report)?;
+    certificates(&tls, clock.as_ref(), report)?;
     ports(config, report)
 }
 
@@ -76,7 +80,8 @@ fn unjudged(
     report: &mut Report,
 ) -> Result<(), OutputError> {
     // What cannot be built is told with the other clients.
-    let Ok((source, _)) = compose::metrics(config) else { return Ok(()) };
+    let tls = Tls::new(compose::system_clock().now());
+    let Ok((source, _)) = compose::metrics(config, &tls) else { return Ok(()) };
     for rule in &monitor.rules {
         let why = match rule.selectors(source.as_ref()) {
             Some(selectors) if selectors.iter().any(|it| it.required) => continue,
@@ -100,19 +105,21 @@ fn sound(query: &Query, embedded: bool) -> Result<(), String> {
     Ok(())
 }
 
-fn clients(config: &Config, report: &mut Report) -> Result<(), OutputError> {
+fn clients(config: &Config, tls: &Tls, report: &mut Report) -> Result<(), OutputError> {
     let clock = compose::system_clock();
     let clock = clock.as_ref();
+    let alertmanager = || compose::alertmanager(config, tls, clock).err();
     let built = [
-        compose::charter(config, clock).err(),
-        compose::metrics(config).err(),
-        config.alertmanager.enabled.then(|| compose::alertmanager(config, clock).err()).flatten(),
+        compose::charter_over(config, tls, clock).err(),
+        compose::metrics(config, tls).err(),
+        config.alertmanager.enabled.then(alertmanager).flatten(),
+        compose::commands(config, tls).err(),
     ];
     built.iter().flatten().try_for_each(|error| refused(error, report))
 }
 
 /// Who may use the listeners, and the certificate of those that have one.
-fn listeners(config: &Config, report: &mut Report) -> Result<(), OutputError> {
+fn listeners(config: &Config, tls: &Tls, report: &mut Report) -> Result<(), OutputError> {
     let clock = compose::system_clock();
     let built = [
         compose::access(config, clock.clone()).err(),
@@ -120,11 +127,25 @@ fn listeners(config: &Config, report: &mut Report) -> Result<(), OutputError> {
         compose::access(config, clock.clone())
             .ok()
             .and_then(|_| compose::webhook_access(config, clock).err()),
-        compose::tls(config).err(),
-        compose::webhook_tls(config).err(),
-        compose::notifier(config, compose::system_clock(), &Metrics::new()).err(),
+        compose::api_tls(config, tls).err(),
+        compose::webhook_tls(config, tls).err(),
+        compose::notifier(config, tls, compose::system_clock(), &Metrics::new()).err(),
     ];
     built.iter().flatten().try_for_each(|error| refused(error, report))
+}
+
+/// Which certificates can be used, and for how long.
+fn certificates(tls: &Tls, clock: &dyn Clock, report: &mut Report) -> Result<(), OutputError> {
+    for (key, part) in tls.parts() {
+        let Some(validity) = part.validity() else { continue };
+        if validity.ends_soon(clock.now()) {
+            let what = format!("{key}: the certificate ends soon, at {}: renew it", validity.to);
+            report.note("certificate", what)?;
+        } else {
+            report.ok("certificate", format_args!("{key}: valid until {}", validity.to))?;
+        }
+    }
+    Ok(())
 }
 
 /// Two listeners cannot share a port. Port 0 is any that is free.

@@ -3,6 +3,7 @@
 use mapek::{
     execute::{BlastRadiusConfig, OthersConfig},
     model::Duration,
+    tls::SpiffeId,
 };
 
 pub(super) fn at_least_a_second(value: &Duration, (): &()) -> garde::Result {
@@ -70,6 +71,13 @@ pub(super) fn http_url(value: &(impl AsRef<str> + ?Sized), (): &()) -> garde::Re
 
 pub(super) fn optional_http_url(value: &Option<String>, context: &()) -> garde::Result {
     value.as_deref().map_or(Ok(()), |value| http_url(value, context))
+}
+
+pub(super) fn optional_spiffe_id(value: &Option<String>, (): &()) -> garde::Result {
+    match value.as_deref().map(str::parse::<SpiffeId>) {
+        Some(Err(error)) => Err(garde::Error::new(error)),
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn absolute_path(value: &str, (): &()) -> garde::Result {

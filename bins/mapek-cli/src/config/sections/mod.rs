@@ -7,6 +7,7 @@ mod orchestrator;
 mod secret;
 mod service;
 mod stages;
+mod tls;
 
 use garde::Validate;
 use schemars::JsonSchema;
@@ -25,6 +26,7 @@ pub(crate) use stages::{
     AlgorithmEntry, AlgorithmName, AnalyzeSection, Database, ExecuteSection, ExecutionMode,
     KnowledgeSection, PlanSection, RailsProfile, VerificationSection, Worse,
 };
+pub(crate) use tls::ClientTlsSection;
 
 /// The whole file.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, Validate, JsonSchema)]

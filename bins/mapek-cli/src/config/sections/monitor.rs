@@ -7,7 +7,10 @@ use mapek::model::{Duration, Expectation, Severity, duration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::check::{at_least_a_second, finite, http_url, optional_at_least_a_second};
+use super::{
+    check::{at_least_a_second, finite, http_url, optional_at_least_a_second},
+    tls::ClientTlsSection,
+};
 
 /// A value that is watched by its metric's name.
 #[derive(Debug, Clone, Serialize, Deserialize, Validate, JsonSchema)]
@@ -86,6 +89,9 @@ pub(crate) struct MonitorSection {
     /// Where Prometheus is.
     #[garde(custom(http_url))]
     pub(crate) prometheus_url: String,
+    /// How Prometheus and the targets are known, and what they are shown.
+    #[garde(dive)]
+    pub(crate) tls: ClientTlsSection,
     /// How often Monitor asks, if not with every cycle.
     #[garde(custom(optional_at_least_a_second))]
     #[serde(with = "mapek::model::duration::option")]
@@ -123,6 +129,7 @@ impl Default for MonitorSection {
     fn default() -> Self {
         Self {
             prometheus_url: "http://localhost:9090".to_owned(),
+            tls: ClientTlsSection::default(),
             poll_interval: None,
             scrape_interval: Duration::from_secs(15),
             up: "up".to_owned(),

@@ -10,7 +10,10 @@ use mapek::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::check::{at_least_a_second, http_url, optional_http_url};
+use super::{
+    check::{at_least_a_second, http_url, optional_http_url},
+    tls::ClientTlsSection,
+};
 
 /// Who is told.
 #[derive(Debug, Clone, Serialize, Deserialize, Validate, JsonSchema)]
@@ -99,6 +102,10 @@ pub(crate) struct WebhookEntry {
     #[garde(skip)]
     #[serde(default)]
     pub(crate) token_file: Option<PathBuf>,
+    /// How it is known, and what it is shown.
+    #[garde(dive)]
+    #[serde(default)]
+    pub(crate) tls: ClientTlsSection,
     /// How a message reads; for `slack` alone.
     #[garde(skip)]
     #[serde(default)]
@@ -122,6 +129,9 @@ pub(crate) struct HeartbeatSection {
     /// The file that says where it is posted to.
     #[garde(skip)]
     pub(crate) url_file: Option<PathBuf>,
+    /// How who is there is known, and what they are shown.
+    #[garde(dive)]
+    pub(crate) tls: ClientTlsSection,
     /// How often at most.
     #[garde(custom(at_least_a_second))]
     #[serde(with = "mapek::model::duration")]
@@ -131,6 +141,12 @@ pub(crate) struct HeartbeatSection {
 
 impl Default for HeartbeatSection {
     fn default() -> Self {
-        Self { alert: false, url: None, url_file: None, interval: Duration::from_secs(60) }
+        Self {
+            alert: false,
+            url: None,
+            url_file: None,
+            tls: ClientTlsSection::default(),
+            interval: Duration::from_secs(60),
+        }
     }
 }

@@ -15,6 +15,7 @@ use super::{
     AuthSection, HashEntry, TlsSection,
     check::{absolute_path, http_url},
     notify::NotifySection,
+    tls::ClientTlsSection,
 };
 
 #[derive(Debug, Clone, Serialize, Deserialize, Validate, JsonSchema)]
@@ -23,6 +24,9 @@ pub(crate) struct AlertmanagerSection {
     /// Where Alertmanager is.
     #[garde(custom(http_url))]
     pub(crate) url: String,
+    /// How Alertmanager is known, and what it is shown.
+    #[garde(dive)]
+    pub(crate) tls: ClientTlsSection,
     /// Where the webhook listens.
     #[garde(skip)]
     pub(crate) webhook_host: String,
@@ -55,6 +59,7 @@ impl Default for AlertmanagerSection {
     fn default() -> Self {
         Self {
             url: "http://localhost:9093".to_owned(),
+            tls: ClientTlsSection::default(),
             webhook_host: "127.0.0.1".to_owned(),
             webhook_port: 5000,
             webhook_path: "/webhooks/alerts".to_owned(),
@@ -97,6 +102,9 @@ pub(crate) struct ApiSection {
     /// Its certificate, and who may use it by theirs.
     #[garde(dive)]
     pub(crate) tls: TlsSection,
+    /// How commands of this program know the API, and what it is shown.
+    #[garde(dive)]
+    pub(crate) client_tls: ClientTlsSection,
     /// No effect yet.
     #[garde(skip)]
     pub(crate) debug: bool,
@@ -117,6 +125,7 @@ impl Default for ApiSection {
             requests_burst: Rate::default().burst.get(),
             auth: AuthSection::default(),
             tls: TlsSection::default(),
+            client_tls: ClientTlsSection::default(),
             debug: false,
             cors_enabled: false,
         }

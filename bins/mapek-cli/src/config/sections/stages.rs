@@ -16,6 +16,7 @@ use super::{
         at_least_a_second, at_least_an_hour, countable, http_url, optional_at_least_a_second,
         some_of_it,
     },
+    tls::ClientTlsSection,
 };
 
 /// The four detectors.
@@ -300,6 +301,9 @@ pub(crate) struct ExecuteSection {
     /// Where Charter is.
     #[garde(custom(http_url))]
     pub(crate) charter_url: String,
+    /// How Charter is known, and what it is shown.
+    #[garde(dive)]
+    pub(crate) tls: ClientTlsSection,
     /// The key itself. Better is a file, or the environment.
     #[garde(skip)]
     pub(crate) charter_api_key: Option<Secret>,
@@ -339,6 +343,7 @@ impl Default for ExecuteSection {
     fn default() -> Self {
         Self {
             charter_url: "http://localhost:8000".to_owned(),
+            tls: ClientTlsSection::default(),
             charter_api_key: None,
             charter_api_key_file: None,
             timeout_seconds: 30,

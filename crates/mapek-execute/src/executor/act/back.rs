@@ -4,6 +4,7 @@ use mapek_model::{
     Captured, Execution, ExecutionEvent, Phase, StepIndex, StepStatus, UndoClass, UndoReason, Way,
 };
 use serde_json::{Value, json};
+use tracing::Instrument as _;
 
 use super::{
     super::{needs_operator, nth},
@@ -69,7 +70,8 @@ impl Act<'_> {
         self.still_ours(execution, (step, action), captured, receipt).await?;
         self.undo_intended(execution, step)?;
         let sending = self.sending(execution, step, Way::Undo);
-        let answer = effector.undo(action, captured, receipt, &sending).await;
+        let undoing = effector.undo(action, captured, receipt, &sending);
+        let answer = undoing.instrument(self.span(action, step, Way::Undo)).await;
         if answer.is_ok()
             && effector.read_back(action, Way::Undo, captured, receipt).await
                 == Ok(Presence::NotApplied)

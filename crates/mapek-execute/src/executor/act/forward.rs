@@ -5,6 +5,8 @@ use mapek_model::{
     StepStatus, UndoClass, Way,
 };
 
+use tracing::Instrument as _;
+
 use super::{
     super::{moves::give_up, needs_operator, nth},
     Act, Rest, Turn, action_of, answered, receipt_of,
@@ -119,7 +121,8 @@ impl Act<'_> {
         let again = captured.is_none();
         self.permitted_and_intended(tracked, step, captured)?;
         let sending = self.sending(execution, step, Way::Do);
-        let answer = match effector.apply(action, &state, &sending).await {
+        let applying = effector.apply(action, &state, &sending);
+        let answer = match applying.instrument(self.span(action, step, Way::Do)).await {
             // It says nothing of the sending before, of which nobody knows what became.
             Err(EffectError::Refused { reason, .. }) if again => {
                 Err(EffectError::unclear(format!("refused, but it was sent before: {reason}")))
