@@ -108,6 +108,7 @@ async fn a_visitor_breaks_something_and_sees_it_heal() {
             wrong.push(format!("{size}: {found}"));
         }
         if let Some(directory) = &pictures {
+            browser.run("scrollTo(0, 0)", &[]).await.unwrap();
             let picture = browser.picture(true).await.unwrap();
             std::fs::write(Path::new(directory).join(format!("demo-{size}.png.b64")), picture)
                 .unwrap();
