@@ -108,7 +108,7 @@ impl Page {
             None => "stays until a person mends it".to_owned(),
         });
         Item {
-            title: one.damage.name.to_owned(),
+            title: capital(one.damage.name),
             badge: Some(badge),
             since: one.since,
             text: vec![sentence(&how.join(", "))],
@@ -154,7 +154,7 @@ impl Page {
 
     fn breakable(all: &[Broken], closed: Option<String>) -> Section {
         let item = |damage: &'static Damage| Item {
-            title: damage.name.to_owned(),
+            title: capital(damage.name),
             badge: all
                 .iter()
                 .any(|it| it.damage == damage)
@@ -180,8 +180,8 @@ impl Page {
                 },
                 Choice {
                     name: LASTS,
-                    label: "How long, in the loop's time".to_owned(),
-                    options: vec![("0", "until it is mended"), ("600", "10 minutes"), ("1800", "30 minutes")],
+                    label: "How long".to_owned(),
+                    options: vec![("0", "until it is mended"), ("600", "10 min of the loop's time"), ("1800", "30 min of the loop's time")],
                 },
             ],
             items: DAMAGES.iter().map(item).collect(),
@@ -216,7 +216,8 @@ impl Extra for Page {
         match asked.act {
             TAKE => Ok(match self.hands.take()? {
                 true => "The stage is yours. The story is over, and not judged.".to_owned(),
-                false => "It is yours as soon as the loop has learned what is usual.".to_owned(),
+                // It stays on the page when it has come true.
+                false => "You have asked for the stage.".to_owned(),
             }),
             MEND => self.hands.mend(asked.item).map(|name| format!("Mended: {name}.")),
             BREAK => {
@@ -239,7 +240,11 @@ fn minutes(time: Duration) -> String {
 }
 
 fn sentence(text: &str) -> String {
+    format!("{}.", capital(text).trim_end_matches('.'))
+}
+
+fn capital(text: &str) -> String {
     let mut chars = text.chars();
     let first = chars.next().map(|it| it.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}.", chars.as_str().trim_end_matches('.'))
+    format!("{first}{}", chars.as_str())
 }
