@@ -9,8 +9,8 @@ Chores of the workspace. Call them as `cargo xtask CHORE`.
   ci [--keep-going]   all that CI checks, with the time of each step; stops at the first failure unless told to go on
   setup               install what the tests need and the machine lacks: Prometheus, Alertmanager, nextest, cargo-deny, helm
   manifests           write what is made in deploy: the chart's copies and schema, and the plain manifests that it renders
-  static [--debug]    build both programs for an image that holds nothing else, and run them in an empty root; needs root, or
-                      user namespaces. --debug builds them quicker
+  static [--debug]    build both programs for an image that holds nothing else, and run them in an empty root, as root.
+                      --debug builds them quicker
   coverage            line coverage by the tests, in target/reports; fails below 85 %
   simulate [--save]   run the shipped scenarios under one seed; compare with docs/figures.json, or make these the figures
   dst [--seeds N] [--from S] [--bug NAME] [--trace]

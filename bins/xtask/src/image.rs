@@ -22,6 +22,11 @@ const POLL: Duration = Duration::from_millis(200);
 const HOSTS: &str = "127.0.0.1 localhost charter\n";
 
 pub(crate) fn run(workspace: &Workspace, debug: bool) -> Result<(), Error> {
+    if !is_root() {
+        return Err(Error::other(
+            "only root can make such a root and go into it: run it with sudo",
+        ));
+    }
     let programs = build(workspace, debug)?;
     let root = workspace.target.join("tools/root");
     furnish(workspace, &root, &programs)?;
@@ -62,16 +67,18 @@ fn furnish(workspace: &Workspace, root: &Path, programs: &Path) -> Result<(), Er
     }
     put(root, "etc/nsswitch.conf", b"hosts: files dns\n")?;
     put(root, "etc/hosts", HOSTS.as_bytes())?;
-    for directory in ["tmp", "var/lib/mape-k"] {
+    for directory in ["dev", "tmp", "var/lib/mape-k"] {
         let path = root.join(directory);
         fs::create_dir_all(&path).map_err(|error| failed("make", &path, &error))?;
     }
     set_mode(&root.join("tmp"), 0o1777)?;
-    if is_root() {
-        let owner = format!("chown -R {USER}:{USER}");
-        return Cmd::new(&owner).arg(root.join("var/lib/mape-k").display().to_string()).run();
+    // Every engine gives these to whatever it runs; without the library of the system random numbers are read from there.
+    for (device, minor) in [("random", 8), ("urandom", 9)] {
+        let path = root.join("dev").join(device).display().to_string();
+        Cmd::new("mknod -m 666").arg(path).arg("c").arg("1").arg(minor.to_string()).run()?;
     }
-    Ok(())
+    let state = root.join("var/lib/mape-k").display().to_string();
+    Cmd::new(&format!("chown -R {USER}:{USER}")).arg(state).run()
 }
 
 /// Both programs, each of them by itself, and the one beside the other.
@@ -110,14 +117,9 @@ fn live(root: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// A command line that runs in `root`, as whoever runs in the image where that is possible.
+/// A command line that runs in `root`, as whoever runs in the image.
 fn inside(root: &Path, line: &str, environment: &[(&'static str, String)]) -> Cmd {
-    let enter = if is_root() {
-        Cmd::new(&format!("chroot --userspec={USER}:{USER}"))
-    } else {
-        Cmd::new("unshare --user --map-root-user chroot")
-    };
-    let cmd = enter.arg(root.display().to_string());
+    let cmd = Cmd::new(&format!("chroot --userspec={USER}:{USER}")).arg(root.display().to_string());
     let cmd = line.split_whitespace().fold(cmd, Cmd::arg);
     environment.iter().fold(cmd, |cmd, (name, value)| cmd.env(name, value))
 }
