@@ -157,7 +157,7 @@ mod tests {
     fn a_package_is_asked_for_once_and_only_if_a_program_is_missing() {
         assert_eq!(
             missing_packages(SERVICES, |_| false),
-            ["prometheus", "prometheus-alertmanager", "chromium", "chromium-driver"]
+            ["prometheus", "prometheus-alertmanager", "chromium", "chromium-driver", "bsdutils"]
         );
         assert_eq!(missing_packages(SERVICES, |program| program != "promtool"), ["prometheus"]);
         assert!(missing_packages(SERVICES, |_| true).is_empty());
