@@ -5,6 +5,7 @@
 
 use std::{fmt, str::FromStr};
 
+#[cfg(any(feature = "http", test))]
 use crate::Notice;
 
 /// A text with fields in braces, such as `{severity}: {title}`.
@@ -90,6 +91,7 @@ impl Template {
     pub const CHAT: &str = "[{severity}] {target}: {title}\n{text}\n{link}";
 
     /// The text of a message, its values as `shown` shows them.
+    #[cfg(any(feature = "http", test))]
     pub(crate) fn fill(&self, notice: &Notice, shown: impl Fn(&str) -> String) -> String {
         let fill = |part: &Part| match part {
             Part::Text(text) => text.clone(),
@@ -100,6 +102,7 @@ impl Template {
     }
 }
 
+#[cfg(any(feature = "http", test))]
 fn value(field: Field, notice: &Notice) -> String {
     match field {
         Field::Target => notice.target.to_string(),

@@ -35,6 +35,7 @@ pub fn defused(text: &str) -> String {
 }
 
 /// The same for Slack, where `&`, `<` and `>` begin what is no text.
+#[cfg(any(feature = "http", test))]
 pub(crate) fn for_slack(text: &str) -> String {
     defused(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
