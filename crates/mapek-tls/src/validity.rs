@@ -24,10 +24,9 @@ const SOON: Duration = Duration::from_secs(14 * 24 * 3600);
 impl Validity {
     /// Whether less than a fifth of its time is left, and less than two weeks: whoever renews it should have done so.
     ///
-    /// ```no_run
-    /// # let (validity, now): (mapek_tls::Validity, jiff::Timestamp) = unimplemented!();
-    /// if validity.ends_soon(now) {
-    ///     println!("it ends at {}", validity.to);
+    /// ```
+    /// fn warning(validity: mapek_tls::Validity, now: jiff::Timestamp) -> Option<String> {
+    ///     validity.ends_soon(now).then(|| format!("it ends at {}", validity.to))
     /// }
     /// ```
     #[must_use]
