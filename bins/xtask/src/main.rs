@@ -13,6 +13,7 @@ mod criterion;
 mod dst;
 mod error;
 mod examples;
+mod features;
 mod image;
 mod manifests;
 mod mutants;

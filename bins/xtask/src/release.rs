@@ -4,7 +4,7 @@ use crate::bench::{self, Options, RATIO_MAX};
 use crate::error::Error;
 use crate::steps::Steps;
 use crate::workspace::Workspace;
-use crate::{artifacts, coverage, image, mutants, reliability, setup};
+use crate::{artifacts, coverage, features, image, mutants, reliability, setup};
 
 /// How often the loop is killed before a release.
 const KILLS: u32 = 10_000;
@@ -12,6 +12,7 @@ const KILLS: u32 = 10_000;
 pub(crate) fn run(workspace: &Workspace, keep_going: bool) -> Result<(), Error> {
     let mut steps = Steps::new("cargo xtask release-check", keep_going);
     steps.step("coverage", || coverage::run(workspace))?;
+    steps.step("features", || features::alone(workspace))?;
     let options = Options { compare: true, save: false, ratio_max: RATIO_MAX };
     steps.step("benchmarks", || bench::run(workspace, &options))?;
     let kills = ["--kills".to_owned(), KILLS.to_string()];
