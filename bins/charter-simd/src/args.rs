@@ -58,11 +58,23 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Ask a server that runs whether it is well: exit code 0, or 1.
-    Health {
-        /// Where it is.
-        #[arg(long, default_value = "http://127.0.0.1:8000")]
-        url: String,
-    },
+    Health(HealthArgs),
+}
+
+/// Who is asked, and how.
+#[derive(Debug, clap::Args)]
+pub(crate) struct HealthArgs {
+    /// Where it is. With https, by a name that its certificate holds.
+    #[arg(long, default_value = "http://127.0.0.1:8000")]
+    pub(crate) url: String,
+
+    /// Who vouches for its certificate, as PEM; the authorities of the system if absent.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+
+    /// Our certificate and its key, both as PEM, where it asks for one.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) identity_file: Option<PathBuf>,
 }
 
 fn pace(text: &str) -> Result<f64, String> {

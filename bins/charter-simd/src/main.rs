@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let (done, failure) = match &args.command {
         None => (server::run(&args), "charter-simd stopped"),
-        Some(Command::Health { url }) => (health::ask(url), "the server is not well"),
+        Some(Command::Health(args)) => (health::ask(args), "the server is not well"),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -155,7 +155,7 @@ fn context(what: &str, error: io::Error) -> BoxError {
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is where the clock is handed in")]
-fn clock() -> Timestamp {
+pub(crate) fn clock() -> Timestamp {
     Timestamp::now()
 }
 

@@ -97,22 +97,22 @@ async fn manual_time_stands_still_and_the_key_from_the_file_is_asked_for() {
     assert!(process.throughput().await > 400.0);
 }
 
+/// The exit code of `charter-simd health`, and what it says of it.
+fn health(args: &[&str]) -> (Option<i32>, String) {
+    let asked = Command::new(env!("CARGO_BIN_EXE_charter-simd")).arg("health").args(args).output();
+    let asked = asked.unwrap();
+    (asked.status.code(), String::from_utf8(asked.stderr).unwrap())
+}
+
 #[tokio::test]
 async fn it_asks_another_one_whether_it_is_well() {
-    let health = |url: String| {
-        let asked = Command::new(env!("CARGO_BIN_EXE_charter-simd"))
-            .args(["health", "--url", &url])
-            .output()
-            .unwrap();
-        (asked.status.code(), String::from_utf8(asked.stderr).unwrap())
-    };
     let process = Process::start(&["--manual-time"]);
-    assert_eq!(health(process.base.clone()), (Some(0), String::new()));
-    let elsewhere = health(process.url("/elsewhere"));
+    assert_eq!(health(&["--url", &process.base]), (Some(0), String::new()));
+    let elsewhere = health(&["--url", &process.url("/elsewhere")]);
     assert!(elsewhere.0 == Some(1) && elsewhere.1.contains("404"), "{elsewhere:?}");
     let base = process.base.clone();
     assert!(process.stop().await.success());
-    let gone = health(base);
+    let gone = health(&["--url", &base]);
     assert!(gone.0 == Some(1) && gone.1.contains("not well"), "{gone:?}");
 }
 
@@ -167,7 +167,14 @@ async fn with_a_certificate_it_speaks_tls_to_those_whom_its_authority_has_signed
     let answer = known.get(process.url("/health")).send().await.unwrap();
     assert!(process.base.starts_with("https://") && answer.status() == 200, "{answer:?}");
     assert!(client().build().unwrap().get(process.url("/health")).send().await.is_err());
-    let clear = process.url("/health").replacen("https", "http", 1);
-    assert!(reqwest::get(clear).await.is_err());
+    let clear = process.base.replacen("https", "http", 1);
+    assert!(reqwest::get(format!("{clear}/health")).await.is_err());
+    let identity = write("identity", &format!("{ours}{our_key}"));
+    let asked = ["--url", &process.base, "--ca-file", &ca_file, "--identity-file", &identity];
+    assert_eq!(health(&asked), (Some(0), String::new()));
+    for less in [&asked[..4], &["--url", &clear], &["--url", &process.base]] {
+        let refused = health(less);
+        assert!(refused.0 == Some(1) && refused.1.contains("not well"), "{less:?}: {refused:?}");
+    }
     assert!(process.stop().await.success());
 }
