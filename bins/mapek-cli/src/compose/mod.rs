@@ -35,6 +35,8 @@ pub use charter::{Charter, charter};
 pub(crate) use notify::notifier;
 pub(crate) use past::{present, recorded, replaying};
 pub(crate) use seat::seated;
+#[cfg(test)]
+pub(crate) use seat::seated_over;
 pub(crate) use settings::{CHECK_ALERT, analyze_config, monitor_config};
 pub(crate) use tls::{Tls, http_client};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mapek::{
     Cycle, MemoryCheckpoint, SeededIds,
     knowledge::{Knowledge, MemoryKnowledge},
-    store::MemoryStore,
+    store::{MemoryStore, Store},
 };
 use mapek_eval::Seat;
 
@@ -15,6 +15,15 @@ use crate::config::Config;
 /// Puts the loop of `config` into `seat`. Where it lives, what it reads and where it remembers is the seat's; how it thinks and
 /// what it may do is the configuration's.
 pub(crate) fn seated(config: &Config, seat: &Seat) -> Result<Cycle, BuildError> {
+    seated_over(config, seat, Arc::new(MemoryStore::new()))
+}
+
+/// The same, with its journal in `store`.
+pub(crate) fn seated_over(
+    config: &Config,
+    seat: &Seat,
+    store: Arc<dyn Store>,
+) -> Result<Cycle, BuildError> {
     let mut config = config.clone();
     config.monitor.scrape_interval = seat.scrape_interval;
     let knowledge = settings::knowledge_config(&config);
@@ -28,7 +37,7 @@ pub(crate) fn seated(config: &Config, seat: &Seat) -> Result<Cycle, BuildError> 
         feed: Some(Arc::clone(&seat.feed)),
         silences: None,
         inbox: Some(Arc::clone(&seat.inbox)),
-        store: Arc::new(MemoryStore::new()),
+        store,
         knowledge: Knowledge::over(memory, knowledge),
         checkpoint: Arc::new(MemoryCheckpoint::default()),
         on_disk: false,

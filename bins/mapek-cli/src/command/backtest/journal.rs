@@ -80,3 +80,66 @@ fn value(
         None
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, sync::Arc};
+
+    use mapek::{
+        model::{Timestamp, later},
+        store::{MemoryStore, Store},
+    };
+    use mapek_eval::{Error, Looped, Scenario, play};
+
+    use super::*;
+    use crate::config::RailsProfile;
+
+    const OVERLOAD: &str = include_str!("../../../../../tests/scenarios/overload.yaml");
+
+    /// The journal of a loop that was allowed to act, and its configuration.
+    async fn lived() -> (Arc<MemoryStore>, Config) {
+        let scenario: Scenario = serde_saphyr::from_str(OVERLOAD).unwrap();
+        let mut config = Config::default();
+        config.execute.rails.profile = RailsProfile::Auto;
+        let store = Arc::new(MemoryStore::new());
+        let (theirs, journal) = (config.clone(), Arc::clone(&store) as Arc<dyn Store>);
+        let looped = Looped::new("mapek", move |seat| {
+            compose::seated_over(&theirs, seat, Arc::clone(&journal))
+                .map_err(Error::entrant("the loop"))
+        });
+        play(&Arc::new(scenario), 1, &looped).await.unwrap();
+        (store, config)
+    }
+
+    /// What the plans that `config` proposes have brought about, as far as the journal tells, and in how many cycles.
+    fn effects(store: &MemoryStore, config: &Config) -> BTreeMap<String, u64> {
+        let deciders = compose::deciders(config).unwrap();
+        let (from, to) =
+            (Timestamp::UNIX_EPOCH, later(Timestamp::UNIX_EPOCH, Duration::from_secs(1 << 33)));
+        let mut backtest = JournalBacktest::new(&deciders, from, to);
+        scan(store, |record| backtest.expect(&record.unwrap())).unwrap();
+        scan(store, |record| {
+            backtest.take(&record.unwrap(), &|hash| store.blob(hash).unwrap());
+        })
+        .unwrap();
+        let (_, summary) = backtest.finish().unwrap();
+        let mut effects = BTreeMap::new();
+        for (word, cycles) in summary.plans.into_values().flat_map(|plan| plan.effects) {
+            *effects.entry(word).or_default() += cycles;
+        }
+        effects
+    }
+
+    #[tokio::test]
+    async fn what_came_of_a_plan_is_told_of_whoever_proposes_the_same() {
+        let (store, config) = lived().await;
+        let same = effects(&store, &config);
+        assert_eq!(same.get("then: success"), Some(&1), "{same:?}");
+        assert!(same.get("unknown").is_some_and(|cycles| *cycles > 0), "{same:?}");
+        // Who has something else in mind is told nothing of what it would have brought about.
+        let mut other = config;
+        other.plan.min_confidence = 1.0;
+        let other = effects(&store, &other);
+        assert!(other.keys().all(|word| word == "unknown"), "{other:?}");
+    }
+}
