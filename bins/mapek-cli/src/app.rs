@@ -66,9 +66,16 @@ impl App {
     ///
     /// [`BuildError`] names the part that cannot be set up.
     pub async fn build(config: &Config) -> Result<Self, BuildError> {
+        Self::build_beside(config, Tls::new(compose::system_clock().now()), Metrics::new()).await
+    }
+
+    /// The same beside others that speak TLS and are counted.
+    pub(crate) async fn build_beside(
+        config: &Config,
+        tls: Tls,
+        metrics: Metrics,
+    ) -> Result<Self, BuildError> {
         let clock = compose::system_clock();
-        let metrics = Metrics::new();
-        let tls = Tls::new(clock.now());
         let charter = compose::charter_over(config, &tls, clock.as_ref())?;
         let timer = metrics
             .client_timer("charter_api_response_duration_seconds", "Calls to Charter.")

@@ -12,6 +12,7 @@ mod demo;
 mod logging;
 mod mischief;
 mod people;
+mod telemetry;
 mod yaml;
 
 mod app;

@@ -3,16 +3,19 @@
 use std::{fmt, io::IsTerminal as _, path::Path, sync::Arc};
 
 use logroller::{LogRollerBuilder, Rotation, RotationSize};
-use tracing::field::Field;
+use tracing::{Metadata, field::Field};
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::{
-    EnvFilter,
+    EnvFilter, Layer, Registry,
     field::MakeExt as _,
+    filter::{FilterExt as _, filter_fn},
     fmt::{
         FormatFields, MakeWriter,
         format::{Writer, debug_fn},
     },
+    layer::SubscriberExt as _,
     reload,
+    util::SubscriberInitExt as _,
 };
 
 use crate::command::output::plain;
@@ -49,8 +52,16 @@ impl LevelSwitch {
         Self(Arc::new(|_| Ok(())))
     }
 
-    fn of<S: 'static>(handle: reload::Handle<EnvFilter, S>) -> Self {
-        Self(Arc::new(move |level| handle.reload(EnvFilter::new(level.as_str()))))
+    /// One that does this.
+    pub(crate) fn new(
+        set: impl Fn(LogLevel) -> Result<(), reload::Error> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(set))
+    }
+
+    /// One that does what both do.
+    fn and(self, other: Self) -> Self {
+        Self::new(move |level| (self.0)(level).and((other.0)(level)))
     }
 
     /// Logs as much as `level` says from now on.
@@ -72,54 +83,69 @@ pub(crate) struct LogError {
     why: String,
 }
 
-/// Sends what the process logs to where the configuration says, from now until the guard is dropped.
+/// One part of what becomes of events and spans.
+pub(crate) type OneLayer = Box<dyn Layer<Registry> + Send + Sync>;
+
+/// What else than the log is told of events and spans.
+#[derive(Default)]
+pub(crate) struct Others {
+    pub(crate) layers: Vec<OneLayer>,
+    /// Changes how much of the log they are told.
+    pub(crate) level: Option<LevelSwitch>,
+}
+
+/// Sends what the process logs to where the configuration says, and to `others`, from now until the guard is dropped.
 ///
 /// # Errors
 ///
 /// [`LogError`] if the log file cannot be opened.
-pub(crate) fn start(config: &Config) -> Result<LogGuard, LogError> {
-    if !config.orchestrator.enable_logging {
-        return Ok(LogGuard { _writer: None, level: LevelSwitch::none() });
+pub(crate) fn start(config: &Config, others: Others) -> Result<LogGuard, LogError> {
+    let Others { mut layers, level: switch } = others;
+    let mut switch = switch.unwrap_or_else(LevelSwitch::none);
+    let mut kept = None;
+    if config.orchestrator.enable_logging {
+        let (format, level) = (config.logging.format, config.log_level());
+        let (layer, own) = match &config.logging.file {
+            None => layer(format, level, std::io::stderr, std::io::stderr().is_terminal()),
+            Some(path) => {
+                let roller = roller(path, config.logging.max_bytes, config.logging.backup_count)?;
+                let (writer, guard) = tracing_appender::non_blocking(roller);
+                kept = Some(guard);
+                layer(format, level, writer, false)
+            }
+        };
+        layers.push(layer);
+        switch = switch.and(own);
     }
-    let (format, level) = (config.logging.format, config.log_level());
-    match &config.logging.file {
-        None => {
-            let colour = std::io::stderr().is_terminal();
-            let level = install(format, level, std::io::stderr, colour);
-            Ok(LogGuard { _writer: None, level })
-        }
-        Some(path) => {
-            let roller = roller(path, config.logging.max_bytes, config.logging.backup_count)?;
-            let (writer, guard) = tracing_appender::non_blocking(roller);
-            let level = install(format, level, writer, false);
-            Ok(LogGuard { _writer: Some(guard), level })
-        }
+    // A second start in one process (a test) keeps the first subscriber: there is only one log.
+    if !layers.is_empty()
+        && let Err(error) = tracing_subscriber::registry().with(layers).try_init()
+    {
+        tracing::debug!(%error, "the log was started before");
     }
+    Ok(LogGuard { _writer: kept, level: switch })
 }
 
-fn install<W>(format: LogFormat, level: LogLevel, writer: W, colour: bool) -> LevelSwitch
+fn layer<W>(format: LogFormat, level: LogLevel, writer: W, colour: bool) -> (OneLayer, LevelSwitch)
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(level.as_str()))
+    let (filter, handle) = reload::Layer::new(EnvFilter::new(level.as_str()));
+    let switch = LevelSwitch::new(move |level| handle.reload(EnvFilter::new(level.as_str())));
+    let filter = filter.and(filter_fn(is_news));
+    let layer = tracing_subscriber::fmt::layer()
         .with_ansi(colour && std::env::var_os("NO_COLOR").is_none())
         .with_writer(writer);
-    // A second start in one process (a test) keeps the first subscriber: there is only one log.
-    let (switch, installed) = match format {
-        LogFormat::Json => {
-            let builder = builder.json().flatten_event(true).with_filter_reloading();
-            (LevelSwitch::of(builder.reload_handle()), builder.try_init())
-        }
-        LogFormat::Text => {
-            let builder = builder.fmt_fields(in_one_line()).with_filter_reloading();
-            (LevelSwitch::of(builder.reload_handle()), builder.try_init())
-        }
+    let layer = match format {
+        LogFormat::Json => layer.json().flatten_event(true).with_filter(filter).boxed(),
+        LogFormat::Text => layer.fmt_fields(in_one_line()).with_filter(filter).boxed(),
     };
-    if let Err(error) = installed {
-        tracing::debug!(%error, "the log was started before");
-    }
-    switch
+    (layer, switch)
+}
+
+/// That a batch of traces or of the log was not taken is told once, by who sends it, and not by the SDK for each.
+fn is_news(of: &Metadata<'_>) -> bool {
+    !of.name().ends_with("Processor.ExportError")
 }
 
 /// Fields as text that stays in its line, whatever is in it: names and reasons come from elsewhere, and a line break in one must not make

@@ -9,7 +9,7 @@ use mapek::{
 };
 
 use super::{BuildError, Tls};
-use crate::config::Config;
+use crate::{config::Config, telemetry};
 
 /// The managed system that the configuration asks for.
 #[derive(Debug)]
@@ -61,5 +61,5 @@ pub(crate) fn charter_over(
     settings.retry = RetryConfig { mutations: false, ..RetryConfig::default() };
     let client = tls.http_client("execute.tls", &section.tls, timeout)?;
     let charter = settings.build(client).map_err(BuildError::of("the Charter client"))?;
-    Ok(Charter::Http(Arc::new(charter)))
+    Ok(Charter::Http(Arc::new(charter.with_headers(telemetry::propagate))))
 }

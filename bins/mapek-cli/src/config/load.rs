@@ -224,8 +224,10 @@ fn tls_in_clear_text(config: &Config) -> Vec<String> {
             "api.client_tls".to_owned(),
         ),
     ];
-    // An address in a file is not known yet.
+    let otlp = &config.logging.otlp;
     let known = |url: &Option<String>| url.as_deref().is_some_and(clear);
+    keys.push((otlp.tls.is_set() && known(&otlp.endpoint), "logging.otlp.tls".to_owned()));
+    // An address in a file is not known yet.
     let webhooks = alertmanager.notify.webhooks.iter().map(|entry| {
         let key = format!("alertmanager.notify.webhooks.{}.tls", entry.name);
         (entry.tls.is_set() && known(&entry.url), key)
@@ -405,6 +407,7 @@ mod tests {
             ("execute: {tls: {ca_file: x}}", "execute.tls"),
             ("alertmanager: {tls: {key_file: x}}", "alertmanager.tls"),
             ("api: {client_tls: {ca_file: x}}", "api.client_tls"),
+            ("logging: {otlp: {endpoint: 'http://x', tls: {ca_file: x}}}", "logging.otlp.tls"),
             (
                 "alertmanager: {notify: {webhooks: [{name: a, url: 'http://x', tls: {ca_file: x}}]}}",
                 "alertmanager.notify.webhooks.a.tls",

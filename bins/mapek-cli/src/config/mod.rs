@@ -16,6 +16,6 @@ pub(crate) use schema::schema;
 pub use sections::Config;
 pub(crate) use sections::{
     AlgorithmEntry, AlgorithmName, ClientTlsSection, Database, ExecutionMode, LogFormat, LogLevel,
-    MetricEntry, QueryEntry, RailsProfile, Secret, ThresholdDirection, TlsSection, TokenEntry,
-    TokensFile, VerificationSection, WebhookEntry, WebhookFormat, Worse,
+    MetricEntry, OtlpSection, QueryEntry, RailsProfile, Secret, ThresholdDirection, TlsSection,
+    TokenEntry, TokensFile, VerificationSection, WebhookEntry, WebhookFormat, Worse,
 };

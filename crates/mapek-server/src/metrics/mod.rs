@@ -79,6 +79,7 @@ struct Families {
     outcomes: Labelled<Counter, 3>,
     compliance: Labelled<RealGauge, 1>,
     notifications: Labelled<Counter, 3>,
+    telemetry_failed: Labelled<Counter, 1>,
 }
 
 impl Default for Metrics {
@@ -123,6 +124,12 @@ impl Metrics {
     #[must_use]
     pub fn notifications(&self) -> NotificationCounter {
         NotificationCounter::new(self.families.notifications.clone())
+    }
+
+    /// Counts batches that a collector did not take: `mape_k_telemetry_failed_total`; `signal` is `traces` or `logs`.
+    #[must_use]
+    pub fn telemetry_failed(&self, signal: &str) -> EventCounter {
+        EventCounter::new(self.families.telemetry_failed.of([signal]))
     }
 
     /// Times the calls to another system, as a histogram with the labels `call` and `status`.
@@ -195,6 +202,7 @@ impl Families {
             outcomes: Labelled::new(["target", "action", "outcome"], Counter::default),
             compliance: Labelled::new(["target"], RealGauge::default),
             notifications: Labelled::new(["channel", "kind", "result"], Counter::default),
+            telemetry_failed: Labelled::new(["signal"], Counter::default),
         }
     }
 
@@ -240,6 +248,8 @@ impl Families {
             "objective_compliance_ratio", "Share of the time without an open warning or critical violation" =>
                 self.compliance.metric();
             "notifications", "Messages to people, by what came of them" => self.notifications.metric();
+            "telemetry_failed", "Batches of spans, or of records of the log, that the collector did not take" =>
+                self.telemetry_failed.metric();
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::{
     command::output::{OutputError, chain},
     compose::{self, BuildError, Tls},
     config::{Config, Database},
+    telemetry,
 };
 
 /// Where the expressions are.
@@ -130,6 +131,7 @@ fn listeners(config: &Config, tls: &Tls, report: &mut Report) -> Result<(), Outp
         compose::api_tls(config, tls).err(),
         compose::webhook_tls(config, tls).err(),
         compose::notifier(config, tls, compose::system_clock(), &Metrics::new()).err(),
+        telemetry::check(config, tls).err(),
     ];
     built.iter().flatten().try_for_each(|error| refused(error, report))
 }

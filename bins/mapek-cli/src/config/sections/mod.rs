@@ -19,8 +19,8 @@ pub(crate) use notify::{WebhookEntry, WebhookFormat};
 pub(crate) use orchestrator::{Mode, OrchestratorSection};
 pub(crate) use secret::Secret;
 pub(crate) use service::{
-    AlertmanagerSection, ApiSection, LogFormat, LogLevel, LoggingSection, PerformanceSection,
-    StagingSection,
+    AlertmanagerSection, ApiSection, LogFormat, LogLevel, LoggingSection, OtlpSection,
+    PerformanceSection, StagingSection,
 };
 pub(crate) use stages::{
     AlgorithmEntry, AlgorithmName, AnalyzeSection, Database, ExecuteSection, ExecutionMode,

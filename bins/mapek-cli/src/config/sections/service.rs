@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AuthSection, HashEntry, TlsSection,
-    check::{absolute_path, http_url},
+    check::{absolute_path, at_least_a_second, http_url, optional_http_url},
     notify::NotifySection,
     tls::ClientTlsSection,
 };
@@ -132,6 +132,58 @@ impl Default for ApiSection {
     }
 }
 
+/// Where traces and the log go besides.
+#[derive(Debug, Clone, Serialize, Deserialize, Validate, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct OtlpSection {
+    /// Where an OpenTelemetry collector takes OTLP over HTTP; nothing is sent if it is absent.
+    #[garde(custom(optional_http_url))]
+    pub(crate) endpoint: Option<String>,
+    /// How it is known, and what it is shown.
+    #[garde(dive)]
+    pub(crate) tls: ClientTlsSection,
+    /// The file that holds the bearer token that it wants.
+    #[garde(skip)]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Whether it gets traces.
+    #[garde(skip)]
+    pub(crate) traces: bool,
+    /// Which share of the traces.
+    #[garde(range(min = 0.0, max = 1.0))]
+    pub(crate) sample_ratio: f64,
+    /// Whether it gets the log.
+    #[garde(skip)]
+    pub(crate) logs: bool,
+    /// What we are called there.
+    #[garde(length(min = 1, max = 255))]
+    pub(crate) service_name: String,
+    /// Spans, and records of the log, that wait at most; what is more is dropped.
+    #[garde(range(min = 1, max = 1_000_000))]
+    pub(crate) queue: u32,
+    /// How long it may take to take a batch.
+    #[garde(custom(at_least_a_second))]
+    #[serde(with = "mapek::model::duration")]
+    #[schemars(with = "duration::Schema")]
+    pub(crate) timeout: Duration,
+}
+
+impl Default for OtlpSection {
+    fn default() -> Self {
+        Self {
+            endpoint: None,
+            tls: ClientTlsSection::default(),
+            token_file: None,
+            traces: true,
+            sample_ratio: 1.0,
+            logs: true,
+            service_name: "mapek".to_owned(),
+            // A cycle makes about twenty.
+            queue: 2048,
+            timeout: Duration::from_secs(10),
+        }
+    }
+}
+
 /// How much is logged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -189,6 +241,9 @@ pub(crate) struct LoggingSection {
     /// Rotated files that are kept.
     #[garde(range(max = 1000))]
     pub(crate) backup_count: u32,
+    /// Traces and the log to a collector.
+    #[garde(dive)]
+    pub(crate) otlp: OtlpSection,
 }
 
 impl Default for LoggingSection {
@@ -199,6 +254,7 @@ impl Default for LoggingSection {
             file: None,
             max_bytes: 10_485_760,
             backup_count: 5,
+            otlp: OtlpSection::default(),
         }
     }
 }
