@@ -35,7 +35,8 @@ pub(crate) async fn plan(cx: Cx, Path(id): Path<String>) -> Response {
         }
         div.columns {
             div {
-                section aria-labelledby="does-title" { h2 #does-title { "What it does" } (steps::planned(plan)) p { (plan.rationale) } }
+                section aria-labelledby="does-title" { h2 #does-title { "What it does" } (steps::planned(plan)) p { (plan.rationale) }
+                    p.sub { "Before anything is sent the undo of each step is rehearsed, and each step is checked with the managed system: what that refuses is not done." } }
                 section aria-labelledby="why-title" {
                     h2 #why-title { "Why" }
                     dl.facts {
