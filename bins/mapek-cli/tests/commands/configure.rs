@@ -89,7 +89,7 @@ async fn there_is_a_page_for_each_command() {
 }
 
 /// All commands that there are.
-const COMMANDS: [&[&str]; 49] = [
+const COMMANDS: [&[&str]; 50] = [
     &[],
     &["run"],
     &["check"],
@@ -109,6 +109,7 @@ const COMMANDS: [&[&str]; 49] = [
     &["plans"],
     &["plans", "list"],
     &["plans", "show"],
+    &["plans", "rehearse"],
     &["plans", "approve"],
     &["plans", "reject"],
     &["executions"],

@@ -60,6 +60,9 @@ pub(crate) async fn plan(cx: Cx, Path(id): Path<String>) -> Response {
                         div { dt { "Risk if wrong" } dd { (plan.risk_if_wrong) } }
                     }
                 }
+                @if is_pending(&one) {
+                    section aria-labelledby="trial-title" { h2 #trial-title { "Dry run" } (dry_run(&cx, &one)) }
+                }
                 section #rails data-live aria-labelledby="rails-title" { h2 #rails-title { "What the rails say" } (rails(&one)) }
                 section #runs data-live aria-labelledby="runs-title" { h2 #runs-title { "It was run before" } (runs(&cx, &one)) }
                 section aria-labelledby="bound-title" {
@@ -124,6 +127,20 @@ fn decide(cx: &Cx, one: &Proposed<'_>) -> Markup {
             div.decide { (reject.form(cx)) }
         } @else if one.approval.is_none() {
             p.sub { "Nobody is asked about it." }
+        }
+    }
+}
+
+/// A button that asks the managed system, and sends it nothing.
+fn dry_run(cx: &Cx, one: &Proposed<'_>) -> Markup {
+    let refused = cx.may(Role::Approver).err();
+    html! {
+        p.sub { "Asks the managed system what it would say now to each step, and to its undo. Nothing is done." }
+        form.act method="post" action=(cx.href(&format!("/api/v1/plans/{}/rehearse", one.plan.id))) data-act="rehearse" {
+            input type="hidden" name="hash" value=(one.hash);
+            button.plain type="submit" disabled[refused.is_some()] aria-describedby=[refused.as_ref().map(|_| "trial-why")] { "Try it without doing it" }
+            @if let Some(text) = &refused { p #trial-why .why { (text) } }
+            output.answer role="status" {}
         }
     }
 }

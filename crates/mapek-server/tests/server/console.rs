@@ -349,6 +349,8 @@ async fn a_control_is_there_for_whom_it_is_and_says_to_others_why_not() {
         assert_eq!(page.contains(&refused), !may, "{role}");
         assert_eq!(page.contains("<button class=\"go\" type=\"submit\">Approve"), may, "{role}");
         assert!(page.contains("the undo of each step is rehearsed"), "{page}");
+        let button = page.split("<button class=\"plain\" type=\"submit\"").nth(1).unwrap();
+        assert_eq!(button.starts_with(" disabled"), !may, "{role}: a dry run asks the system");
     }
 }
 
