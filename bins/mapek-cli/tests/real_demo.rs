@@ -121,6 +121,8 @@ async fn a_visitor_breaks_something_and_sees_it_heal() {
     reads(&browser, "#waiting", "waiting").await;
     browser.goto(&format!("{}/plans", demo.url)).await.unwrap();
     browser.click("a.button[href^='/plans/']").await.unwrap();
+    browser.click("form[data-act=rehearse] button").await.unwrap();
+    reads(&browser, "form[data-act=rehearse] output", "could be undone").await;
     browser.click("form[data-act=approve] button").await.unwrap();
     reads(&browser, "#decision", "approved by visitor").await;
     browser.goto(&demo.url).await.unwrap();

@@ -343,6 +343,17 @@ async fn queries_in_documents_boards_and_rules_answer_something() {
         }
     }
     assert!(asked >= 19, "{asked}");
+    // Each family that the process shows is documented, whoever of its parts counts it.
+    let shown =
+        reqwest::get(format!("{}/metrics", beside.url)).await.unwrap().text().await.unwrap();
+    let families = shown.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+    let families: BTreeSet<_> = families.map(|(name, _)| name).collect();
+    assert!(families.len() >= 19, "{families:?}");
+    let reference = std::fs::read_to_string(root().join("docs/metrics.md")).unwrap();
+    for name in families {
+        let rows = [format!("| `{name}` "), format!("| `{name}_total` ")];
+        assert!(rows.iter().any(|row| reference.contains(row)), "{name} is not in docs/metrics.md");
+    }
     let (boards, rules) = (queries::boards(), queries::rules());
     assert!(boards.len() >= 60 && rules.len() == 19, "{} {}", boards.len(), rules.len());
     let unanswered = |text: &str| UNANSWERED.iter().any(|(name, _)| text.contains(name));

@@ -4,6 +4,7 @@ mod approvals;
 mod effects;
 mod executions;
 mod journal;
+mod rehearsal;
 mod witness;
 
 use std::{
@@ -24,12 +25,13 @@ use crate::{
 };
 
 pub use effects::{OwnChange, OwnEffect, OwnEffects};
+pub use rehearsal::Rehearsed;
 
 /// What the loop calls itself where names of people stand. Nobody by that name approves anything.
 pub const LOOP: &str = "loop";
 
 /// A handle on the executor's state. Clones share it; each call is short and never waits for the managed system, so that the
-/// loop can be paused while a step is under way.
+/// loop can be paused while a step is under way; but for [`rehearse`](Self::rehearse), which asks it.
 ///
 /// What a person does is journaled with their name and reason before it has any effect.
 #[derive(Debug, Clone)]

@@ -66,7 +66,7 @@ mod tests;
 #[cfg(feature = "charter")]
 pub use charter::CharterEffector;
 pub use config::{Config, ExecutionMode, Retention};
-pub use control::{Control, LOOP, OwnChange, OwnEffect, OwnEffects};
+pub use control::{Control, LOOP, OwnChange, OwnEffect, OwnEffects, Rehearsed};
 pub use dry_run::DryRun;
 #[cfg(any(test, feature = "mock"))]
 pub use effector::MockEffector;

@@ -2,8 +2,10 @@
 
 use std::{fmt, sync::Arc};
 
-use mapek_execute::{Archive, Control};
-use mapek_model::{ActionKind, Approval, CycleNumber, ExecutionId, PlanHash, Timestamp, earlier};
+use mapek_execute::{Archive, Control, Rehearsed};
+use mapek_model::{
+    ActionKind, Approval, CycleNumber, ExecutionId, Plan, PlanHash, Timestamp, earlier,
+};
 use tokio::sync::watch;
 
 use crate::{
@@ -157,6 +159,16 @@ impl LoopHandle {
         reason: Option<&str>,
     ) -> Result<Approval, Error> {
         self.after(self.control.reject(plan, by, reason, self.clock.now()))
+    }
+
+    /// Asks the managed system what it would say now to each step of a plan, and to its undo: a dry run, beside the loop. Nothing is sent, and
+    /// nothing rests on it. It takes as long as the managed system does.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Execute`] if nobody can act on its target.
+    pub async fn rehearse(&self, plan: &Plan) -> Result<Vec<Rehearsed>, Error> {
+        self.control.rehearse(plan, self.clock.now()).await.map_err(Error::Execute)
     }
 
     /// Trusts a kind of action again that the breaker has disabled.

@@ -87,6 +87,8 @@ pub use state::{LoopState, Statistics};
 pub use unready::Unready;
 pub use wake::{WakeReason, Waker};
 
+/// What [`LoopHandle::rehearse`] answers.
+pub use mapek_execute::Rehearsed;
 /// What [`LoopState`] and [`CycleReport`] show of plans: what the rails say to them, and where they stand before people.
 pub use mapek_execute::{Decision, Proposal, Refusal};
 /// What [`LoopState`] shows of what was learned.

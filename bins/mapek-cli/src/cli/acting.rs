@@ -38,6 +38,13 @@ pub(crate) enum PlansCommand {
         #[command(flatten)]
         api: ApiArgs,
     },
+    /// Ask what the managed system would say to a plan, and to its undo; nothing is done.
+    Rehearse {
+        /// Its id or its hash, or what one of them begins with.
+        id: String,
+        #[command(flatten)]
+        api: ApiArgs,
+    },
     /// Approve what a plan would do.
     Approve(DecideArgs),
     /// Reject what a plan would do; it is not proposed again for an hour.

@@ -90,7 +90,7 @@ pub(crate) enum Command {
     Violations(ViolationsArgs),
     /// What the newest cycle takes for the cause, and why.
     Diagnosis(ApiArgs),
-    /// Plans of a running loop: look, approve, reject.
+    /// Plans of a running loop: look, try, approve, reject.
     #[command(subcommand)]
     Plans(PlansCommand),
     /// Executions of a running loop: look, roll back, resolve.

@@ -125,6 +125,7 @@ async fn plans(command: &PlansCommand) -> Done {
         PlansCommand::List { rejected: false, list } => show::plans(list).await,
         PlansCommand::List { rejected: true, list } => show::rejected(list).await,
         PlansCommand::Show { id, api } => show::plan(id, api).await,
+        PlansCommand::Rehearse { id, api } => act::rehearse(id, api).await,
         PlansCommand::Approve(args) => act::decide(args, Verdict::Approve).await,
         PlansCommand::Reject(args) => act::decide(args, Verdict::Reject).await,
     }

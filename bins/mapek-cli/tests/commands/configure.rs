@@ -1,9 +1,12 @@
 //! `mapek config`, `mapek completions`, `mapek man`, and what help says.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::support::{mapek, ran};
 
+const REFERENCE: &str = include_str!("../../../../docs/cli.md");
 const COMMENTED: &str = include_str!("../../../../config/mape_k_config.yaml");
 
 #[tokio::test]
@@ -86,7 +89,7 @@ async fn there_is_a_page_for_each_command() {
 }
 
 /// All commands that there are.
-const COMMANDS: [&[&str]; 49] = [
+const COMMANDS: [&[&str]; 50] = [
     &[],
     &["run"],
     &["check"],
@@ -106,6 +109,7 @@ const COMMANDS: [&[&str]; 49] = [
     &["plans"],
     &["plans", "list"],
     &["plans", "show"],
+    &["plans", "rehearse"],
     &["plans", "approve"],
     &["plans", "reject"],
     &["executions"],
@@ -156,6 +160,61 @@ async fn help_says_what_each_command_does() {
     }
     insta::assert_snapshot!("help", all);
     assert_eq!(ran(mapek(&["cheque"]), "").await.code, Some(2));
+}
+
+/// The long options in a text.
+fn options(text: &str) -> BTreeSet<&str> {
+    let words = text.split(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'));
+    let named =
+        |word: &&str| word.strip_prefix("--").is_some_and(|it| it.starts_with(char::is_alphabetic));
+    words.filter(named).collect()
+}
+
+#[tokio::test]
+async fn every_option_is_in_the_document_and_every_option_of_it_is_there() {
+    let (own, server) = REFERENCE.split_once("## The reference server").unwrap();
+    let (server, rest) = server.split_once("\n## ").unwrap();
+    let documented = options(own).into_iter().chain(options(rest)).collect::<BTreeSet<_>>();
+    let mut there = BTreeSet::new();
+    for command in COMMANDS {
+        let told = ran(mapek(&[command, &["--help"]].concat()), "").await;
+        let lines = told.out.lines().map(str::trim_start);
+        for line in lines.filter(|line| line.starts_with('-')) {
+            // What the option is called stands before what it is for.
+            let name = line.split("  ").next().unwrap_or(line);
+            there.extend(options(name).into_iter().map(str::to_owned));
+        }
+    }
+    for spread in ["--help", "--version"] {
+        assert!(there.remove(spread), "{spread}");
+    }
+    assert!(there.len() > 40, "{there:?}");
+    let documented: BTreeSet<_> = documented.into_iter().map(str::to_owned).collect();
+    assert_eq!(documented, there, "docs/cli.md on the left, `mapek help` on the right");
+
+    let help = async |args: &[&str]| {
+        let mut command = tokio::process::Command::new(charter());
+        command.args(args).stdin(std::process::Stdio::piped());
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        ran(command, "").await.out
+    };
+    let (serves, asks) = (help(&["--help"]).await, help(&["health", "--help"]).await);
+    let mut there: BTreeSet<_> = options(&serves).into_iter().chain(options(&asks)).collect();
+    for spread in ["--help", "--version"] {
+        there.remove(spread);
+    }
+    assert_eq!(
+        options(server),
+        there,
+        "docs/cli.md on the left, `charter-simd --help` on the right"
+    );
+}
+
+/// The reference server's program, beside ours.
+fn charter() -> std::path::PathBuf {
+    let path = std::path::Path::new(env!("CARGO_BIN_EXE_mapek")).with_file_name("charter-simd");
+    assert!(path.is_file(), "build it first: cargo build -p charter-simd");
+    path
 }
 
 /// Whether a line of a list begins with the name of a command, and is not the rest of a text.

@@ -92,6 +92,20 @@ async fn a_visitor_looks_and_decides_while_time_stands_still() {
     let plan = &plans["items"][0];
     let (id, hash) = (plan["plan"]["id"].as_str().unwrap(), &plan["hash"]);
     let then = get("/api/v1/status").await["statistics"]["cycles"].clone();
+    // What the managed system would say, by the API and on the command line. Nothing comes of it.
+    let rehearse = client.post(format!("{url}/api/v1/plans/{id}/rehearse"));
+    let said: Value =
+        rehearse.json(&json!({ "hash": hash })).send().await.unwrap().json().await.unwrap();
+    assert_eq!((&said["accepted"], &said["hash"]), (&json!(true), hash), "{said}");
+    assert!(said["said"].as_str().unwrap().contains("could be undone"), "{said}");
+    assert_eq!(
+        said["steps"].as_array().unwrap().len(),
+        plan["plan"]["steps"].as_array().unwrap().len()
+    );
+    let told = ran(mapek(&["plans", "rehearse", id, "--url", &url]), "").await;
+    assert!(told.code == Some(0) && told.out.starts_with("STEP"), "{told:?}");
+    assert!(told.out.contains("yes"), "{told:?}");
+    assert_eq!(get("/api/v1/plans").await["items"][0]["approval"]["by"], json!([]));
     let decide = |origin: &str| {
         let to = client.post(format!("{url}/api/v1/plans/{id}/reject")).header("Origin", origin);
         to.json(&json!({ "hash": hash, "reason": "let us see" })).send()

@@ -11,6 +11,7 @@ use crate::{
 
 const CHART: &str = "helm/mape-k";
 const PRODUCTION: &str = "helm/mape-k/values-production.yaml";
+const SPIFFE: &str = "helm/mape-k/values-spiffe.yaml";
 /// Kinds that belong to the Prometheus operator, whose schemas are not at hand.
 const FOREIGN: [&str; 2] = ["ServiceMonitor", "PrometheusRule"];
 
@@ -39,7 +40,9 @@ fn container(workload: &Value) -> &Value {
 async fn what_it_renders_is_what_kubernetes_takes() {
     let directory = tempfile::tempdir().unwrap();
     content(installed("helm"), &["lint", "--strict", CHART]).await;
-    content(installed("helm"), &["lint", "--strict", CHART, "--values", PRODUCTION]).await;
+    for values in [PRODUCTION, SPIFFE] {
+        content(installed("helm"), &["lint", "--strict", CHART, "--values", values]).await;
+    }
     let everything = [
         "--values",
         PRODUCTION,
@@ -52,16 +55,18 @@ async fn what_it_renders_is_what_kubernetes_takes() {
     ];
     // What is rendered with the shipped values is in `deploy/kubernetes`.
     let mut paths = Vec::new();
-    for (name, more) in
-        [("all", &everything[..]), ("lost", &["--set", "persistence.enabled=false"])]
-    {
+    for (name, more) in [
+        ("all", &everything[..]),
+        ("lost", &["--set", "persistence.enabled=false"]),
+        ("spiffe", &["--values", SPIFFE]),
+    ] {
         let told = template(more).await;
         assert_eq!(told.code, Some(0), "{told:?}");
         let path = directory.path().join(name).with_extension("yaml");
         std::fs::write(&path, &told.out).unwrap();
         paths.push(path.to_str().unwrap().to_owned());
     }
-    let validate = ["--strict", &paths[0], &paths[1]];
+    let validate = ["--strict", &paths[0], &paths[1], &paths[2]];
     let told = content(installed("kubernetes-validate"), &validate).await;
     assert!(!format!("{}{}", told.out, told.err).contains("WARN"), "{told:?}");
     // A mistake would be seen.
@@ -105,6 +110,8 @@ async fn bad_values_are_refused_with_their_name() {
         ("config.orchestrator.loop_intervall=3", "loop_intervall is not allowed"),
         ("config.plan.min_violations=many", "config.plan.min_violations: Invalid type"),
         ("config.execute.rails.profile=all", "config.execute.rails.profile"),
+        ("extraVolumeMounts[0].mountPath=run", "extraVolumeMounts"),
+        ("initContainers[0].name=helper", "initContainers"),
     ] {
         let told = template(&["--set", bad]).await;
         assert!(told.code == Some(1) && told.err.contains(named), "{bad}: {told:?}");
@@ -279,6 +286,52 @@ async fn the_loop_takes_its_configuration() {
     let documents = rendered(&["--set", "secrets.tokens="]).await;
     let told = checked(&documents, tempfile::tempdir().unwrap().path()).await;
     assert!(told.code == Some(2) && told.err.contains("production refuses"), "{told:?}");
+}
+
+#[tokio::test]
+async fn the_workload_api_comes_to_the_loop_as_files() {
+    let documents = rendered(&["--values", SPIFFE]).await;
+    let deployment = find(&documents, "Deployment", "mape-k");
+    let pod = &deployment["spec"]["template"]["spec"];
+    assert_eq!(pod["automountServiceAccountToken"], false, "its account is for others to go by");
+    for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
+        assert_eq!(container(deployment)[probe]["httpGet"]["scheme"], "HTTPS", "{probe}");
+    }
+    let helper = &pod["initContainers"][0];
+    assert_eq!(helper["restartPolicy"], "Always", "it renews what it has written");
+    let mounted = |container: &Value, name: &str| {
+        let mounts = container["volumeMounts"].as_array().unwrap();
+        let mount = mounts.iter().find(|it| it["name"] == name).unwrap_or_else(|| panic!("{name}"));
+        mount["mountPath"].as_str().unwrap().to_owned()
+    };
+    for name in ["agent", "spiffe-helper", "svid"] {
+        let volumes = pod["volumes"].as_array().unwrap();
+        assert!(volumes.iter().any(|it| it["name"] == name), "{name}");
+        mounted(helper, name);
+    }
+    assert_eq!(mounted(container(deployment), "svid"), mounted(helper, "svid"));
+
+    // What the document has the helper write is what the loop is told to read.
+    let security = std::fs::read_to_string(deploy().join("../docs/security.md")).unwrap();
+    let section = security.split("### On Kubernetes").nth(1).unwrap();
+    let block = section.split("```hcl\n").nth(1).unwrap().split("```").next().unwrap();
+    let word = |key: &str| {
+        let line = block.lines().find(|it| it.split_whitespace().next() == Some(key));
+        let value = line.and_then(|it| it.split('=').nth(1)).unwrap_or_else(|| panic!("{key}"));
+        value.split('#').next().unwrap().trim().trim_matches('"').to_owned()
+    };
+    assert_eq!(word("cert_dir"), mounted(helper, "svid"));
+    assert!(word("agent_address").starts_with(&mounted(helper, "agent")), "{block}");
+    let written: BTreeSet<_> = ["svid_file_name", "svid_key_file_name", "svid_bundle_file_name"]
+        .map(|key| format!("{}/{}", word("cert_dir"), word(key)))
+        .into();
+    let config = config(&documents);
+    let read: BTreeSet<_> =
+        files(&config).into_iter().filter(|it| it.starts_with(&word("cert_dir"))).collect();
+    assert_eq!(written, read);
+    let get = &helper["startupProbe"]["httpGet"];
+    assert_eq!(get["path"], word("readiness_path"));
+    assert_eq!(get["port"].to_string(), word("bind_port"));
 }
 
 /// The absolute paths in a configuration, but for that of the webhook.

@@ -1,4 +1,4 @@
-//! Undo is rehearsed before anything is done.
+//! Undo is rehearsed before anything is done, and all of a plan before anybody decides about it, if they want.
 
 use mapek_model::{Ending, StepIndex, UndoClass, Way};
 
@@ -64,4 +64,40 @@ async fn what_nobody_hopes_to_undo_is_not_rehearsed() {
     scene.start(plan(vec![step])).unwrap();
     scene.cycle().await;
     assert_eq!(scene.world.effects(Way::Do), ["alpha"]);
+}
+
+#[tokio::test]
+async fn a_dry_run_tells_what_would_be_refused_and_leaves_nothing_behind() {
+    let mut scene = Scene::new();
+    {
+        let mut state = scene.world.state();
+        state.not_accepted.insert("beta".to_owned());
+        state.no_way_back.insert("beta".to_owned());
+    }
+    let mut last = custom("gamma");
+    last.undo = UndoClass::Irreversible;
+    let plan = plan(vec![custom("alpha"), custom("beta"), last]);
+    let control = scene.executor.control();
+    let said = control.rehearse(&plan, scene.now).await.unwrap();
+    let said: Vec<_> = said
+        .iter()
+        .map(|it| (it.step.0, it.refused.as_deref(), it.no_way_back.as_deref()))
+        .collect();
+    let expected = [
+        (0, None, None),
+        (1, Some("refused: it does not fit"), Some("refused: there is no way back")),
+        (2, None, Some("nothing undoes it")),
+    ];
+    assert_eq!(said, expected);
+    assert!(scene.world.changed().is_empty() && scene.world.effects(Way::Do).is_empty());
+    assert!(scene.executor.live().is_empty());
+
+    // What cannot be read is neither accepted nor known to have a way back.
+    scene.world.state().unreadable = true;
+    let said = control.rehearse(&plan, scene.now).await.unwrap();
+    assert!(said.iter().all(|it| it.refused.is_some() && it.no_way_back.is_some()), "{said:?}");
+
+    let elsewhere = mapek_model::Plan { target: "elsewhere".parse().unwrap(), ..plan };
+    let error = control.rehearse(&elsewhere, scene.now).await.unwrap_err();
+    assert!(matches!(error, crate::Error::NoEffector { .. }), "{error}");
 }

@@ -53,6 +53,8 @@ pub(super) struct State {
     /// Actions whose undo would be refused for good, and those of which that cannot be said yet.
     pub(super) no_way_back: BTreeSet<String>,
     pub(super) way_back_unknown: BTreeSet<String>,
+    /// Actions that would be refused for good.
+    pub(super) not_accepted: BTreeSet<String>,
     /// Whether it tells which resource an action changes: the one of its name.
     pub(super) tells_resources: bool,
     /// What is still on its way.
@@ -186,6 +188,9 @@ impl Effector for World {
             }
             Way::Undo if state.way_back_unknown.contains(&name(action)) => {
                 Err(EffectError::transient("not now"))
+            }
+            Way::Do if state.not_accepted.contains(&name(action)) => {
+                Err(EffectError::refused("it does not fit"))
             }
             _ => Ok(()),
         }

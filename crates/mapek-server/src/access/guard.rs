@@ -9,7 +9,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header, uri::Authority};
 use mapek_model::{Duration, Timestamp};
 
 #[cfg(feature = "console")]
@@ -72,6 +72,21 @@ enum Shown {
     Session(SessionKey),
     /// What can prove nothing, whoever there is.
     Nonsense(&'static str),
+}
+
+impl Shown {
+    /// Whether whoever sends a request wants to be known by this for it. A browser adds cookies and certificates by itself, whatever page makes it
+    /// ask; a program has no page, and no cookie.
+    fn is_meant(&self, headers: &HeaderMap, to: &Authority) -> bool {
+        match self {
+            Self::Nothing | Self::Token(_) | Self::Nonsense(_) => true,
+            Self::Certificate(_) => {
+                !headers.contains_key(header::ORIGIN) || origin::comes_from_own_page(headers, to)
+            }
+            #[cfg(feature = "console")]
+            Self::Session(_) => origin::comes_from_own_page(headers, to),
+        }
+    }
 }
 
 /// What an answer that does not end rests on: who asked may go while it lasts.
@@ -197,13 +212,9 @@ impl Guard {
             self.pay(Payer::address(address(request)))?;
         }
         let shown = self.shown(request.uri(), request.headers(), connected);
-        #[cfg(feature = "console")]
-        if matches!(shown, Shown::Session(_))
-            && !request.method().is_safe()
-            && !origin::comes_from_own_page(request.headers(), &authority)
-        {
-            let detail =
-                "a cookie alone permits nothing: the page that asks must be served from here";
+        if !request.method().is_safe() && !shown.is_meant(request.headers(), &authority) {
+            let detail = "what a browser adds by itself permits nothing: the page that asks must be \
+                          served from here";
             return Err(Refusal::new(StatusCode::FORBIDDEN, detail));
         }
         let caller = self.caller(&shown);
@@ -455,11 +466,14 @@ pub(crate) async fn authorise(
             if rule.page {
                 let asked =
                     request.extensions().get::<OriginalUri>().map_or(request.uri(), |it| &it.0);
+                // Who shows nothing knows as much; who shows what proves nothing has to be told.
+                let told = matches!(caller, Caller::Unproven(_));
                 return crate::console::refused(
                     asked,
                     request.uri(),
                     request.headers(),
                     &refusal.problem,
+                    told,
                 );
             }
             refusal.into_response()

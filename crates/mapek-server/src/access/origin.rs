@@ -80,7 +80,6 @@ fn is_own(origin: &str, to: &Authority) -> bool {
 }
 
 /// Whether a request says that a page of ours sends it. What a browser adds by itself, such as a cookie, proves nothing without.
-#[cfg(feature = "console")]
 pub(super) fn comes_from_own_page(headers: &HeaderMap, to: &Authority) -> bool {
     let mut origins = headers.get_all(header::ORIGIN).iter();
     match (origins.next(), origins.next()) {

@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, StatusCode};
-use mapek_loop::{Error, LoopHandle, Obstacle, WakeReason};
+use mapek_loop::{Error, LoopHandle, Obstacle, Rehearsed, WakeReason};
 use mapek_model::{
     ActionKind, Approval, CycleNumber, ExecutionId, ExecutionStatus, InvalidName, PlanHash, PlanId,
 };
@@ -48,6 +48,18 @@ pub(super) struct Decided {
     plan: PlanId,
     hash: PlanHash,
     approval: Approval,
+}
+
+/// What the managed system says of a plan before anything is sent.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct DryRun {
+    plan: PlanId,
+    hash: PlanHash,
+    /// Whether each step would be accepted now.
+    accepted: bool,
+    steps: Vec<Rehearsed>,
+    /// The same in words.
+    said: String,
 }
 
 /// Where an execution stands; nothing, if its log could never be followed.
@@ -129,22 +141,64 @@ async fn decided(
     + Send
     + 'static,
 ) -> Answer {
-    let plan: PlanId = id
-        .parse()
-        .map_err(|error: InvalidName| Problem::new(StatusCode::BAD_REQUEST, error.to_string()))?;
-    let seen = bound(headers, said.hash)?;
-    let hash = plans::hash_of(&app.state(), plan)
-        .ok_or_else(|| Problem::missing("plan", plan, "/api/v1/plans"))?;
-    if hash != seen {
-        let detail = format!("plan {plan} does something else than what you saw; look at it again");
-        return Err(Problem::new(StatusCode::PRECONDITION_FAILED, detail));
-    }
+    let (plan, hash) = seen(&app, &id, headers, said.hash)?;
     let reason = said.reason().map(str::to_owned);
     let approval = blocking(&app, &who, act, move |handle, person| {
         decide(handle, &hash, person, reason.as_deref())
     })
     .await?;
     Ok(Json(Decided { plan, hash, approval }).into_response())
+}
+
+/// The plan with this id, which must do what somebody has seen.
+fn seen(
+    app: &App,
+    id: &str,
+    headers: &HeaderMap,
+    said: Option<PlanHash>,
+) -> Result<(PlanId, PlanHash), Problem> {
+    let plan: PlanId = id
+        .parse()
+        .map_err(|error: InvalidName| Problem::new(StatusCode::BAD_REQUEST, error.to_string()))?;
+    let seen = bound(headers, said)?;
+    let hash = plans::hash_of(&app.state(), plan)
+        .ok_or_else(|| Problem::missing("plan", plan, "/api/v1/plans"))?;
+    if hash != seen {
+        let detail = format!("plan {plan} does something else than what you saw; look at it again");
+        return Err(Problem::new(StatusCode::PRECONDITION_FAILED, detail));
+    }
+    Ok((plan, hash))
+}
+
+/// Asks the managed system, and changes nothing. It is an act all the same: it costs that system something, and names who asked.
+pub(super) async fn rehearse(
+    State(app): State<App>,
+    Acting(who): Acting,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Said(said): Said<Verdict>,
+) -> Answer {
+    let (id, hash) = seen(&app, &id, &headers, said.hash)?;
+    let handle = handle(&app)?;
+    let plan = plans::find(&app.state(), id).map(|one| one.plan.clone());
+    let plan = plan.ok_or_else(|| Problem::missing("plan", id, "/api/v1/plans"))?;
+    tracing::info!(person = %who.person, act = "rehearse", plan = %hash.short(), "a person acted");
+    let steps = handle.rehearse(&plan).await.map_err(|error| refused(&error))?;
+    let accepted = steps.iter().all(|it| it.refused.is_none());
+    let said = in_words(&steps);
+    Ok(Json(DryRun { plan: id, hash, accepted, steps, said }).into_response())
+}
+
+fn in_words(steps: &[Rehearsed]) -> String {
+    let mut against = Vec::new();
+    for Rehearsed { action, refused, no_way_back, .. } in steps {
+        against.extend(refused.iter().map(|why| format!("not accepted: {action} ({why})")));
+        against.extend(no_way_back.iter().map(|why| format!("no way back: {action} ({why})")));
+    }
+    if against.is_empty() {
+        return "Each step would be accepted now, and could be undone.".to_owned();
+    }
+    format!("As things are, {}.", against.join("; "))
 }
 
 pub(super) async fn rollback(

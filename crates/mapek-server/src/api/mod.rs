@@ -310,6 +310,14 @@ pub static ROUTES: &[Route] = &[
         Doc::json::<acts::Decided>("rejects a plan").taking::<Verdict>().problems(DECIDE),
     ),
     Route::act(
+        "/api/v1/plans/{id}/rehearse",
+        Role::Approver,
+        || post(acts::rehearse),
+        Doc::json::<acts::DryRun>("asks what the managed system would say to a plan")
+            .taking::<Verdict>()
+            .problems(DECIDE),
+    ),
+    Route::act(
         "/api/v1/executions/{id}/rollback",
         Role::Operator,
         || post(acts::rollback),

@@ -94,12 +94,13 @@ pub(crate) async fn leave(
     to(&cx.href("/login"), cookie(&cx, "", 0, is_private(&headers, connected.as_deref())))
 }
 
-/// What somebody sees who may not see a page: how to come in, or why not.
+/// What somebody sees who may not see a page: how to come in, or why not; with the problem in words if it is to be told.
 pub(crate) fn refused(
     asked: &Uri,
     arrived: &Uri,
     headers: &HeaderMap,
     problem: &Problem,
+    told: bool,
 ) -> Response {
     let base = cx::base(asked, arrived);
     let status = StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::FORBIDDEN);
@@ -112,8 +113,7 @@ pub(crate) fn refused(
     let elsewhere =
         headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none");
     let again = elsewhere.then(|| format!("{base}{next}"));
-    let lost = headers.contains_key(header::COOKIE) || headers.contains_key(header::AUTHORIZATION);
-    let why = lost.then(|| problem.detail());
+    let why = told.then(|| problem.detail());
     outside(status, &base, "Log in", again.as_deref(), &form(&base, next_in(next), why))
 }
 

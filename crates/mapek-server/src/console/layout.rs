@@ -220,6 +220,7 @@ fn keys(cx: &Cx) -> Markup {
                 div { dt { kbd { "d" } } dd { "light or dark" } }
                 div { dt { kbd { "?" } } dd { "this list" } }
             }
+            label { input #single-keys type="checkbox" checked; " Shortcuts by single keys" }
             form method="dialog" { button type="submit" { "Close" } }
         }
     }

@@ -141,7 +141,7 @@ fn touched(report: &CycleReport) -> Vec<ExecutionId> {
     begun.chain(report.progress.iter().map(|it| it.state.id)).chain(awaited).collect()
 }
 
-/// From some minutes before the first violation until some after the outcome.
+/// From some minutes before the first violation until some after the outcome, and no further than anything is known.
 fn window(
     cx: &Cx,
     report: &CycleReport,
@@ -152,8 +152,7 @@ fn window(
     let (Some(track), Some(execution)) = (track, execution) else {
         let open = !report.seen.open.is_empty() || !report.seen.closed.is_empty();
         return open.then(|| {
-            let to = later(report.at, AROUND).min(newest.max(later(report.at, MARGIN)));
-            (earlier(report.at, AROUND), to)
+            (earlier(report.at, AROUND), later(report.at, AROUND).min(newest.max(report.at)))
         });
     };
     let began = track.from()?;
@@ -166,7 +165,8 @@ fn window(
     let from = earlier(first, MARGIN);
     // A breach of days does not need all of them.
     let from = from.max(earlier(began, Chronicle::AGE_MAX / 8));
-    Some((from, later(end, MARGIN.max(since(end, began) / 4))))
+    let to = later(end, MARGIN.max(since(end, began) / 4));
+    Some((from, to.min(newest.max(end))))
 }
 
 /// Whether an episode is one that an execution treats; without one, all are.

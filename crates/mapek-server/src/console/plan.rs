@@ -35,7 +35,8 @@ pub(crate) async fn plan(cx: Cx, Path(id): Path<String>) -> Response {
         }
         div.columns {
             div {
-                section aria-labelledby="does-title" { h2 #does-title { "What it does" } (steps::planned(plan)) p { (plan.rationale) } }
+                section aria-labelledby="does-title" { h2 #does-title { "What it does" } (steps::planned(plan)) p { (plan.rationale) }
+                    p.sub { "Before anything is sent the undo of each step is rehearsed, and each step is checked with the managed system: what that refuses is not done." } }
                 section aria-labelledby="why-title" {
                     h2 #why-title { "Why" }
                     dl.facts {
@@ -58,6 +59,9 @@ pub(crate) async fn plan(cx: Cx, Path(id): Path<String>) -> Response {
                         div { dt { "Priority" } dd { (plan.priority) } }
                         div { dt { "Risk if wrong" } dd { (plan.risk_if_wrong) } }
                     }
+                }
+                @if is_pending(&one) {
+                    section aria-labelledby="trial-title" { h2 #trial-title { "Dry run" } (dry_run(&cx, &one)) }
                 }
                 section #rails data-live aria-labelledby="rails-title" { h2 #rails-title { "What the rails say" } (rails(&one)) }
                 section #runs data-live aria-labelledby="runs-title" { h2 #runs-title { "It was run before" } (runs(&cx, &one)) }
@@ -123,6 +127,20 @@ fn decide(cx: &Cx, one: &Proposed<'_>) -> Markup {
             div.decide { (reject.form(cx)) }
         } @else if one.approval.is_none() {
             p.sub { "Nobody is asked about it." }
+        }
+    }
+}
+
+/// A button that asks the managed system, and sends it nothing.
+fn dry_run(cx: &Cx, one: &Proposed<'_>) -> Markup {
+    let refused = cx.may(Role::Approver).err();
+    html! {
+        p.sub { "Asks the managed system what it would say now to each step, and to its undo. Nothing is done." }
+        form.act method="post" action=(cx.href(&format!("/api/v1/plans/{}/rehearse", one.plan.id))) data-act="rehearse" {
+            input type="hidden" name="hash" value=(one.hash);
+            button.plain type="submit" disabled[refused.is_some()] aria-describedby=[refused.as_ref().map(|_| "trial-why")] { "Try it without doing it" }
+            @if let Some(text) = &refused { p #trial-why .why { (text) } }
+            output.answer role="status" {}
         }
     }
 }

@@ -128,6 +128,27 @@ async fn two_people_approve_what_they_saw() {
 }
 
 #[tokio::test]
+async fn a_dry_run_is_of_what_was_seen_and_decides_nothing() {
+    let people = People::new().await;
+    let plan = people.proposed(1);
+    let path = format!("/api/v1/plans/{}/rehearse", plan.id);
+    let head = people.steered.control.head();
+    let seen = json!({"hash": plan.hash()});
+    for (who, body, expected, words) in [
+        ("operator", &seen, 403, "this needs approver"),
+        ("approver", &json!({}), 428, "say what you saw"),
+        ("approver", &json!({"hash": "0".repeat(64)}), 412, "look at it again"),
+        // This loop has nothing that it could ask.
+        ("approver", &seen, 409, "cannot be acted on: nothing is configured for it"),
+    ] {
+        let (status, answer) = people.post(who, &path, body.clone()).await;
+        assert_eq!(status, expected, "{answer}");
+        assert!(detail(&answer).contains(words), "{answer}");
+    }
+    assert_eq!(people.steered.control.head(), head);
+}
+
+#[tokio::test]
 async fn who_asked_for_a_plan_does_not_approve_it() {
     let people = People::new().await;
     let action = json!({"kind": "scale_up", "replicas": 9});

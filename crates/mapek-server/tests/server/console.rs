@@ -96,6 +96,11 @@ async fn every_page_is_whole_and_lets_nothing_in_from_elsewhere() {
             assert!(!page.contains(foreign), "{foreign} in {path}");
         }
         assert_eq!(page.matches("<h1>").count(), 1, "{path}");
+        // Who has no JavaScript is told before they press a button in vain. The way in needs none.
+        let told = page.find("<noscript>");
+        assert_eq!(told.is_some(), path != "/login", "{path}");
+        let told = told.map_or("", |at| page[at..].split("</noscript>").next().unwrap());
+        assert!(path == "/login" || told.contains("its buttons do nothing"), "{path}: {told}");
     }
 }
 
@@ -343,6 +348,9 @@ async fn a_control_is_there_for_whom_it_is_and_says_to_others_why_not() {
         let refused = format!("You are {role}, {role}; this needs approver.");
         assert_eq!(page.contains(&refused), !may, "{role}");
         assert_eq!(page.contains("<button class=\"go\" type=\"submit\">Approve"), may, "{role}");
+        assert!(page.contains("the undo of each step is rehearsed"), "{page}");
+        let button = page.split("<button class=\"plain\" type=\"submit\"").nth(1).unwrap();
+        assert_eq!(button.starts_with(" disabled"), !may, "{role}: a dry run asks the system");
     }
 }
 
@@ -443,6 +451,8 @@ async fn beside_a_cycle_is_plotted_what_was_guarded_and_not_what_was_not() {
     let plotted = |page: &str, name: &str| page.contains(&format!("data-value=\"{name}\""));
     let plain = page(&[], None).await;
     assert!(plotted(&plain, "latency"), "{plain}");
+    // What nobody knows yet is not shown as if it were breached.
+    assert!(plain.contains("data-to=\"2026-03-01T12:00:00Z\""), "{plain}");
     assert!(!plotted(&plain, "memory") && !plotted(&plain, "requests"));
     let guarded = page(&["memory"], None).await;
     assert!(plotted(&guarded, "memory") && !plotted(&guarded, "requests"));

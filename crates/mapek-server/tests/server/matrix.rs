@@ -74,7 +74,7 @@ fn sent(path: &str) -> (String, &'static str) {
         if path.contains("plans") { plan_id(11).to_string() } else { execution_id(19).to_string() };
     let body = match path {
         "/api/v1/rearm" => r#"{"kind": "scale_up", "reason": "mended"}"#,
-        path if path.ends_with("approve") || path.ends_with("reject") => {
+        path if ["approve", "reject", "rehearse"].iter().any(|it| path.ends_with(it)) => {
             r#"{"hash": "865de779f07a8baddc5500f48b228110f2dec147e72e5f6008241d2701b968f8"}"#
         }
         _ => r#"{"reason": "because"}"#,

@@ -39,6 +39,9 @@ fn known(person: &str, role: Role, proof: Proof) -> Credential {
     Credential { person: person.parse().unwrap(), role, proof }
 }
 
+/// Pages there may ask with a token.
+const ELSEWHERE: &str = "https://console.example";
+
 struct Secured {
     port: u16,
     servers: Authority,
@@ -53,7 +56,13 @@ impl Secured {
         let identities = Identities::try_new(vec![
             known("robot", Role::Operator, Proof::Uri("spiffe://prod/robot".to_owned())),
             known("ada", Role::Admin, Proof::Dns("ada.people.example".to_owned())),
+            known("vera", Role::Viewer, Proof::Uri("spiffe://prod/vera".to_owned())),
             known("eve", Role::Viewer, Proof::Token { hash: TokenHash::of("eve"), expires: None }),
+            known(
+                "ole",
+                Role::Operator,
+                Proof::Token { hash: TokenHash::of("ole"), expires: None },
+            ),
         ]);
         let (certificate, key) = signed(&servers, vec![dns("localhost")]);
         let tls =
@@ -63,7 +72,8 @@ impl Secured {
         let server = Server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let server = server.with_config(config).with_tls(tls.unwrap());
         let port = server.local_addr().port();
-        let access = Access { identities: identities.unwrap(), ..steered.access() };
+        let origins = [ELSEWHERE.to_owned()].into();
+        let access = Access { identities: identities.unwrap(), origins, ..steered.access() };
         let (stop, stopped) = oneshot::channel::<()>();
         tokio::spawn(server.serve(steered.api_with(access), async {
             stopped.await.ok();
@@ -74,6 +84,7 @@ impl Secured {
     fn client(&self, certificate: Option<(String, String)>) -> reqwest::Client {
         let root = reqwest::Certificate::from_pem(self.servers.pem().as_bytes()).unwrap();
         let builder = reqwest::Client::builder().tls_certs_only([root]).no_proxy();
+        let builder = builder.redirect(reqwest::redirect::Policy::none());
         let builder = match certificate {
             None => builder,
             Some((certificate, key)) => {
@@ -138,6 +149,115 @@ async fn what_a_robot_does_has_its_name() {
     let body = json!({"kind": "scale_up", "reason": "x"});
     let rearm = client.post(secured.url("/api/v1/rearm")).json(&body).send().await.unwrap();
     assert_eq!(rearm.status(), 403);
+}
+
+/// A browser that shows a certificate with this SPIFFE ID, and keeps no cookies by itself.
+struct Visitor<'a> {
+    secured: &'a Secured,
+    client: reqwest::Client,
+}
+
+impl<'a> Visitor<'a> {
+    fn new(secured: &'a Secured, id: &str) -> Self {
+        let certificate = signed(&secured.clients, vec![uri(id)]);
+        Self { secured, client: secured.client(Some(certificate)) }
+    }
+
+    async fn page(&self, path: &str, cookie: &str) -> (u16, String) {
+        let request = self.client.get(self.secured.url(path)).header("cookie", cookie);
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
+    /// Acts with these headers, and answers with the problem if there is one.
+    async fn act(&self, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
+        let request = self.client.post(self.secured.url(path)).json(&json!({"reason": "drill"}));
+        let request = headers.iter().fold(request, |it, (name, value)| it.header(*name, *value));
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+}
+
+/// The button of the switch.
+fn switch(page: &str) -> &str {
+    page.split("<button class=\"stop\" type=\"submit\"").nth(1).unwrap().split('>').next().unwrap()
+}
+
+#[tokio::test]
+async fn on_pages_a_certificate_has_its_role_and_what_belongs_to_nobody_is_told() {
+    let secured = Secured::start().await;
+    let robot = Visitor::new(&secured, "spiffe://prod/robot");
+    let (status, page) = robot.page("/", "").await;
+    assert_eq!((status, switch(&page)), (200, ""), "{page}");
+    assert!(page.contains("<strong>robot</strong>") && page.contains("operator"), "{page}");
+    assert!(!page.contains("Log out"), "there is no session that could end");
+    let (_, login) = robot.page("/login", "").await;
+    assert!(login.contains("You are ") && !login.contains("name=\"token\""), "{login}");
+
+    let vera = Visitor::new(&secured, "spiffe://prod/vera");
+    let (status, page) = vera.page("/", "").await;
+    assert_eq!((status, switch(&page)), (200, " disabled"), "{page}");
+    assert!(page.contains("You are vera, viewer; this needs operator."), "{page}");
+
+    let nobody = Visitor::new(&secured, "spiffe://prod/nobody");
+    let why = "the client certificate belongs to nobody who is configured";
+    let (status, page) = nobody.page("/plans", "").await;
+    assert!(status == 401 && page.contains(why) && page.contains("name=\"token\""), "{page}");
+    let without = secured.client(None).get(secured.url("/plans")).send().await.unwrap();
+    let page = without.text().await.unwrap();
+    assert!(page.contains("name=\"token\"") && !page.contains("role=\"alert\""), "{page}");
+}
+
+#[tokio::test]
+async fn a_certificate_that_a_browser_shows_acts_from_our_own_pages_alone() {
+    let secured = Secured::start().await;
+    let robot = Visitor::new(&secured, "spiffe://prod/robot");
+    let own = format!("https://localhost:{}", secured.port);
+    for (headers, words) in [
+        (&[("origin", "https://evil.example")][..], "pages of other origins may not ask"),
+        (&[("origin", "null")], "pages of other origins may not ask"),
+        (&[("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")], "other origins"),
+        (&[("sec-fetch-site", "same-site"), ("sec-fetch-mode", "no-cors")], "other origins"),
+        // It may ask, but not in the name of whoever happens to look at it.
+        (&[("origin", ELSEWHERE)], "what a browser adds by itself permits nothing"),
+    ] {
+        let (status, said) = robot.act("/api/v1/pause", headers).await;
+        assert!(status == 403 && said.contains(words), "{headers:?}: {said}");
+    }
+    assert!(secured.steered.control.paused().is_none());
+    // A form can be sent without asking anybody, but has no type that would be read.
+    let form = robot.client.post(secured.url("/api/v1/pause")).header("origin", &own);
+    let form = form.header("content-type", "text/plain").body(r#"{"reason": "drill"}"#);
+    assert_eq!(form.send().await.unwrap().status(), 415);
+    assert!(secured.steered.control.paused().is_none());
+
+    assert_eq!(robot.act("/api/v1/pause", &[("origin", &own)]).await.0, 200);
+    assert!(secured.steered.control.paused().unwrap().to_string().starts_with("paused by robot"));
+    let token = [("origin", ELSEWHERE), ("authorization", "Bearer ole")];
+    assert_eq!(robot.act("/api/v1/resume", &token).await.0, 200, "with a token it is meant");
+    let vera = Visitor::new(&secured, "spiffe://prod/vera");
+    let (status, said) = vera.act("/api/v1/pause", &[("origin", &own)]).await;
+    assert!(status == 403 && said.contains("vera is viewer; this needs operator"), "{said}");
+}
+
+#[tokio::test]
+async fn who_logs_in_is_known_by_that_until_they_leave_and_then_by_their_certificate() {
+    let secured = Secured::start().await;
+    let robot = Visitor::new(&secured, "spiffe://prod/robot");
+    let own = format!("https://localhost:{}", secured.port);
+    let login = robot.client.post(secured.url("/login")).header("origin", &own);
+    let login = login.header("content-type", "application/x-www-form-urlencoded").body("token=eve");
+    let entered = login.send().await.unwrap();
+    assert_eq!(entered.status(), 303);
+    let set = entered.headers()["set-cookie"].to_str().unwrap().to_owned();
+    assert!(set.ends_with("; Secure"), "{set}");
+    let cookie = set.split(';').next().unwrap();
+    let (_, page) = robot.page("/", cookie).await;
+    assert!(page.contains("<strong>eve</strong>") && page.contains("Log out"), "{page}");
+    let leave = [("origin", own.as_str()), ("cookie", cookie)];
+    assert_eq!(robot.act("/logout", &leave).await.0, 303);
+    let (_, page) = robot.page("/", cookie).await;
+    assert!(page.contains("<strong>robot</strong>") && !page.contains("Log out"), "{page}");
 }
 
 #[tokio::test]

@@ -6,3 +6,5 @@ mod connections;
 mod files;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod swapped;

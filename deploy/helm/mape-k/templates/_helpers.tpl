@@ -5,7 +5,7 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- end }}
 
 {{- define "mape-k.scheme" -}}
-{{ ternary "HTTPS" "HTTP" (not (empty .Values.secrets.tls)) }}
+{{ ternary "HTTPS" "HTTP" (or (not (empty .Values.secrets.tls)) (not (empty (dig "api" "tls" "certificate_file" "" .Values.config)))) }}
 {{- end }}
 
 {{/* What the values say, and over it what only the chart knows. */}}

@@ -7,7 +7,13 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::{Done, api::Api, output::Out, show, words::word};
+use super::{
+    Done,
+    api::{Api, segment},
+    output::{Out, Table},
+    show,
+    words::{each, word},
+};
 use crate::cli::{ApiArgs, RearmArgs, ReasonArgs};
 
 pub(super) use decide::{Verdict, decide};
@@ -22,6 +28,28 @@ fn told(args: &ApiArgs, answer: &Value, line: impl FnOnce(&Value) -> String) -> 
         out.line(line(answer))?
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the managed system would say to a plan; exit code 1 if it would refuse a step.
+pub(super) async fn rehearse(id: &str, args: &ApiArgs) -> Done {
+    let api = Api::of(args)?;
+    let plan = show::find_plan(&api, id).await?;
+    let id = plan["plan"]["id"].as_str().unwrap_or_default();
+    let path = format!("/api/v1/plans/{}/rehearse", segment(id)?);
+    let answer = api.post(&path, &json!({"hash": plan["hash"]})).await?;
+    let mut out = Out::stdout();
+    if args.json {
+        out.json(&answer)?
+    } else {
+        let mut table = Table::new(["STEP", "ACCEPTED", "CAN BE UNDONE"]);
+        let or_why = |why: &Value| if why.is_null() { "yes".to_owned() } else { word(why) };
+        for step in each(&answer["steps"]) {
+            let (accepted, undone) = (or_why(&step["refused"]), or_why(&step["no_way_back"]));
+            table.row([word(&step["action"]).into(), accepted.into(), undone.into()]);
+        }
+        out.table(&table)?
+    }
+    Ok(if answer["accepted"] == true { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 pub(super) async fn roll_back(id: &str, args: &ReasonArgs) -> Done {

@@ -29,7 +29,7 @@ async function send(form, pressed) {
     if (answer.ok) {
       form.reset();
       const done = said.said ?? form.dataset.done;
-      say(true, done);
+      say(said.accepted ?? true, done);
       told(done);
     } else {
       say(false, said.detail ?? `It was not done (${answer.status}).`);

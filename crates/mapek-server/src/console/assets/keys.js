@@ -2,16 +2,44 @@
 
 const GO_WITHIN_MS = 1500;
 
+const KEPT = "mapek-keys";
+
 let going = 0;
+/** Whether single keys are shortcuts. Who steers by voice, or hits keys by mistake, switches that off. */
+let single = true;
 
 export function keys() {
+  try {
+    single = localStorage.getItem(KEPT) !== "off";
+  } catch {
+    // They are on.
+  }
   document.addEventListener("keydown", press);
   document.getElementById("help")?.addEventListener("click", help);
+  const box = document.getElementById("single-keys");
+  if (!box) return;
+  box.checked = single;
+  box.addEventListener("change", () => choose(box.checked));
+}
+
+function choose(on) {
+  single = on;
+  try {
+    localStorage.setItem(KEPT, on ? "on" : "off");
+  } catch {
+    // It lasts as long as the page.
+  }
+}
+
+/** Whether a key is meant as a shortcut: nobody writes, and no other key is held. */
+export function isShortcut(event) {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return false;
+  if (event.target.closest?.("input, textarea, select, dialog[open]")) return false;
+  return single || event.key.length > 1;
 }
 
 function press(event) {
-  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target.closest?.("input, textarea, select, dialog[open]")) return;
+  if (!isShortcut(event)) return;
   if (Date.now() < going) {
     going = 0;
     const link = document.querySelector(`nav a[data-go="${CSS.escape(event.key)}"]`);

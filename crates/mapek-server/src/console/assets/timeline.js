@@ -1,5 +1,6 @@
 // Moving about in time, and reading values under the pointer. Pictures are made by the server: each move asks for the page at another address,
 // and that address is what people hand on.
+import { isShortcut } from "./keys.js";
 
 const base = document.documentElement.dataset.base ?? "";
 const SVG = "http://www.w3.org/2000/svg";
@@ -156,8 +157,7 @@ function closer(event) {
 }
 
 function key(event) {
-  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target.closest?.("input, textarea, select, dialog[open]")) return;
+  if (!isShortcut(event)) return;
   const act = {
     ArrowLeft: () => pan(-0.25),
     ArrowRight: () => pan(0.25),

@@ -161,6 +161,24 @@ async fn keys_lead_everywhere_and_the_theme_is_remembered() {
     visit.until("the list", "return document.getElementById('keys').open").await;
     visit.browser.click("#keys button").await.unwrap();
     visit.browser.look(1440, 900, false).await.unwrap();
+    // Who steers by voice switches single keys off, and that is remembered. Here they would change the theme.
+    let theme = async || {
+        visit.browser.press("d").await.unwrap();
+        let theme = "return document.documentElement.dataset.theme ?? 'none'";
+        visit.browser.run(theme, &[]).await.unwrap()
+    };
+    let switch_keys = async || {
+        visit.browser.click("#help").await.unwrap();
+        visit.browser.click("#single-keys").await.unwrap();
+        visit.browser.click("#keys button").await.unwrap();
+    };
+    switch_keys().await;
+    assert_eq!(theme().await, "none");
+    visit.open("/").await;
+    assert_eq!(theme().await, "none");
+    switch_keys().await;
+    assert_eq!(theme().await, "dark");
+    assert_eq!(theme().await, "light");
     visit.browser.click("#theme").await.unwrap();
     let dark = "return document.documentElement.dataset.theme === 'dark' && getComputedStyle(document.body).backgroundColor === 'rgb(17, 21, 27)'";
     visit.until("a dark page", dark).await;

@@ -10,15 +10,18 @@ use mapek_model::{
     ExecutionId, IdempotencyKey, Measured, Plan, PlanId, Quality, Ratio, Sight, SourceName,
     StepIndex, Tally, UndoReason, Verdict, Violation, Way, later,
 };
+use mapek_server::{Credential, Identities, Proof, Role, TokenHash};
 use serde_json::{Value, json};
 
 use crate::sample::{
     at, decided, diagnosis, ended, execution, execution_id, judged, outcome, plan, plan_id,
-    progress, push, report, violation,
+    progress, push, records, report, violation,
 };
 
 /// The cycle in which most was decided.
 pub(super) const DECIDED: u64 = 118;
+/// Who looks at it: an approver.
+pub(super) const ADA: &str = "ada";
 /// The time in which it happens.
 pub(super) const TIMELINE: &str = "/timeline?from=2026-03-01T11:58:00Z&to=2026-03-01T12:10:00Z";
 
@@ -28,6 +31,16 @@ pub(super) fn waiting_plan() -> PlanId {
 
 pub(super) fn ended_execution() -> ExecutionId {
     execution_id(0x2e07)
+}
+
+/// Those who can come in, each with a token like the name.
+pub(super) fn people() -> Identities {
+    let one = |name: &str| Credential {
+        person: name.parse().unwrap(),
+        role: Role::Approver,
+        proof: Proof::Token { hash: TokenHash::of(name), expires: None },
+    };
+    Identities::try_new(vec![one(ADA), one("grace")]).unwrap()
 }
 
 fn read<T: serde::de::DeserializeOwned>(json: Value) -> T {
@@ -96,23 +109,32 @@ fn measured(latency: f64, failures: f64) -> Measured {
     Measured { explained_open: 2, values: values.into(), ..Measured::default() }
 }
 
+/// Why a remedy was taken back.
+const WORSE: &str = "more is open than before";
+
 fn done(id: ExecutionId, plan: &Plan, verdict: Verdict, ending: Ending) -> Execution {
+    let good = verdict == Verdict::Success;
     let mut judgement = judged(verdict);
     if let ExecutionEvent::Judged { after, reason, .. } = &mut judgement {
-        *after = measured(0.21, 0.01);
-        "none of the 2 episodes is open any more".clone_into(reason);
+        *after = if good { measured(0.21, 0.01) } else { measured(2.4, 0.41) };
+        let why = "none of the 2 episodes is open any more";
+        if good { why } else { WORSE }.clone_into(reason);
     }
-    let looks = [
-        looked(Sight::Better, 0.4, "1 of 2 episodes is over, the other gets better"),
-        looked(Sight::Healed, 0.0, "nothing of it is open"),
-    ];
+    let looks = if good {
+        [
+            looked(Sight::Better, 0.4, "1 of 2 episodes is over, the other gets better"),
+            looked(Sight::Healed, 0.0, "nothing of it is open"),
+        ]
+    } else {
+        [looked(Sight::Same, 1.0, "2 of 2 episodes are open"), looked(Sight::Worse, 1.3, WORSE)]
+    };
     let mut events = vec![];
     events.extend(looks);
     events.push(judgement);
     if ending == Ending::Undone {
         let (step, way) = (StepIndex(0), Way::Undo);
         let key = IdempotencyKey::of(id, step, way);
-        let reason = "more is open than before".to_owned();
+        let reason = WORSE.to_owned();
         events.push(ExecutionEvent::UndoBegan {
             why: UndoReason::Degradation,
             steps: vec![step],
@@ -122,7 +144,11 @@ fn done(id: ExecutionId, plan: &Plan, verdict: Verdict, ending: Ending) -> Execu
         events.push(ExecutionEvent::Applied { step, way, receipt: json!({}) });
     }
     events.push(ended(ending));
-    let mut execution = execution(id, plan, events);
+    let mut log = records(id, plan, events);
+    for (place, record) in (0..).zip(&mut log) {
+        record.at = later(plan.created, Duration::from_secs(10 * place));
+    }
+    let mut execution = Execution::replay(&log).unwrap();
     execution.before = measured(1.93, 0.34);
     execution.irreversible = Some(Vec::new());
     execution
@@ -299,7 +325,9 @@ pub(super) fn state() -> LoopState {
     };
     let stuck = execution(execution_id(0x2e05), &restart, vec![unknown]);
     for (run, verdict) in [(&bad, Verdict::Degradation), (&good, Verdict::Success)] {
-        state.outcomes.push_back(outcome(run, verdict));
+        let mut outcome = outcome(run, verdict);
+        outcome.reason.clone_from(&run.judgement.as_ref().unwrap().reason);
+        state.outcomes.push_back(outcome);
     }
     for run in [running, good, bad, stuck] {
         state.executions.insert(run.id, run);

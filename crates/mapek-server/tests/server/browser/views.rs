@@ -40,7 +40,7 @@ async fn photograph(visit: &Visit, directory: &Path, name: &str) {
 #[tokio::test]
 async fn every_view_is_legible_in_light_and_dark_small_and_large() {
     let steered = Steered::new();
-    let router = shows(&steered, story::state(), everybody());
+    let router = shows(&steered, story::state(), story::people());
     let visit = Visit::to(router).await;
     let pictures = std::env::var_os("MAPEK_PICTURES");
     let mut wrong = Vec::new();
@@ -48,7 +48,7 @@ async fn every_view_is_legible_in_light_and_dark_small_and_large() {
     let door = [("door", "/login".to_owned())];
     for (name, path) in door.into_iter().chain(views()) {
         if name == "now" {
-            visit.log_in("approver").await;
+            visit.log_in(story::ADA).await;
         }
         visit.open(&path).await;
         let paint =
