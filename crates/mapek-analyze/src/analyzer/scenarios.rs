@@ -253,6 +253,17 @@ fn more_arrivals_than_just_before_are_overload_though_there_were_as_many_in_the_
 }
 
 #[test]
+fn who_is_slow_serves_no_more_than_before() {
+    let slow = || Scene::healthy().slow().episode("high-failure-rate", Severity::Critical, 10);
+    first(&slow().diagnose(), "validation-latency");
+    let told = slow().leaps("throughput", 1.3).diagnose();
+    let sure = told.causes.iter().find(|it| it.confidence.get() >= 0.6);
+    assert_eq!(sure, None, "a rate over a minute does not show yet that more arrives");
+    let told = slow().leaps("throughput", 1.3).leaps("arrivals_per_replica", 1.3).diagnose();
+    first(&told, "overload");
+}
+
+#[test]
 fn much_that_is_repeated_and_less_served_in_a_burst_is_a_retry_cascade() {
     let scene = Scene::healthy()
         .slow()
