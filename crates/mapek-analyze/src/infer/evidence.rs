@@ -401,13 +401,13 @@ mod tests {
             let window = Window::from_observation(&seen);
             let evidence = Evidence::new(&seen, &window, &[], &[], false);
             let test = format!(r#"{{"watch": {{"name": "x", {test}}}}}"#);
-            evidence.see(&serde_json::from_str(&test).unwrap(), &vec![true]).unwrap().degree
+            evidence.see(&serde_json::from_str(&test).unwrap(), &vec![true]).unwrap()
         };
-        assert_eq!(see(500.0, r#""is": "high""#), 0.0);
-        assert_eq!(see(500.0, r#""leaps": 1.0"#), 1.0);
-        assert_eq!(see(500.0, r#""leaps": 1.2"#), 1.0);
-        assert_eq!(see(440.0, r#""leaps": 1.2"#), 0.0, "not for so much more");
-        assert_eq!(see(385.0, r#""leaps": 0.0"#), 0.0, "as it goes all the time");
+        assert_eq!(see(500.0, r#""is": "high""#), Sight::of(0.0));
+        assert_eq!(see(500.0, r#""leaps": 1.0"#), Sight::of(1.0));
+        assert_eq!(see(500.0, r#""leaps": 1.2"#), Sight::of(1.0));
+        assert_eq!(see(440.0, r#""leaps": 1.2"#), Sight::of(0.0), "not for so much more");
+        assert_eq!(see(385.0, r#""leaps": 0.0"#), Sight::of(0.0), "as it goes all the time");
     }
 
     #[test]
