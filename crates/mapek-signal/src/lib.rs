@@ -18,6 +18,7 @@
 mod error;
 
 mod correlation;
+mod leap;
 mod quantile;
 mod robust;
 mod slope;
@@ -32,6 +33,7 @@ pub use change::{Change, Cusum, CusumConfig};
 pub use correlation::{Lagged, PAIRS_MIN, correlation, differences, lagged_correlation};
 pub use error::InvalidState;
 pub use ewma::Ewma;
+pub use leap::{LEAP_BEFORE, Leap, leap};
 pub use quantile::StreamingQuantile;
 pub use robust::{MAD_TO_SIGMA, mad, median, quantile, robust_z};
 pub use seasonal::{SeasonalBaseline, SeasonalConfig};

@@ -36,8 +36,12 @@ pub fn theil_sen(points: &[(f64, f64)]) -> Option<Line> {
     if points.len() < 3 {
         return None;
     }
-    let (mut slopes, concordance) = pairs(&points);
-    let slope = quantile_of_finite(&mut slopes, 0.5)?;
+    let (slope, concordance) = if goes_nowhere(&points) {
+        (0.0, 0)
+    } else {
+        let (mut slopes, concordance) = pairs(&points);
+        (quantile_of_finite(&mut slopes, 0.5)?, concordance)
+    };
     let mut rests: Vec<f64> =
         points.iter().map(|(x, y)| y - slope * x).filter(|rest| rest.is_finite()).collect();
     let intercept = quantile_of_finite(&mut rests, 0.5)?;
@@ -54,6 +58,13 @@ fn thin(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     }
     let last = finite.len() - 1;
     (0..POINTS_MAX).map(|i| finite[i * last / (POINTS_MAX - 1)]).collect()
+}
+
+/// Whether all points, in order of x, have one y and not all one x, as those of most series most of the time: no pair says anything else.
+fn goes_nowhere(points: &[(f64, f64)]) -> bool {
+    let is_level = |pair: &[(f64, f64)]| pair[0].1.total_cmp(&pair[1].1).is_eq();
+    points.first().zip(points.last()).is_some_and(|(first, last)| first.0 < last.0)
+        && points.windows(2).all(is_level)
 }
 
 /// The slopes of all pairs, and how many more pairs rise than fall.
@@ -123,6 +134,16 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_goes_nowhere_is_what_all_pairs_say(y in proptest::num::f64::NORMAL, n in 3..60_u32) {
+            let points: Vec<_> = (0..n).map(|x| (f64::from(x), y)).collect();
+            let (mut slopes, concordance) = pairs(&points);
+            prop_assert!(goes_nowhere(&points));
+            prop_assert_eq!((quantile_of_finite(&mut slopes, 0.5), concordance), (Some(0.0), 0));
+            prop_assert!(!goes_nowhere(&[(1.0, y), (1.0, y), (1.0, y)]));
+            prop_assert!(!goes_nowhere(&[(1.0, y), (2.0, y), (3.0, y / 2.0)]));
+        }
+
         #[test]
         fn backwards_it_falls_as_it_rose(ys in vec(-1e3..1e3_f64, 3..50)) {
             let mirrored: Vec<f64> = ys.iter().map(|y| -y).collect();

@@ -93,6 +93,16 @@ impl Scene {
         self
     }
 
+    /// It fell by a fifth in half an hour, wavering, and now it is so many times what it was just before.
+    fn leaps(mut self, name: &str, times: f64) -> Self {
+        let before = |i: u64| 100.0 - 0.4 * i as f64 + (i * 7919 % 3) as f64;
+        let value = |i| if i < 50 { before(i) } else { 80.0 * times };
+        let samples =
+            (0..=50).map(|i| Sample { at: at(NOW - 1_500 + i * 30), value: value(i) }).collect();
+        self.series.insert(name.to_owned(), vec![Series { samples, ..Series::default() }]);
+        self
+    }
+
     /// It is so much now, whatever is usual.
     fn reads(mut self, name: &'static str, value: f64) -> Self {
         self.trends.remove(name);
@@ -230,6 +240,27 @@ fn more_arrivals_are_overload() {
         .is("throughput", 5.0)
         .episode("high-failure-rate", Severity::Warning, 10);
     first(&scene.diagnose(), "overload");
+}
+
+#[test]
+fn more_arrivals_than_just_before_are_overload_though_there_were_as_many_in_the_morning() {
+    let slow = Scene::healthy().slow().episode("high-failure-rate", Severity::Critical, 10);
+    let arrivals = "arrivals_per_replica";
+    first(&slow.is(arrivals, 0.8).leaps(arrivals, 1.3).diagnose(), "overload");
+    // What it goes on doing is no news.
+    let slow = Scene::healthy().slow().episode("high-failure-rate", Severity::Critical, 10);
+    first(&slow.is(arrivals, 0.8).leaps(arrivals, 1.0).diagnose(), "validation-latency");
+}
+
+#[test]
+fn who_is_slow_serves_no_more_than_before() {
+    let slow = || Scene::healthy().slow().episode("high-failure-rate", Severity::Critical, 10);
+    first(&slow().diagnose(), "validation-latency");
+    let told = slow().leaps("throughput", 1.3).diagnose();
+    let sure = told.causes.iter().find(|it| it.confidence.get() >= 0.6);
+    assert_eq!(sure, None, "a rate over a minute does not show yet that more arrives");
+    let told = slow().leaps("throughput", 1.3).leaps("arrivals_per_replica", 1.3).diagnose();
+    first(&told, "overload");
 }
 
 #[test]

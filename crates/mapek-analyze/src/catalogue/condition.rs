@@ -61,6 +61,11 @@ pub struct WatchTest {
     /// eight. Deviations say how unusual a value is; this says how much there is of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<f64>,
+    /// Its newest value is at least so many times the median of the ten samples before, by two robust deviations of how far it
+    /// usually lies off those (not yet so) to four (quite so). What drifts through the day is as usual all along, and has leapt
+    /// all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leaps: Option<f64>,
 }
 
 impl WatchTest {
@@ -148,9 +153,14 @@ impl Condition {
             Self::Episode(patterns) if patterns.is_empty() => {
                 Err("an episode must be of some expectation".to_owned())
             }
-            Self::Watch(WatchTest { is: None, above: None, below: None, times: None, .. }) => {
-                Err("a watch must ask for is, above, below or times".to_owned())
-            }
+            Self::Watch(WatchTest {
+                is: None,
+                above: None,
+                below: None,
+                times: None,
+                leaps: None,
+                ..
+            }) => Err("a watch must ask for is, above, below, times or leaps".to_owned()),
             Self::Concentrated(share) if !(0.0..=1.0).contains(share) => {
                 Err(format!("a share must be in 0..=1, is {share}"))
             }

@@ -6,6 +6,7 @@ use mapek_model::{
     Component, Direction, Finding, FindingKind, Level, Observation, Resource, Series, Severity,
     Timestamp, Trend, since,
 };
+use mapek_signal::leap;
 use serde_json::Value;
 
 use crate::{Condition, Expected, Pattern, ResourceTest, Shape, WatchTest, Window};
@@ -207,7 +208,8 @@ impl<'a> Evidence<'a> {
         if trends.is_empty() {
             // A value without a course can still be large or small.
             let value = self.observation.value(&test.name)?;
-            let plain = test.is.is_none() && test.times.is_none() && !value.is_nan();
+            let courseless = test.is.is_none() && test.times.is_none() && test.leaps.is_none();
+            let plain = courseless && !value.is_nan();
             return plain.then(|| Sight::whether(test.allows(value)));
         }
         let series = self.observation.series.get(&test.name).map_or(&[][..], Vec::as_slice);
@@ -216,11 +218,13 @@ impl<'a> Evidence<'a> {
             if trend.value.is_nan() {
                 return None;
             }
+            let own =
+                |one: &&Series| trends.len() == 1 || trend.name.ends_with(&one.labels.to_string());
             if let Some(times) = test.times {
-                let own = |one: &&Series| {
-                    trends.len() == 1 || trend.name.ends_with(&one.labels.to_string())
-                };
                 degree = if growth(series.iter().find(own)?)? >= times { degree } else { 0.0 };
+            }
+            if let Some(times) = test.leaps {
+                degree = degree.min(leapt(series.iter().find(own)?, times)?);
             }
             degree = if test.allows(trend.value) { degree } else { 0.0 };
             Some(Sight { degree, place: trend.component.clone().filter(|_| trends.len() > 1) })
@@ -306,17 +310,27 @@ fn growth(series: &Series) -> Option<f64> {
     (before > 0.0).then(|| newest / before)
 }
 
+/// To what degree the newest sample has left where it just was, for at least `times` as much; `None` of too few.
+fn leapt(series: &Series, times: f64) -> Option<f64> {
+    let values: Vec<f64> = series.samples.iter().map(|it| it.value).collect();
+    let leap = leap(&values)?;
+    let newest = values.iter().rfind(|it| it.is_finite())?;
+    Some(if *newest >= times * leap.from { far(leap.z) } else { 0.0 })
+}
+
 /// Robust deviations below which a value is as usual, and above which it is not at all.
 const USUAL: (f64, f64) = (2.0, 4.0);
+
+/// To what degree so many robust deviations are more than usual.
+fn far(deviation: f64) -> f64 {
+    ((deviation - USUAL.0) / (USUAL.1 - USUAL.0)).clamp(0.0, 1.0)
+}
 
 /// To what degree a trend has a shape; `None` where no baseline tells what is usual and nothing moves.
 fn shape_of(trend: &Trend, shape: Shape) -> Option<f64> {
     let moving = |way| f64::from(u8::from(trend.direction == way));
     let steady = trend.direction == Direction::Steady;
-    let off = |deviation: f64, way| {
-        let far = ((deviation - USUAL.0) / (USUAL.1 - USUAL.0)).clamp(0.0, 1.0);
-        far.max(0.5 * moving(way))
-    };
+    let off = |deviation: f64, way| far(deviation).max(0.5 * moving(way));
     // A deviation of exactly 0 is that of a value without a baseline.
     let unknown = !trend.deviation.is_finite() || (trend.deviation == 0.0 && steady);
     let high = || off(trend.deviation, Direction::Rising);
@@ -334,6 +348,8 @@ fn shape_of(trend: &Trend, shape: Shape) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use mapek_model::Sample;
+
     use super::*;
     use crate::fixture::{observation, trend, violation};
 
@@ -368,6 +384,30 @@ mod tests {
         );
         let any = evidence.see(&Condition::Any(vec![episode, watch]), &scope).unwrap();
         assert_eq!(any, Sight::of(1.0));
+    }
+
+    #[test]
+    fn what_has_leapt_is_told_against_what_was_just_before() {
+        let see = |last: f64, test: &str| {
+            let mut seen = observation(900, vec![violation("slow", None, Severity::Info, 1)]);
+            // It falls through the day, and is now as high as it was at the beginning.
+            let value = |i: u32| 500.0 - 4.0 * f64::from(i) + f64::from(i * 7919 % 5);
+            let values = (0..29).map(value).chain([last]);
+            let at = |i: usize| crate::fixture::at(30 + 30 * i as u64);
+            let samples = values.enumerate().map(|(i, value)| Sample { at: at(i), value });
+            let series = Series { samples: samples.collect(), ..Series::default() };
+            seen.series.insert("x".to_owned(), vec![series]);
+            seen.trends = vec![Trend { value: last, ..trend("x", Direction::Steady, 0.4) }];
+            let window = Window::from_observation(&seen);
+            let evidence = Evidence::new(&seen, &window, &[], &[], false);
+            let test = format!(r#"{{"watch": {{"name": "x", {test}}}}}"#);
+            evidence.see(&serde_json::from_str(&test).unwrap(), &vec![true]).unwrap()
+        };
+        assert_eq!(see(500.0, r#""is": "high""#), Sight::of(0.0));
+        assert_eq!(see(500.0, r#""leaps": 1.0"#), Sight::of(1.0));
+        assert_eq!(see(500.0, r#""leaps": 1.2"#), Sight::of(1.0));
+        assert_eq!(see(440.0, r#""leaps": 1.2"#), Sight::of(0.0), "not for so much more");
+        assert_eq!(see(385.0, r#""leaps": 0.0"#), Sight::of(0.0), "as it goes all the time");
     }
 
     #[test]
