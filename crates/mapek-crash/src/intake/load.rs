@@ -86,7 +86,7 @@ impl Load {
             }
             let first = turn * u64::from(self.batch) + 1;
             let numbers = first..first + u64::from(self.batch);
-            write_request(&mut request, numbers.clone());
+            write_request(&mut request, to, numbers.clone());
             tokio::time::sleep_until(due.into()).await;
             let due = if self.rate.is_some() { due } else { now() };
             let answer = tokio::time::timeout(PATIENCE, exchange(&mut stream, &request)).await;
@@ -115,7 +115,7 @@ impl Load {
 }
 
 /// A request with alerts as Alertmanager sends them: about 800 bytes each.
-fn write_request(request: &mut String, numbers: std::ops::Range<u64>) {
+fn write_request(request: &mut String, to: SocketAddr, numbers: std::ops::Range<u64>) {
     let mut body = String::from(
         r#"{"version":"4","groupKey":"{}:{alertname=\"ValidationLatencySLA\"}","truncatedAlerts":0,"status":"firing",
 "receiver":"mapek","groupLabels":{"alertname":"ValidationLatencySLA"},"commonLabels":{"alertname":"ValidationLatencySLA",
@@ -144,7 +144,7 @@ fn write_request(request: &mut String, numbers: std::ops::Range<u64>) {
     request.clear();
     write!(
         request,
-        "POST /webhooks/alerts HTTP/1.1\r\nHost: mapek\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        "POST /webhooks/alerts HTTP/1.1\r\nHost: {to}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     )
     .expect("writing to a string does not fail");
@@ -178,8 +178,10 @@ mod tests {
     #[test]
     fn a_request_is_what_the_receiver_reads() {
         let mut request = String::new();
-        write_request(&mut request, 61_001..61_004);
-        let (_, body) = request.split_once("\r\n\r\n").unwrap();
+        write_request(&mut request, "127.0.0.1:5000".parse().unwrap(), 61_001..61_004);
+        let (head, body) = request.split_once("\r\n\r\n").unwrap();
+        // A webhook answers to its own names alone.
+        assert!(head.contains("\r\nHost: 127.0.0.1:5000\r\n"), "{head}");
         let parsed = alertmanager_client::Notification::parse(body.as_bytes()).unwrap();
         assert_eq!(parsed.alerts.len(), 3);
         assert_eq!(parsed.alerts[0].starts_at.to_string(), "2026-01-01T00:01:01.001Z");
