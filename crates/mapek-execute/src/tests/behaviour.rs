@@ -38,6 +38,17 @@ async fn a_target_with_a_live_execution_gets_no_other() {
 }
 
 #[tokio::test]
+async fn nothing_begins_that_nobody_can_carry_out() {
+    let scene = Scene::new();
+    let (mut executor, _) = scene.open_for(&[]);
+    let plan = plan(vec![custom("alpha")]);
+    let order = crate::Order { execution: id(1), plan, chosen_with: mapek_model::Confidence::MAX };
+    let error = executor.start(order, &scene.observation(), scene.now).unwrap_err();
+    assert!(matches!(error, Error::NoEffector { .. }), "{error}");
+    assert!(executor.live().is_empty());
+}
+
+#[tokio::test]
 async fn retries_wait_and_end() {
     let mut scene = Scene::new();
     for nth in 1..=4 {

@@ -335,3 +335,17 @@ async fn a_plan_is_laid_before_people_anew_when_half_of_its_time_is_over() {
     control.propose(&plan, 1, LOOP, at(1802)).unwrap();
     assert_ne!(control.head(), before, "fewer people are asked");
 }
+
+#[test]
+fn what_has_ended_is_remembered_as_long_as_it_says_something() {
+    let scene = Scene::new();
+    let control = scene.executor.control();
+    let (plan, ttl) = (dangerous(), scene.config.rejection_ttl.as_secs());
+    control.propose(&plan, 2, LOOP, scene.now).unwrap();
+    control.reject(&plan.hash(), "ada", None, scene.now).unwrap();
+    let remembered = |after| {
+        control.prune(control.head(), later(scene.now, seconds(after))).unwrap();
+        control.proposals().len()
+    };
+    assert_eq!([ttl - 1, ttl].map(remembered), [1, 0]);
+}
