@@ -64,6 +64,24 @@ async fn a_pause_that_was_written_but_not_answered_holds_an_undo() {
 }
 
 #[tokio::test]
+async fn while_it_is_paused_nothing_is_undone_by_itself() {
+    use super::world::Fault;
+    let mut scene = Scene::new();
+    scene.world.fail("beta", Way::Do, 1, Fault::Refused);
+    scene.world.fail("alpha", Way::Undo, 1, Fault::Transient);
+    scene.start(plan(vec![custom("alpha"), custom("beta")])).unwrap();
+    scene.cycle().await;
+    let sent = scene.world.state().keys.len();
+    let control = scene.executor.control();
+    control.pause("ada", "3 a.m.", scene.now).unwrap();
+    scene.cycles(5).await;
+    assert_eq!(scene.world.state().keys.len(), sent);
+    assert_eq!(scene.world.effects(Way::Undo), [""; 0]);
+    control.resume("ada", "morning", scene.now).unwrap();
+    assert_eq!(scene.finish().await.status.ending(), Some(Ending::Undone));
+}
+
+#[tokio::test]
 async fn what_is_held_back_is_looked_at_again_without_hurry() {
     let mut scene = Scene::new();
     scene.start(plan(vec![custom("alpha")])).unwrap();
