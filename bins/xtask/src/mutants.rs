@@ -48,7 +48,7 @@ const AREAS: &[Area] = &[
         name: "store",
         package: "mapek-store",
         files: &["crates/mapek-store/src/**"],
-        tests: &["--lib", "--test=contract", "--test=database"],
+        tests: &["--lib", "--test=contract", "--test=database", "--test=reader"],
     },
 ];
 
@@ -75,7 +75,8 @@ pub(crate) fn run(workspace: &Workspace, files: &[String]) -> Result<(), Error> 
 fn mutate(workspace: &Workspace, area: &Area, files: &[String]) -> Result<(), Error> {
     let output = workspace.target.join("mutants").join(area.name);
     std::fs::create_dir_all(&output).map_err(|error| Error::other(error.to_string()))?;
-    let cmd = workspace.cmd("cargo mutants --no-times --package").arg(area.package);
+    // What only a feature compiles is mutated with the rest, and has to be there for its tests.
+    let cmd = workspace.cmd("cargo mutants --no-times --all-features --package").arg(area.package);
     let cmd = cmd.arg("--output").arg(output.display().to_string());
     let cmd = files.iter().fold(cmd, |cmd, file| cmd.arg("--file").arg(file));
     // For all of cargo, so that nothing else is compiled either.

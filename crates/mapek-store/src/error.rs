@@ -132,3 +132,19 @@ impl Error {
         }
     }
 }
+
+#[cfg(all(test, feature = "sqlite"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_shares_an_error_is_told_the_same() {
+        let full = Error::full("a file").shared();
+        assert!(matches!(&full, Error::Full { subject } if subject == "a file"), "{full:?}");
+        let failed = Error::backend("committing", "the medium is gone");
+        let shared = failed.shared();
+        assert_eq!(shared.is_transient(), failed.is_transient());
+        let why = std::error::Error::source(&shared).map(ToString::to_string);
+        assert_eq!(why.as_deref(), Some("the medium is gone"));
+    }
+}

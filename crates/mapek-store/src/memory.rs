@@ -257,6 +257,34 @@ mod tests {
     }
 
     #[test]
+    fn a_pruning_suffers_as_an_append_does() {
+        for (fault, left, through) in [
+            (Fault::Refuse, vec!["abcd"], 0),
+            (Fault::Full, vec!["abcd"], 0),
+            (Fault::Unanswered, vec!["mark"], 1),
+            (Fault::Torn, vec!["abcd", "ma"], 0),
+        ] {
+            let store = MemoryStore::new();
+            let head = store.append(Epoch::new(0), Sequence::new(0), &one("abcd")).unwrap();
+            store.fail_append(1, fault);
+            let all = Pruning { through: head, ..Pruning::default() };
+            store.prune(Epoch::new(0), head, b"mark", &all).unwrap_err();
+            assert_eq!(texts(&store), left, "{fault:?}");
+            assert_eq!(store.pruned().unwrap().through.get(), through, "{fault:?}");
+            assert_eq!(store.appends(), 2, "those that failed are counted");
+        }
+    }
+
+    #[test]
+    fn one_record_is_spoilt_and_no_other() {
+        let store = MemoryStore::new();
+        store.append(Epoch::new(0), Sequence::new(0), &[one("a"), one("b")].concat()).unwrap();
+        assert!(store.corrupt(Sequence::new(2), |bytes| bytes.push(b'!')));
+        assert!(!store.corrupt(Sequence::new(3), |_| panic!("there is no such record")));
+        assert_eq!(texts(&store), ["a", "b!"]);
+    }
+
+    #[test]
     fn a_fork_is_a_disk_of_its_own() {
         let store = MemoryStore::new();
         let mut head = Sequence::new(0);

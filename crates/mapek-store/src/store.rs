@@ -228,3 +228,24 @@ pub(crate) fn check_turn(
 fn at_most(what: &'static str, size: usize, max: usize) -> Result<(), Error> {
     if size > max { Err(Error::TooLarge { what, size, max }) } else { Ok(()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_much_as_the_limit_fits_and_no_more() {
+        const MIB: usize = 1024 * 1024;
+        assert!(check_records(&vec![Vec::new(); 1024]).is_ok());
+        assert!(check_records(&vec![Vec::new(); 1025]).is_err());
+        let (record, blob) = (vec![0; 16 * MIB + 1], vec![0; 64 * MIB + 1]);
+        assert!(check_blob(&blob[1..]).is_ok());
+        assert!(check_blob(&blob).is_err());
+        let pruning = |through| Pruning { through: Sequence::new(through), ..Pruning::default() };
+        assert!(check_pruning(&record[1..], &pruning(7), Sequence::new(7)).is_ok());
+        assert!(check_pruning(&record, &pruning(7), Sequence::new(7)).is_err());
+        assert!(check_pruning(b"", &pruning(8), Sequence::new(7)).is_err());
+        assert!(check_records(&[record[1..].to_vec()]).is_ok());
+        assert!(check_records(&[record]).is_err());
+    }
+}

@@ -1,6 +1,8 @@
 //! What every store promises, held against both of ours.
 #![expect(clippy::unwrap_used, reason = "what fails in the helpers fails the test")]
 
+use std::sync::Arc;
+
 use mapek_model::{ContentHash, Epoch, Sequence};
 use mapek_store::{Error, MemoryStore, Pruned, Pruning, SqliteStore, Store};
 use proptest::prelude::*;
@@ -11,6 +13,8 @@ fn records(texts: &[&str]) -> Vec<Vec<u8>> {
 
 fn each(check: impl Fn(&dyn Store)) {
     check(&MemoryStore::new());
+    // What several hold is the same store.
+    check(&Arc::new(MemoryStore::new()));
     let directory = tempfile::tempdir().unwrap();
     check(&SqliteStore::open(directory.path().join("deep/er/journal.db")).unwrap());
 }
@@ -47,6 +51,7 @@ fn a_stale_epoch_and_a_wrong_sequence_write_nothing() {
         let head = store.append(old, Sequence::new(0), &records(&["a"])).unwrap();
         let new = store.raise_epoch().unwrap();
         assert!(new > old);
+        assert_eq!(store.epoch().unwrap(), new);
         let stale = store.append(old, head, &records(&["b"])).unwrap_err();
         assert!(matches!(stale, Error::StaleEpoch { .. }), "{stale}");
         for wrong in [0, 2] {

@@ -3,7 +3,11 @@
 
 use std::{
     path::Path,
-    sync::{Arc, mpsc::sync_channel},
+    pin::Pin,
+    sync::{
+        Arc,
+        mpsc::{SyncSender, sync_channel},
+    },
     thread,
 };
 
@@ -84,18 +88,48 @@ fn a_log_that_lost_its_tail_is_refused() {
     assert!(error.to_string().contains("counted 2 records, the newest is Some(1)"), "{error}");
 }
 
+#[test]
+fn a_log_that_lost_all_of_its_records_is_refused_and_an_empty_one_is_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("journal.db");
+    drop(SqliteStore::open(&path).unwrap());
+    let store = SqliteStore::open(&path).unwrap();
+    let epoch = store.raise_epoch().unwrap();
+    store.append(epoch, store.head().unwrap(), &[vec![1]]).unwrap();
+    let database = store.database();
+    assert_eq!(database.path(), path);
+    database.call(|connection| connection.execute("DELETE FROM records", ())).unwrap();
+    drop(store);
+    let error = SqliteStore::open(&path).unwrap_err();
+    assert!(error.to_string().contains("counted 1 records, the newest is None"), "{error}");
+}
+
+/// What a released program has marked files with is what every later one looks for.
+#[test]
+fn files_are_marked_as_they_always_were() {
+    let directory = tempfile::tempdir().unwrap();
+    let mark = |database: &Database| -> i64 {
+        let mark = |connection: &rusqlite::Connection| {
+            connection.pragma_query_value(None, "application_id", |row| row.get(0))
+        };
+        database.call(mark).unwrap()
+    };
+    assert_eq!(mark(&open(&directory.path().join("notes.db"))), 727_361_904);
+    let store = SqliteStore::open(directory.path().join("journal.db")).unwrap();
+    assert_eq!(mark(store.database()), 1_670_830_352);
+}
+
 /// Holds the writer until the returned sender is dropped.
-fn hold(database: &Arc<Database>) -> (std::sync::mpsc::SyncSender<()>, thread::JoinHandle<()>) {
+fn hold(database: &Arc<Database>) -> (SyncSender<()>, thread::JoinHandle<Result<(), Error>>) {
     let (release, held) = sync_channel::<()>(0);
     let (reached, wait) = sync_channel(0);
     let database = Arc::clone(database);
     let thread = thread::spawn(move || {
-        let done: Result<(), Error> = database.call(move |_| {
+        database.call(move |_| {
             reached.send(()).unwrap();
             held.recv().unwrap_err();
             Ok::<(), rusqlite::Error>(())
-        });
-        done.unwrap();
+        })
     });
     wait.recv().unwrap();
     (release, thread)
@@ -107,24 +141,84 @@ async fn closures_that_wait_together_share_one_commit() {
     let database = Arc::new(open(&directory.path().join("notes.db")));
     let (release, holder) = hold(&database);
     let before = database.commits();
-    let mut waiting = Vec::new();
-    for _ in 0..100 {
-        let mut submitted = Box::pin({
-            let database = Arc::clone(&database);
-            async move { database.submit(insert).await }
-        });
-        // The first poll puts it into the queue.
-        assert!(futures_poll_once(&mut submitted).await.is_none());
-        waiting.push(submitted);
-    }
+    let waiting = wait_in_line(&database, 100, "INSERT INTO notes VALUES ('x')").await;
     drop(release);
     for submitted in waiting {
         assert_eq!(submitted.await.unwrap(), 1);
     }
-    holder.join().unwrap();
+    holder.join().unwrap().unwrap();
     assert_eq!(count(&database), 100);
     // One for the held group with all that waited, one for the count.
     assert!(database.commits() - before <= 3, "{} commits", database.commits() - before);
+}
+
+/// So many statements that wait for the writer, in this order.
+async fn wait_in_line(
+    database: &Arc<Database>,
+    count: usize,
+    statement: &'static str,
+) -> Vec<Pin<Box<dyn Future<Output = Result<usize, Error>> + Send>>> {
+    let mut waiting = Vec::new();
+    for _ in 0..count {
+        let database = Arc::clone(database);
+        let mut submitted: Pin<Box<dyn Future<Output = _> + Send>> =
+            Box::pin(async move { database.submit(move |it| it.execute(statement, ())).await });
+        // The first poll puts it into the queue.
+        assert!(futures_poll_once(&mut submitted).await.is_none());
+        waiting.push(submitted);
+    }
+    waiting
+}
+
+/// A commit bounds how long the first of those that share it waits.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_than_256_share_a_commit() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = Arc::new(open(&directory.path().join("notes.db")));
+    let (release, holder) = hold(&database);
+    let waiting = wait_in_line(&database, 512, "INSERT INTO notes VALUES ('x')").await;
+    drop(release);
+    for submitted in waiting {
+        submitted.await.unwrap();
+    }
+    holder.join().unwrap().unwrap();
+    // While the writer is held, all commits before are counted and this one is not.
+    let (release, holder) = hold(&database);
+    assert_eq!(database.commits(), 3, "of 513");
+    drop(release);
+    holder.join().unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_fails_is_told_to_everybody_who_shared_it() {
+    const PAIRS: Schema = Schema::new(
+        "pairs",
+        &["CREATE TABLE notes (n INTEGER PRIMARY KEY) STRICT;
+           CREATE TABLE answers (
+               n INTEGER NOT NULL REFERENCES notes DEFERRABLE INITIALLY DEFERRED
+           ) STRICT;"],
+    );
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("pairs.db");
+    let database = Arc::new(Database::open(&path, PAIRS, Durability::Full).unwrap());
+    let (release, holder) = hold(&database);
+    let mut waiting = wait_in_line(&database, 1, "INSERT INTO notes VALUES (1)").await;
+    waiting.extend(wait_in_line(&database, 1, "INSERT INTO answers VALUES (2)").await);
+    drop(release);
+    let mut told = vec![holder.join().unwrap().unwrap_err()];
+    for submitted in waiting {
+        told.push(submitted.await.unwrap_err());
+    }
+    for error in told {
+        assert!(error.is_transient(), "{error:?}");
+        assert!(error.to_string().starts_with("committing to "), "{error}");
+        let why = std::error::Error::source(&error).unwrap().to_string();
+        assert_eq!(why, "FOREIGN KEY constraint failed");
+    }
+    let count = |it: &rusqlite::Connection| -> rusqlite::Result<i64> {
+        it.query_row("SELECT count(*) FROM notes", (), |row| row.get(0))
+    };
+    assert_eq!(database.call(count).unwrap(), 0, "nothing of it has happened");
 }
 
 async fn futures_poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
@@ -158,7 +252,7 @@ async fn a_full_queue_refuses_instead_of_growing() {
     for submitted in waiting {
         submitted.await.unwrap();
     }
-    holder.join().unwrap();
+    holder.join().unwrap().unwrap();
     assert_eq!(count(&database), i64::try_from(accepted).unwrap());
 }
 
@@ -185,7 +279,7 @@ fn a_closure_that_fails_is_rolled_back_alone() {
         .collect();
     drop(release);
     threads.into_iter().for_each(|thread| thread.join().unwrap());
-    holder.join().unwrap();
+    holder.join().unwrap().unwrap();
     assert_eq!(count(&database), 4);
 }
 

@@ -83,18 +83,69 @@ mod tests {
 
     use super::*;
 
+    fn at(n: u64) -> Timestamp {
+        later(Timestamp::UNIX_EPOCH, Duration::from_secs(n))
+    }
+
+    fn happen(sends: &mut Sends, n: u64, event: ExecutionEvent) {
+        let execution = ExecutionId::from_uuid(Uuid::from_u128(1));
+        sends.take(&ExecutionRecord { execution, at: at(n), event });
+    }
+
+    fn intended(step: StepIndex, way: Way, attempt: u16) -> ExecutionEvent {
+        let key = IdempotencyKey::of(ExecutionId::from_uuid(Uuid::from_u128(1)), step, way);
+        ExecutionEvent::Intended { step, way, attempt, key, captured: None }
+    }
+
+    #[test]
+    fn a_sending_lasts_until_its_own_answer_or_the_end_of_all() {
+        let (one, two) = (StepIndex(0), StepIndex(1));
+        let mut sends = Sends::default();
+        happen(&mut sends, 1, intended(one, Way::Do, 1));
+        happen(&mut sends, 2, intended(two, Way::Do, 1));
+        happen(&mut sends, 3, intended(one, Way::Undo, 1));
+        let reason = || "so".to_owned();
+        let unclear = ExecutionEvent::Unclear { step: one, way: Way::Do, reason: reason() };
+        happen(&mut sends, 4, unclear);
+        let ends = |sends: &Sends| sends.iter().map(|it| it.to).collect::<Vec<_>>();
+        assert_eq!(ends(&sends), [None, None, None], "nobody knows yet");
+        let receipt = serde_json::Value::Null;
+        happen(&mut sends, 5, ExecutionEvent::Applied { step: one, way: Way::Do, receipt });
+        assert_eq!(ends(&sends), [Some(at(5)), None, None]);
+        let (step, way) = (one, Way::Undo);
+        let refused = ExecutionEvent::Refused { step, way, reason: reason(), transient: true };
+        happen(&mut sends, 6, refused);
+        assert_eq!(ends(&sends), [Some(at(5)), None, Some(at(6))]);
+        happen(&mut sends, 7, ExecutionEvent::Closed { by: "ada".to_owned(), reason: reason() });
+        assert_eq!(ends(&sends), [Some(at(5)), Some(at(7)), Some(at(6))]);
+        // Sent once more it is another sending, and what was known of the first stays.
+        happen(&mut sends, 8, intended(one, Way::Do, 2));
+        let ends = ends(&sends);
+        assert_eq!((ends.len(), ends[0], ends[3]), (4, Some(at(5)), None));
+    }
+
+    #[test]
+    fn a_sending_may_have_changed_what_moved_while_it_lasted_both_ends_included() {
+        let mut sends = Sends::default();
+        happen(&mut sends, 20, intended(StepIndex(0), Way::Do, 1));
+        let may = |sends: &Sends, after, before| {
+            sends.iter().all(|sent| sent.may_have_changed(at(after), at(before)))
+        };
+        assert!(!may(&sends, 10, 19));
+        assert!(may(&sends, 10, 20) && may(&sends, 30, 40), "it may still arrive");
+        let (step, way, receipt) = (StepIndex(0), Way::Do, serde_json::Value::Null);
+        happen(&mut sends, 25, ExecutionEvent::Applied { step, way, receipt });
+        assert!(!may(&sends, 10, 19) && may(&sends, 10, 20));
+        assert!(may(&sends, 25, 40) && !may(&sends, 26, 40));
+    }
+
     #[test]
     fn a_clock_that_is_set_back_makes_no_sending_younger() {
         let seconds = Duration::from_secs;
-        let at = |n| later(Timestamp::UNIX_EPOCH, seconds(n));
-        let execution = ExecutionId::from_uuid(Uuid::from_u128(1));
         let step = StepIndex(0);
         let mut sends = Sends::default();
         for (attempt, n) in [(1, 1_000), (2, 1_050)] {
-            let key = IdempotencyKey::of(execution, step, Way::Do);
-            let event =
-                ExecutionEvent::Intended { step, way: Way::Do, attempt, key, captured: None };
-            sends.take(&ExecutionRecord { execution, at: at(n), event });
+            happen(&mut sends, n, intended(step, Way::Do, attempt));
         }
         let age = |sends: &Sends, n| sends.age(step, Way::Do, at(n));
         assert_eq!(age(&sends, 1_100), Some(seconds(100)), "of the first");

@@ -186,3 +186,69 @@ impl Trails {
         self.by_resource.values().flat_map(of).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mapek_model::{ContentHash, CycleNumber, Duration, Epoch, later};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::Body;
+
+    fn at(n: u64) -> Timestamp {
+        later(Timestamp::UNIX_EPOCH, Duration::from_secs(n))
+    }
+
+    /// The `n`-th record says that others have changed a thing, in answer to us or not.
+    fn change(trails: &mut Trails, n: u64, answers: bool) {
+        let answers = answers.then(|| ExecutionId::from_uuid(Uuid::from_u128(1)));
+        let moves = vec![Moved {
+            kind: "thing".to_owned(),
+            id: "alpha".to_owned(),
+            before: Some(Generation::new(n - 1)),
+            after: Generation::new(n),
+            since: at(n - 1),
+            writer: Writer::Others { who: None, answers },
+        }];
+        let record = Record {
+            target: None,
+            epoch: Epoch::new(1),
+            sequence: Sequence::new(n),
+            at: at(n),
+            cycle: CycleNumber::new(n),
+            previous: ContentHash::of(b""),
+            body: Body::Moved { moves: moves.clone() },
+        };
+        trails.take(&record, &moves);
+    }
+
+    #[test]
+    fn of_each_resource_so_many_changes_are_remembered_and_those_that_answered_us_longer() {
+        let mut trails = Trails::default();
+        for n in 1..=17 {
+            change(&mut trails, n, true);
+        }
+        for n in 18..=22 {
+            change(&mut trails, n, false);
+        }
+        let seen: Vec<_> = trails.foreign().iter().map(|it| it.seen).collect();
+        let expected: Vec<_> = (2..=17).chain(19..=22).map(at).collect();
+        assert_eq!(seen, expected, "sixteen and four, the oldest went");
+        assert_eq!(trails.records(), (2..=17).chain(19..=22).map(Sequence::new).collect());
+        let trail = trails.get("thing", "alpha").unwrap();
+        assert_eq!((trail.generation, trail.at), (Generation::new(22), at(22)));
+        assert_eq!((trail.others_last(), trails.len()), (Some(at(22)), 1));
+    }
+
+    #[test]
+    fn what_was_seen_later_than_a_clock_that_went_back_was_seen_at_the_latest_then() {
+        let mut trails = Trails::default();
+        change(&mut trails, 10, true);
+        change(&mut trails, 20, false);
+        trails.set_back(at(15));
+        let seen: Vec<_> = trails.foreign().iter().map(|it| (it.since, it.seen)).collect();
+        assert_eq!(seen, [(at(9), at(10)), (at(15), at(15))]);
+        assert_eq!(trails.get("thing", "alpha").unwrap().at, at(15));
+        assert_eq!(trails.get("thing", "alpha").unwrap().others_last(), Some(at(15)));
+    }
+}

@@ -38,6 +38,17 @@ async fn a_target_with_a_live_execution_gets_no_other() {
 }
 
 #[tokio::test]
+async fn nothing_begins_that_nobody_can_carry_out() {
+    let scene = Scene::new();
+    let (mut executor, _) = scene.open_for(&[]);
+    let plan = plan(vec![custom("alpha")]);
+    let order = crate::Order { execution: id(1), plan, chosen_with: mapek_model::Confidence::MAX };
+    let error = executor.start(order, &scene.observation(), scene.now).unwrap_err();
+    assert!(matches!(error, Error::NoEffector { .. }), "{error}");
+    assert!(executor.live().is_empty());
+}
+
+#[tokio::test]
 async fn retries_wait_and_end() {
     let mut scene = Scene::new();
     for nth in 1..=4 {
@@ -48,6 +59,122 @@ async fn retries_wait_and_end() {
     assert_eq!(execution.status.ending(), Some(Ending::Undone));
     assert_eq!(scene.world.state().keys.len(), 1 + 4 + 1);
     assert_eq!(scene.world.effects(Way::Undo), ["alpha"]);
+}
+
+/// How often something was sent after each of so many cycles.
+async fn sendings(scene: &mut Scene, cycles: usize) -> Vec<usize> {
+    let mut counts = Vec::new();
+    for _ in 0..cycles {
+        scene.cycle().await;
+        counts.push(scene.world.state().keys.len());
+    }
+    counts
+}
+
+#[tokio::test]
+async fn each_retry_waits_longer_than_the_one_before_either_way() {
+    let mut scene = Scene::new();
+    for nth in 1..=3 {
+        scene.world.fail("alpha", Way::Do, nth, Fault::Transient);
+        scene.world.fail("alpha", Way::Undo, nth, Fault::Transient);
+    }
+    scene.start(plan(vec![custom("alpha")])).unwrap();
+    // 5, 10 and 20 s, in cycles of ten.
+    assert_eq!(sendings(&mut scene, 5).await, [1, 2, 3, 3, 4]);
+    let control = scene.executor.control();
+    control.rollback(id(1), "ada", "not like that", scene.now).unwrap();
+    assert_eq!(sendings(&mut scene, 5).await, [5, 6, 7, 7, 8]);
+    let execution = scene.execution();
+    assert_eq!(execution.status.ending(), Some(Ending::Undone));
+    assert!(scene.world.changed().is_empty());
+}
+
+#[tokio::test]
+async fn an_undo_that_is_refused_each_time_is_for_a_person_after_as_many_retries() {
+    let mut scene = Scene::new();
+    for nth in 1..=9 {
+        scene.world.fail("alpha", Way::Undo, nth, Fault::Transient);
+    }
+    scene.start(plan(vec![custom("alpha")])).unwrap();
+    scene.cycle().await;
+    let control = scene.executor.control();
+    control.rollback(id(1), "ada", "not like that", scene.now).unwrap();
+    assert_eq!(scene.finish().await.status.ending(), Some(Ending::NeedsOperator));
+    assert_eq!(scene.world.state().keys.len(), 1 + 4);
+}
+
+#[tokio::test]
+async fn an_undo_is_believed_when_it_is_read_back_and_not_when_it_is_answered() {
+    let undone = async |faults: &[Fault]| {
+        let mut scene = Scene::new();
+        for (nth, fault) in (1..).zip(faults) {
+            scene.world.fail("alpha", Way::Undo, nth, *fault);
+        }
+        scene.start(plan(vec![custom("alpha")])).unwrap();
+        scene.cycle().await;
+        let control = scene.executor.control();
+        control.rollback(id(1), "ada", "not like that", scene.now).unwrap();
+        scene.cycle().await;
+        scene
+    };
+    let scene = undone(&[]).await;
+    assert_eq!(scene.execution().status.ending(), Some(Ending::Undone), "in one cycle");
+    assert_eq!(scene.execution().reason.as_deref(), Some("ada: not like that"));
+    let mut scene = undone(&[Fault::Lie]).await;
+    assert!(scene.execution().status.is_live());
+    assert_eq!(scene.finish().await.status.ending(), Some(Ending::Undone));
+    assert!(scene.world.changed().is_empty());
+    // What was refused for good is not tried again, whatever is read back.
+    let mut scene = undone(&[Fault::Refused]).await;
+    scene.cycles(5).await;
+    assert_eq!(scene.execution().status.ending(), Some(Ending::NeedsOperator));
+    assert_eq!(scene.world.state().keys.len(), 2);
+}
+
+#[tokio::test]
+async fn an_undo_that_is_still_on_its_way_is_waited_for() {
+    for arrives in [true, false] {
+        let mut scene = Scene::new();
+        scene.world.fail("alpha", Way::Undo, 1, Fault::Late);
+        scene.start(plan(vec![custom("alpha")])).unwrap();
+        scene.cycle().await;
+        let control = scene.executor.control();
+        control.rollback(id(1), "ada", "not like that", scene.now).unwrap();
+        assert_eq!(sendings(&mut scene, 4).await, [2, 2, 2, 2]);
+        if arrives {
+            scene.world.arrive();
+        }
+        assert_eq!(scene.finish().await.status.ending(), Some(Ending::Undone));
+        assert_eq!(scene.world.effects(Way::Undo), ["alpha"]);
+        assert_eq!(scene.world.state().keys.len(), if arrives { 2 } else { 3 });
+    }
+}
+
+#[tokio::test]
+async fn what_nothing_shows_is_sent_as_often_as_retries_allow_and_then_undone() {
+    let mut scene = Scene::new();
+    for nth in 1..=9 {
+        scene.world.fail("alpha", Way::Do, nth, Fault::RequestLost);
+    }
+    scene.world.state().blind = true;
+    scene.start(plan(vec![custom("alpha")])).unwrap();
+    assert_eq!(scene.finish().await.status.ending(), Some(Ending::Undone));
+    let keys = scene.world.state().keys.clone();
+    assert_eq!(keys.iter().filter(|key| **key == keys[0]).count(), 4);
+}
+
+#[tokio::test]
+async fn what_is_open_is_not_skipped_even_where_the_rest_is() {
+    let mut scene = Scene::new();
+    scene.config.execution_mode = ExecutionMode::BestEffort;
+    scene.crash();
+    for nth in 1..=9 {
+        scene.world.fail("alpha", Way::Do, nth, Fault::RequestLost);
+    }
+    scene.world.state().blind = true;
+    scene.start(plan(vec![custom("alpha"), custom("beta")])).unwrap();
+    assert_eq!(scene.finish().await.status.ending(), Some(Ending::Undone));
+    assert_eq!(scene.world.effects(Way::Do), [""; 0]);
 }
 
 #[tokio::test]
@@ -131,6 +258,30 @@ async fn but_not_for_ever() {
     scene.world.state().unreadable = true;
     scene.cycles(400).await;
     assert_eq!(scene.execution().status.ending(), Some(Ending::NeedsOperator));
+}
+
+#[tokio::test]
+async fn what_can_never_be_read_back_is_for_a_person_at_once() {
+    let mut scene = Scene::new();
+    scene.world.fail("alpha", Way::Do, 1, Fault::AnswerLost);
+    scene.start(plan(vec![custom("alpha")])).unwrap();
+    scene.cycle().await;
+    scene.world.state().unreadable_for_good = true;
+    scene.cycle().await;
+    let execution = scene.execution();
+    assert_eq!(execution.status.ending(), Some(Ending::NeedsOperator));
+    assert!(execution.reason.unwrap().contains("step 1 cannot be read back: refused: gone"));
+
+    // Before anything was sent, nobody has to look after it.
+    let mut scene = Scene::new();
+    let mut waits = plan(vec![custom("alpha"), custom("beta")]);
+    waits.steps[0].undo = UndoClass::Irreversible;
+    waits.steps[1].undo = UndoClass::Irreversible;
+    scene.start(waits).unwrap();
+    scene.world.state().unreadable_for_good = true;
+    scene.cycle().await;
+    assert_eq!(scene.execution().status.ending(), Some(Ending::FailedClean));
+    assert!(scene.world.state().keys.is_empty());
 }
 
 #[tokio::test]

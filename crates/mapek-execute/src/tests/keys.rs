@@ -90,3 +90,28 @@ async fn an_undo_is_no_exception() {
         assert_eq!(stuck, sendings == 1, "{:?}", execution.reason);
     }
 }
+
+#[tokio::test]
+async fn of_a_log_that_may_miss_a_record_nobody_knows_when_a_step_was_sent_first() {
+    for lost in [true, false] {
+        let mut scene = Scene::new();
+        scene.world.state().remembers = Some(seconds(DAY));
+        let mut slow = plan(vec![custom("alpha"), custom("beta")]);
+        slow.steps[0].wait = seconds(DAY);
+        slow.expires = later(scene.now, seconds(3 * DAY));
+        scene.start(slow).unwrap();
+        scene.cycle().await;
+        if lost {
+            scene.store.fail_append(1, mapek_store::Fault::Torn);
+            let control = scene.executor.control();
+            control.pause("ada", "torn on purpose", scene.now).unwrap_err();
+        }
+        scene.crash();
+        scene.now = later(scene.now, seconds(DAY));
+        scene.cycles(2).await;
+        let sent = scene.world.effects(Way::Do);
+        assert_eq!(sent, ["alpha", "beta"][..if lost { 1 } else { 2 }]);
+        let stuck = scene.execution().status.ending() == Some(Ending::NeedsOperator);
+        assert_eq!(stuck, lost, "{:?}", scene.execution().reason);
+    }
+}

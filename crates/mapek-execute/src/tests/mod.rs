@@ -1,6 +1,9 @@
 //! Laws and behaviour of the executor.
 
 mod behaviour;
+mod edges;
+mod effects;
+mod forged;
 mod keys;
 mod laws;
 mod looks;

@@ -207,6 +207,51 @@ async fn what_another_execution_of_ours_has_set_since_is_not_blamed_on_others() 
     assert_eq!(scene.world.is("alpha"), "theirs");
 }
 
+/// A step that sets something to this.
+fn to(name: &str, value: &str) -> Step {
+    let mut step = custom(name);
+    if let mapek_model::Action::Custom { parameters, .. } = &mut step.action {
+        parameters.insert("to".to_owned(), value.into());
+    }
+    step
+}
+
+#[tokio::test]
+async fn what_a_later_execution_of_ours_has_set_is_told_as_its_work_and_left() {
+    let mut scene = Scene::new();
+    scene.start(plan(vec![custom("alpha")])).unwrap();
+    scene.finish().await;
+    for (n, step) in [(2, to("alpha", "more")), (3, to("beta", "more"))] {
+        scene.now = later(scene.now, seconds(600));
+        scene.open = [("slow".to_owned(), scene.now), ("failing".to_owned(), scene.now)].into();
+        let mut next = plan(vec![step]);
+        (next.created, next.expires) = (scene.now, later(scene.now, seconds(600)));
+        scene.start_as(n, next).unwrap();
+        while !scene.executor.live().is_empty() {
+            scene.cycle().await;
+            scene.open.clear();
+        }
+    }
+    scene.executor.control().rollback(id(1), "ada", "that too", scene.now).unwrap();
+    scene.cycles(2).await;
+    let reason = scene.execution().reason.unwrap();
+    let told = format!("what step 1 set is set otherwise by execution {}; undoing", id(2));
+    assert!(reason.contains(&told), "{reason}");
+    assert_eq!(scene.world.is("alpha"), "more");
+}
+
+#[tokio::test]
+async fn what_cannot_be_undone_is_over_whoever_changes_it() {
+    let mut scene = Scene::new();
+    let mut slow = slow_plan();
+    slow.steps[0].undo = mapek_model::UndoClass::Irreversible;
+    scene.start(slow).unwrap();
+    scene.cycle().await;
+    scene.world.set_by_others("alpha", "theirs");
+    scene.cycles(2).await;
+    assert_eq!(scene.world.effects(Way::Do), ["alpha", "beta"]);
+}
+
 #[tokio::test]
 async fn what_others_have_put_back_themselves_is_undone_already() {
     let mut scene = Scene::new();
@@ -259,4 +304,73 @@ async fn what_is_known_of_others_is_known_from_what_is_left_after_pruning() {
     scene.cycle().await;
     let told = moves(&scene);
     assert_eq!(told.last().unwrap().before.map(|it| it.get()), Some(1), "{told:?}");
+}
+
+/// One more cycle in which a thing was seen to change: who is said to have done it.
+async fn changed(scene: &mut Scene, name: &str) -> Writer {
+    step_up(scene, name);
+    scene.cycle().await;
+    moves(scene).pop().unwrap().writer
+}
+
+/// Alpha was set by us in the second cycle, and that has ended.
+async fn set() -> Scene {
+    let mut scene = scene(&["alpha", "beta"]);
+    scene.cycle().await;
+    scene.start(plan(vec![custom("alpha")])).unwrap();
+    scene.cycle().await;
+    assert_eq!(changed(&mut scene, "alpha").await, Writer::Us);
+    assert_eq!(scene.finish().await.status.ending(), Some(Ending::Completed));
+    scene
+}
+
+fn others(answers: Option<u128>) -> Writer {
+    Writer::Others { who: None, answers: answers.map(id) }
+}
+
+#[tokio::test]
+async fn who_changes_first_what_we_have_set_answers_us() {
+    let mut scene = set().await;
+    assert_eq!(changed(&mut scene, "beta").await, others(None), "we never set that");
+    assert_eq!(changed(&mut scene, "alpha").await, others(Some(1)));
+    assert_eq!(changed(&mut scene, "alpha").await, others(None), "it was theirs by then");
+}
+
+#[tokio::test]
+async fn what_we_have_undone_or_set_long_ago_nobody_answers() {
+    let mut scene = set().await;
+    let sent = later(super::world::start_time(), seconds(10));
+    let window = scene.config.rails.others.window;
+    let mut late = set().await;
+    scene.now = later(sent, window);
+    assert_eq!(changed(&mut scene, "alpha").await, others(Some(1)));
+    late.now = later(later(sent, window), seconds(1));
+    assert_eq!(changed(&mut late, "alpha").await, others(None));
+
+    let mut undone = set().await;
+    let control = undone.executor.control();
+    control.rollback(id(1), "ada", "not like that", undone.now).unwrap();
+    assert_eq!(undone.finish().await.status.ending(), Some(Ending::Undone));
+    assert_eq!(changed(&mut undone, "alpha").await, Writer::Us, "the undo");
+    undone.cycle().await;
+    assert_eq!(changed(&mut undone, "alpha").await, others(None));
+}
+
+#[tokio::test]
+async fn a_thousand_things_are_followed_and_a_look_that_shows_nothing_new_is_not_written_down() {
+    let names: Vec<_> = (1000..2002).map(|n| format!("thing-{n}")).collect();
+    let mut scene = scene(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    scene.cycle().await;
+    let first = moves(&scene);
+    assert_eq!(first.len(), 1000);
+    assert!(first.iter().all(|it| it.before.is_none() && it.writer == Writer::Unknown));
+    let head = scene.executor.control().head();
+    scene.cycles(2).await;
+    assert_eq!(scene.executor.control().head(), head);
+    for name in ["thing-1000", "thing-1999", "thing-2001"] {
+        step_up(&mut scene, name);
+    }
+    scene.cycle().await;
+    let told: Vec<_> = moves(&scene).drain(1000..).map(|it| it.id).collect();
+    assert_eq!(told, ["thing-1000", "thing-1999"], "of the others nothing is known");
 }

@@ -64,6 +64,24 @@ async fn a_pause_that_was_written_but_not_answered_holds_an_undo() {
 }
 
 #[tokio::test]
+async fn while_it_is_paused_nothing_is_undone_by_itself() {
+    use super::world::Fault;
+    let mut scene = Scene::new();
+    scene.world.fail("beta", Way::Do, 1, Fault::Refused);
+    scene.world.fail("alpha", Way::Undo, 1, Fault::Transient);
+    scene.start(plan(vec![custom("alpha"), custom("beta")])).unwrap();
+    scene.cycle().await;
+    let sent = scene.world.state().keys.len();
+    let control = scene.executor.control();
+    control.pause("ada", "3 a.m.", scene.now).unwrap();
+    scene.cycles(5).await;
+    assert_eq!(scene.world.state().keys.len(), sent);
+    assert_eq!(scene.world.effects(Way::Undo), [""; 0]);
+    control.resume("ada", "morning", scene.now).unwrap();
+    assert_eq!(scene.finish().await.status.ending(), Some(Ending::Undone));
+}
+
+#[tokio::test]
 async fn what_is_held_back_is_looked_at_again_without_hurry() {
     let mut scene = Scene::new();
     scene.start(plan(vec![custom("alpha")])).unwrap();
@@ -274,4 +292,78 @@ async fn who_cannot_resolve_or_roll_back_is_told_where_it_stands_and_what_may_be
     assert_eq!(told(&scene), over);
     let again = scene.executor.control().rollback(id(1), "ada", "once more", scene.now);
     assert!(again.unwrap_err().to_string().ends_with(over));
+}
+
+#[test]
+fn five_hundred_plans_wait_and_no_more() {
+    let scene = Scene::new();
+    let control = scene.executor.control();
+    let nth = |n: usize| plan(vec![custom(&format!("n{n}"))]);
+    for n in 0..500 {
+        control.propose(&nth(n), 1, LOOP, scene.now).unwrap();
+    }
+    let flood = control.propose(&nth(500), 1, LOOP, scene.now).unwrap_err();
+    assert!(matches!(flood, Error::TooManyProposals { count: 500, .. }), "{flood:?}");
+    control.propose(&nth(7), 2, LOOP, scene.now).expect("it waits already");
+    control.reject(&nth(8).hash(), "ada", None, scene.now).unwrap();
+    control.propose(&nth(500), 1, LOOP, scene.now).expect("there is room again");
+}
+
+#[tokio::test]
+async fn nothing_is_rolled_back_beside_another_that_is_at_work() {
+    let mut scene = Scene::new();
+    scene.start(plan(vec![custom("alpha")])).unwrap();
+    scene.finish().await;
+    scene.now = later(scene.now, seconds(600));
+    scene.open = [("slow".to_owned(), scene.now), ("failing".to_owned(), scene.now)].into();
+    let mut next = plan(vec![custom("beta")]);
+    (next.created, next.expires) = (scene.now, later(scene.now, seconds(600)));
+    scene.start_as(2, next).unwrap();
+    let control = scene.executor.control();
+    let error = control.rollback(id(1), "ada", "on second thoughts", scene.now).unwrap_err();
+    let Error::TargetBusy { execution, .. } = error else { panic!("{error:?}") };
+    assert_eq!(execution, id(2));
+    assert_eq!(control.live(&Default::default()).map(|it| it.id), Some(id(2)));
+    assert_eq!(control.live(&mapek_model::TargetId::try_new("other").unwrap()), None);
+
+    // What has sent nothing yet is over at once.
+    control.rollback(id(2), "ada", "not at all", scene.now).unwrap();
+    let ended = control.execution(id(2)).unwrap().status.ending();
+    assert_eq!((ended, control.live(&Default::default())), (Some(Ending::FailedClean), None));
+    assert_eq!(scene.world.effects(Way::Do), ["alpha"]);
+}
+
+#[tokio::test]
+async fn a_plan_is_laid_before_people_anew_when_half_of_its_time_is_over() {
+    let scene = Scene::new();
+    let control = scene.executor.control();
+    let at = |s| later(scene.now, seconds(s));
+    let again = |s: u64| {
+        let mut plan = dangerous();
+        (plan.created, plan.expires) = (at(s), at(s + 3600));
+        let before = control.head();
+        control.propose(&plan, 2, LOOP, at(s)).unwrap();
+        control.head() != before
+    };
+    assert_eq!([0, 1, 1800].map(again), [true, false, false]);
+    assert_eq!([1801, 1802].map(again), [true, false]);
+    let mut plan = dangerous();
+    (plan.created, plan.expires) = (at(1802), at(5402));
+    let before = control.head();
+    control.propose(&plan, 1, LOOP, at(1802)).unwrap();
+    assert_ne!(control.head(), before, "fewer people are asked");
+}
+
+#[test]
+fn what_has_ended_is_remembered_as_long_as_it_says_something() {
+    let scene = Scene::new();
+    let control = scene.executor.control();
+    let (plan, ttl) = (dangerous(), scene.config.rejection_ttl.as_secs());
+    control.propose(&plan, 2, LOOP, scene.now).unwrap();
+    control.reject(&plan.hash(), "ada", None, scene.now).unwrap();
+    let remembered = |after| {
+        control.prune(control.head(), later(scene.now, seconds(after))).unwrap();
+        control.proposals().len()
+    };
+    assert_eq!([ttl - 1, ttl].map(remembered), [1, 0]);
 }

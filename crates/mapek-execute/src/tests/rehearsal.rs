@@ -68,7 +68,7 @@ async fn what_nobody_hopes_to_undo_is_not_rehearsed() {
 
 #[tokio::test]
 async fn a_dry_run_tells_what_would_be_refused_and_leaves_nothing_behind() {
-    let mut scene = Scene::new();
+    let scene = Scene::new();
     {
         let mut state = scene.world.state();
         state.not_accepted.insert("beta".to_owned());
@@ -100,4 +100,24 @@ async fn a_dry_run_tells_what_would_be_refused_and_leaves_nothing_behind() {
     let elsewhere = mapek_model::Plan { target: "elsewhere".parse().unwrap(), ..plan };
     let error = control.rehearse(&elsewhere, scene.now).await.unwrap_err();
     assert!(matches!(error, crate::Error::NoEffector { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_pause_does_not_end_what_somebody_has_taken_on_without_a_way_back() {
+    let mut scene = Scene::new();
+    scene.world.state().no_way_back.insert("alpha".to_owned());
+    scene.start(plan(vec![custom("alpha")])).unwrap();
+    scene.cycle().await;
+    assert_eq!(scene.execution().status.ending(), Some(Ending::FailedClean));
+    scene.now = mapek_model::later(scene.now, super::world::seconds(600));
+    let (control, stuck) = (scene.executor.control(), plan(vec![custom("alpha")]));
+    control.propose(&stuck, 1, crate::LOOP, scene.now).unwrap();
+    control.approve(&stuck.hash(), "ada", None, scene.now).unwrap();
+    scene.start_as(2, stuck).unwrap();
+    control.pause("grace", "wait", scene.now).unwrap();
+    scene.cycles(2).await;
+    assert!(control.execution(id(2)).unwrap().status.is_live());
+    control.resume("grace", "go on", scene.now).unwrap();
+    scene.cycle().await;
+    assert_eq!(scene.world.effects(Way::Do), ["alpha"]);
 }

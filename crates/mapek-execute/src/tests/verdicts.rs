@@ -1,7 +1,7 @@
 //! What is judged, and what follows from it.
 
 use mapek_model::{
-    Action, DoubtKind, Ending, Phase, Quality, Step, Timestamp, Verdict, Way, later,
+    Action, DoubtKind, Ending, Phase, Quality, Step, Timestamp, Verdict, Way, later, since,
 };
 
 use super::world::{Scene, custom, plan, seconds, start_time};
@@ -299,4 +299,38 @@ async fn what_we_changed_ourselves_is_ours_only_since_we_did() {
     assert_eq!(effects(&scene).len(), 1);
     scene.now = later(scene.now, seconds(1801));
     assert!(effects(&scene).is_empty());
+}
+
+/// For how many seconds what these steps set is held, where a lease is five minutes.
+async fn held(steps: Vec<Step>) -> u64 {
+    let mut scene = Scene::with(crate::Config { lease: seconds(300), ..super::world::config() });
+    let mut plan = plan(steps);
+    plan.expires = later(scene.now, seconds(3600));
+    let (control, hash) = (scene.executor.control(), plan.hash());
+    control.propose(&plan, 2, crate::LOOP, scene.now).unwrap();
+    for by in ["ada", "grace"] {
+        control.approve(&hash, by, None, scene.now).unwrap();
+    }
+    scene.start(plan).unwrap();
+    for _ in 0..30 {
+        scene.cycle().await;
+        scene.open.clear();
+        if let Phase::Holding { until } = scene.execution().status.phase() {
+            return since(*until, start_time()).as_secs();
+        }
+    }
+    panic!("it is not held: {}", scene.execution().status)
+}
+
+#[tokio::test]
+async fn a_lease_is_the_shortest_of_those_that_temporary_steps_ask_for() {
+    let bypass = |duration| {
+        let (duration, scope) = (seconds(duration), "all".to_owned());
+        Step::of(Action::BypassValidation { duration, scope })
+    };
+    assert_eq!(held(vec![throttle()]).await, 300);
+    assert_eq!(held(vec![bypass(900)]).await, 900);
+    assert_eq!(held(vec![custom("alpha"), bypass(900)]).await, 900, "what stays has no lease");
+    assert_eq!(held(vec![bypass(900), throttle()]).await, 300);
+    assert_eq!(held(vec![throttle(), bypass(200)]).await, 200);
 }

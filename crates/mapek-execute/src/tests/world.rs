@@ -32,6 +32,8 @@ pub(super) enum Fault {
     AnswerLost,
     /// It never arrives, and nobody hears of that.
     RequestLost,
+    /// It is answered as if it had taken effect, and has not.
+    Lie,
     /// It is still on its way when nobody waits for its answer any more: [`World::arrive`] lets it take effect.
     Late,
 }
@@ -46,6 +48,8 @@ pub(super) struct State {
     /// What goes wrong with the n-th call for an action.
     pub(super) faults: BTreeMap<(String, Way, usize), Fault>,
     pub(super) unreadable: bool,
+    /// It cannot be read, and never will be.
+    pub(super) unreadable_for_good: bool,
     pub(super) blind: bool,
     pub(super) non_repeatable: bool,
     /// How long it remembers keys, without which nothing may be sent twice.
@@ -126,7 +130,7 @@ impl World {
             state.values.insert(name.to_owned(), value.clone());
         }
         match fault {
-            None => Ok(json!({ "now": value })),
+            None | Some(Fault::Lie) => Ok(json!({ "now": value })),
             Some(Fault::Transient) => Err(EffectError::transient("busy")),
             Some(Fault::Refused) => Err(EffectError::refused("no")),
             Some(Fault::Late) => {
@@ -142,6 +146,9 @@ impl World {
         if state.unreadable {
             return Err(EffectError::transient("away"));
         }
+        if state.unreadable_for_good {
+            return Err(EffectError::refused("gone"));
+        }
         let value = state.values.get(&name(action)).cloned();
         Ok(value.unwrap_or_else(|| "initial".to_owned()))
     }
@@ -149,6 +156,15 @@ impl World {
 
 fn name(action: &Action) -> String {
     action.kind().as_str().to_owned()
+}
+
+/// What an action sets: what its parameter `to` says, if it has one.
+fn goal(action: &Action) -> String {
+    let to = match action {
+        Action::Custom { parameters, .. } => parameters.get("to").and_then(Value::as_str),
+        _ => None,
+    };
+    to.unwrap_or("changed").to_owned()
 }
 
 #[async_trait]
@@ -202,7 +218,7 @@ impl Effector for World {
         _: &Captured,
         sending: &Sending,
     ) -> Result<Value, EffectError> {
-        self.call(&name(action), Way::Do, "changed".to_owned(), sending)
+        self.call(&name(action), Way::Do, goal(action), sending)
     }
 
     async fn undo(
@@ -225,7 +241,7 @@ impl Effector for World {
     ) -> Result<Presence, EffectError> {
         let now = self.value(action)?;
         let as_it_should_be =
-            if way == Way::Do { now == "changed" } else { captured.state == now.as_str() };
+            if way == Way::Do { now == goal(action) } else { captured.state == now.as_str() };
         if self.state().blind {
             return Ok(Presence::Unknown { reason: "nothing shows it".to_owned() });
         }

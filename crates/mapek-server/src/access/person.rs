@@ -71,3 +71,34 @@ impl From<Person> for String {
         person.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_short_plain_and_in_lower_case() {
+        let longest = "a".repeat(64);
+        for (text, name) in [
+            ("Ada", "ada"),
+            ("ada.l@example.com", "ada.l@example.com"),
+            ("robot_2+x-y", "robot_2+x-y"),
+            ("7", "7"),
+            (&longest, &longest),
+        ] {
+            let person: Person = text.parse().unwrap();
+            assert_eq!((person.as_str(), person.to_string().as_str()), (name, name));
+        }
+        let too_long = "a".repeat(65);
+        for text in ["", "a b", " ada", "ada\n", "a,b", "ädä", "loop", "LOOP", &too_long] {
+            assert_eq!(text.parse::<Person>(), Err(InvalidPerson), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn in_json_it_is_its_name_and_nothing_that_is_none_is_read() {
+        let person: Person = serde_json::from_str("\"Ada\"").unwrap();
+        assert_eq!(serde_json::to_string(&person).unwrap(), "\"ada\"");
+        assert!(serde_json::from_str::<Person>("\"a b\"").is_err());
+    }
+}

@@ -91,3 +91,21 @@ impl fmt::Display for Needs {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_is_its_word_and_no_other_word_is_one() {
+        for (role, word) in Role::ALL.into_iter().zip(["viewer", "operator", "approver", "admin"]) {
+            assert_eq!((role.as_str(), role.to_string().as_str()), (word, word));
+            assert_eq!((word.parse(), Needs::Role(role).to_string()), (Ok(role), word.to_owned()));
+        }
+        for word in ["", "Admin", "root", "viewer "] {
+            assert_eq!(word.parse::<Role>(), Err(InvalidRole), "{word:?}");
+        }
+        assert_eq!(Needs::Nothing.to_string(), "nobody in particular");
+        assert!(Role::ALL.is_sorted() && Needs::Nothing < Needs::Role(Role::Viewer));
+    }
+}

@@ -152,6 +152,26 @@ mod tests {
     }
 
     #[test]
+    fn a_token_is_long_says_what_it_is_and_is_known_by_its_hash() {
+        let mut bytes = [0; 32];
+        (bytes[0], bytes[31]) = (0x0f, 0xa0);
+        let token = Token::from_random(bytes);
+        let digits = format!("0f{}a0", "00".repeat(30));
+        assert_eq!(token.expose().strip_prefix("mapek_"), Some(digits.as_str()));
+        assert_eq!(token.hash(), TokenHash::of(token.expose()));
+        assert!(!format!("{token:?}").contains("0f00"), "{token:?}");
+    }
+
+    #[test]
+    fn in_a_configuration_a_hash_is_its_digits() {
+        let hash = TokenHash::of("abc");
+        let text = serde_json::to_string(&hash).unwrap();
+        assert_eq!(text, format!("\"{hash}\""));
+        assert_eq!(serde_json::from_str::<TokenHash>(&text).unwrap(), hash);
+        assert!(serde_json::from_str::<TokenHash>("\"abc\"").is_err());
+    }
+
+    #[test]
     fn what_is_no_hash_is_told_apart_and_not_repeated() {
         let token = Token::from_random([0xab; 32]);
         let error = token.expose().parse::<TokenHash>().unwrap_err();

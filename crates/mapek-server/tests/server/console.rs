@@ -1,5 +1,10 @@
 //! The console without a browser: who sees which page, what a session is worth, and that nothing from outside becomes markup.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use axum::{Router, body::Body};
 use http::{Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
@@ -10,6 +15,7 @@ use mapek_server::{Access, Identities, Options, ROUTES, ServerConfig, router};
 use serde_json::json;
 use tokio::sync::watch;
 use tower::ServiceExt as _;
+use tracing::{Event, Level, Metadata, Subscriber, span};
 
 use crate::{
     sample::{
@@ -311,6 +317,68 @@ async fn a_stream_ends_with_the_session_that_it_was_asked_for_by() {
         while stream.frame().await.is_some() {}
     });
     end.await.expect("the stream ends");
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_the_last_moment_of_its_session_or_of_the_token_behind_it() {
+    for (token, until) in [("late", 60), ("viewer", 12 * 3600)] {
+        let steered = Steered::new();
+        let router = steered.api(everybody());
+        let cookie = log_in(&router, token).await;
+        let session = ("cookie", cookie.as_str());
+        let mut stream = send(&router, "GET", "/api/v1/events", &[session], "").await.into_body();
+        assert!(stream.frame().await.is_some());
+        steered.clock.advance_to(at(until));
+        let end = tokio::time::timeout(std::time::Duration::from_secs(30), async {
+            while stream.frame().await.is_some() {}
+        });
+        end.await.unwrap_or_else(|_| panic!("the stream of {token} goes on"));
+    }
+}
+
+/// How many warnings were written.
+#[derive(Debug, Clone, Default)]
+struct Warnings(Arc<AtomicUsize>);
+
+impl Subscriber for Warnings {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.is_event() && *metadata.level() == Level::WARN
+    }
+
+    fn event(&self, _: &Event<'_>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+    fn enter(&self, _: &span::Id) {}
+    fn exit(&self, _: &span::Id) {}
+}
+
+#[tokio::test]
+async fn whoever_is_refused_is_written_about_but_not_everybody_who_has_still_to_log_in() {
+    let warnings = Warnings::default();
+    let _here = tracing::subscriber::set_default(warnings.clone());
+    let steered = Steered::new();
+    let router = steered.api(everybody());
+    let token = |token: &str| ("authorization", format!("Bearer {token}"));
+    for (path, token, warned) in [
+        ("/plans", None, 0),
+        ("/plans", Some(token("guess")), 1),
+        ("/api/v1/plans", None, 1),
+        ("/api/v1/plans", Some(token("expired")), 1),
+        ("/api/v1/plans", Some(token("viewer")), 0),
+    ] {
+        let before = warnings.0.load(Ordering::Relaxed);
+        let headers: Vec<_> = token.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let (status, _) = get(&router, path, &headers).await;
+        let after = warnings.0.load(Ordering::Relaxed);
+        assert_eq!(after - before, warned, "{path} {token:?} {status}");
+    }
 }
 
 #[tokio::test]

@@ -38,10 +38,12 @@ pub fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<(), Error> {
         .execute("VACUUM INTO ?1", [still::uri(to, false)])
         .map_err(|error| failed(doing(), error))?;
     still.holds(from)?;
-    let directory = match to.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
     let flush = |path: &Path| File::open(path).and_then(|file| file.sync_all());
-    flush(to).and_then(|()| flush(directory)).map_err(|error| Error::backend(doing(), error))
+    // A bare name is in a directory, too.
+    let directory = std::path::absolute(to).map(|to| to.parent().map(Path::to_owned));
+    let flushed = directory.and_then(|directory| {
+        flush(to)?;
+        directory.map_or(Ok(()), |directory| flush(&directory))
+    });
+    flushed.map_err(|error| Error::backend(doing(), error))
 }

@@ -266,3 +266,16 @@ fn signed(number: u64) -> i64 {
 fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_that_no_column_holds_are_the_nearest_that_it_does() {
+        for number in [0, 1, 2, i64::MAX] {
+            assert_eq!(signed(unsigned(number)), number);
+        }
+        assert_eq!((signed(u64::MAX), unsigned(-1)), (i64::MAX, 0));
+    }
+}
