@@ -49,6 +49,7 @@ fn every_metric_is_in_the_document_and_every_line_of_it_is_a_metric() {
     let timer = metrics.client_timer(name, "Time to an answer of Charter").unwrap();
     timer.observe("scale", "200", std::time::Duration::from_millis(3));
     metrics.notifications().add("chat", "escalation", "sent", 1);
+    metrics.telemetry_failed("logs").add(1);
     // Something of everything.
     let mut now = state();
     let mut recorder = metrics.recorder();
