@@ -101,9 +101,10 @@ fn what_was_planned_goes_with_its_decision_and_the_list_of_what_stayed_with_its_
     };
     let list = |scene: &Scene| {
         let mut list = None;
-        crate::scan(&scene.store, |item| match item.unwrap().body {
-            crate::Body::Checkpoint { kept, .. } => list = Some(kept),
-            _ => {}
+        crate::scan(&scene.store, |item| {
+            if let crate::Body::Checkpoint { kept, .. } = item.unwrap().body {
+                list = Some(kept);
+            }
         })
         .unwrap();
         list.unwrap()
