@@ -68,7 +68,7 @@ async fn what_nobody_hopes_to_undo_is_not_rehearsed() {
 
 #[tokio::test]
 async fn a_dry_run_tells_what_would_be_refused_and_leaves_nothing_behind() {
-    let mut scene = Scene::new();
+    let scene = Scene::new();
     {
         let mut state = scene.world.state();
         state.not_accepted.insert("beta".to_owned());
