@@ -12,7 +12,7 @@ use opentelemetry::{KeyValue, propagation::TextMapPropagator as _, trace::Tracer
 use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
 use opentelemetry_http::HeaderInjector;
 use opentelemetry_otlp::{
-    LogExporter, Protocol, RetryPolicy, SpanExporter, WithExportConfig as _, WithHttpConfig as _,
+    LogExporter, Protocol, RetryPolicy, SpanExporter, WithExportConfig, WithHttpConfig,
 };
 use opentelemetry_sdk::{
     Resource,
@@ -156,29 +156,31 @@ fn exporters(config: &Config, tls: &Tls, metrics: &Metrics) -> Result<Exporters,
         let failed = metrics.telemetry_failed(signal);
         Collector::new(Handle::current(), http.clone(), token.clone(), signal, failed)
     };
-    let at = |path: &str| format!("{}/v1/{path}", endpoint.trim_end_matches('/'));
     let spans = section.traces.then(|| {
-        SpanExporter::builder()
-            .with_http()
-            .with_http_client(collector("traces"))
-            .with_retry_policy(RetryPolicy::disabled())
-            .with_protocol(Protocol::HttpBinary)
-            .with_endpoint(at("traces"))
+        towards(SpanExporter::builder().with_http(), collector("traces"), endpoint, "traces")
             .build()
     });
     let logs = section.logs.then(|| {
-        LogExporter::builder()
-            .with_http()
-            .with_http_client(collector("logs"))
-            .with_retry_policy(RetryPolicy::disabled())
-            .with_protocol(Protocol::HttpBinary)
-            .with_endpoint(at("logs"))
-            .build()
+        towards(LogExporter::builder().with_http(), collector("logs"), endpoint, "logs").build()
     });
     Ok(Exporters {
         spans: spans.transpose().map_err(BuildError::of(KEY))?,
         logs: logs.transpose().map_err(BuildError::of(KEY))?,
     })
+}
+
+/// An exporter's builder that knows where it sends, and by whom. Nothing is sent twice: what is sent again is late, and what waits for it is dropped.
+fn towards<B: WithHttpConfig + WithExportConfig>(
+    builder: B,
+    collector: Collector,
+    endpoint: &str,
+    path: &str,
+) -> B {
+    builder
+        .with_http_client(collector)
+        .with_retry_policy(RetryPolicy::disabled())
+        .with_protocol(Protocol::HttpBinary)
+        .with_endpoint(format!("{}/v1/{path}", endpoint.trim_end_matches('/')))
 }
 
 fn token(path: &Path) -> Result<SecretString, BuildError> {
