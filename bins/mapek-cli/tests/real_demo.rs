@@ -124,7 +124,10 @@ async fn a_visitor_breaks_something_and_sees_it_heal() {
     browser.click("form[data-act=rehearse] button").await.unwrap();
     reads(&browser, "form[data-act=rehearse] output", "could be undone").await;
     browser.click("form[data-act=approve] button").await.unwrap();
-    reads(&browser, "#decision", "approved by visitor").await;
+    // Approved, and begun a moment later.
+    let taken = "return document.querySelector('#decision').textContent.includes('approved by visitor') \
+                 || document.querySelector('#runs a[href*=\"/executions/\"]') !== null";
+    browser.wait_until("the visitor's word to be taken", taken).await.unwrap();
     browser.goto(&demo.url).await.unwrap();
     let healed = "return document.getElementById('health').textContent.includes('All is well') \
                   && document.getElementById('open').textContent.includes('Nothing is breached')";
