@@ -10,7 +10,8 @@ use axum::{
 use http::StatusCode;
 use mapek_loop::{CycleReport, Decided, LoopState};
 use mapek_model::{
-    Action, Approval, Cause, CycleNumber, InvalidName, Plan, PlanHash, PlanId, Timestamp,
+    Action, Approval, Cause, CycleNumber, Execution, ExecutionId, InvalidName, Plan, PlanHash,
+    PlanId, Timestamp,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -35,6 +36,8 @@ pub(crate) struct Proposed<'a> {
     pub(crate) given: Option<&'a BTreeMap<String, Timestamp>>,
     /// What that cycle decided; absent if it did not get so far.
     pub(crate) decided: Option<&'a Decided>,
+    /// The newest execution of the same that began since it was proposed.
+    pub(crate) execution: Option<ExecutionId>,
     /// Why it is not to be acted on yet.
     pub(crate) waits: Option<String>,
     /// The least that would have to be otherwise for it to run, as far as it can be told.
@@ -73,7 +76,7 @@ pub(crate) fn all(state: &LoopState) -> Vec<Proposed<'_>> {
 pub(crate) fn find(state: &LoopState, id: PlanId) -> Option<Proposed<'_>> {
     let found = proposed(state).into_iter().find(|one| one.plan.id == id);
     let run = || state.executions.values().find(|run| run.plan.id == id);
-    found.or_else(|| run().map(|execution| Proposed::new(&execution.plan)))
+    found.or_else(|| run().map(|it| Proposed { execution: Some(it.id), ..Proposed::new(&it.plan) }))
 }
 
 /// What the plan with this id would do.
@@ -129,6 +132,7 @@ impl<'a> Proposed<'a> {
             approval: None,
             given: None,
             decided: None,
+            execution: None,
             waits: None,
             unless: Vec::new(),
             plan,
@@ -160,7 +164,23 @@ fn proposed(state: &LoopState) -> Vec<Proposed<'_>> {
     });
     let mut all: Vec<_> = before_people.collect();
     all.extend(in_cycles);
+    note_begun(&mut all, state);
     all
+}
+
+/// What people have approved begins in a later cycle, by another id if it was made anew until then.
+fn note_begun(all: &mut [Proposed<'_>], state: &LoopState) {
+    let Some(oldest) = all.iter().map(|one| one.plan.created).min() else { return };
+    let lately = state.executions.values().filter(|run| run.started >= oldest);
+    // The newest comes last, and stays.
+    let runs: BTreeMap<PlanHash, &Execution> = lately.map(|run| (run.plan.hash(), run)).collect();
+    for one in all {
+        let run = runs.get(&one.hash).filter(|run| run.started >= one.plan.created);
+        if let Some(run) = run {
+            one.execution = Some(run.id);
+            one.unless.clear();
+        }
+    }
 }
 
 fn proposed_in(report: &CycleReport) -> impl Iterator<Item = Proposed<'_>> {
@@ -169,7 +189,8 @@ fn proposed_in(report: &CycleReport) -> impl Iterator<Item = Proposed<'_>> {
     let planned = report.planning.plans.iter().map(move |plan| {
         let decided = decided(plan.id);
         let unless = decided.map(|decided| decided.decision.changes(None)).unwrap_or_default();
-        Proposed { cycle, decided, unless, ..Proposed::new(plan) }
+        let execution = decided.and_then(|decided| decided.execution);
+        Proposed { cycle, decided, execution, unless, ..Proposed::new(plan) }
     });
     let waiting = report.planning.waiting.iter().map(move |waiting| Proposed {
         cycle,

@@ -12,7 +12,7 @@ use super::{
     layout::Page,
     now::to_execution,
     parts::{Tone, badge, bar, count, nothing, number, percent, phase, span, when},
-    plans::{approval_of, is_pending, standing, unless},
+    plans::{approval_of, has_begun, is_pending, standing, unless},
     steps,
 };
 use crate::{
@@ -113,7 +113,7 @@ fn decide(cx: &Cx, one: &Proposed<'_>) -> Markup {
         .zip(one.given)
         .is_some_and(|(who, it)| it.contains_key(who.person.as_str()));
     html! {
-        p { (standing(one)) }
+        p { (standing(cx, one)) }
         @if let Some(given) = one.given.filter(|it| !it.is_empty()) {
             ul.reasons { @for (by, at) in given { li { (by) " approved " (when(*at, cx.now)) } } }
         }
@@ -122,6 +122,8 @@ fn decide(cx: &Cx, one: &Proposed<'_>) -> Markup {
                 "It expires " strong { (when(one.plan.expires, cx.now)) } "." }
             @if mine { p.note { "You have approved it; it needs somebody else, too." } }
             div.decide { @if !mine { (approve.form(cx)) } (reject.form(cx)) }
+        } @else if has_begun(one) {
+            p.sub { "What becomes of it is told there." }
         } @else if let Some(Approval::Approved { .. }) = one.approval {
             p.sub { "It begins in the next cycle, if the rails still let it. Until then it can be rejected." }
             div.decide { (reject.form(cx)) }
@@ -171,6 +173,7 @@ fn effect(cx: &Cx, one: &Proposed<'_>) -> Markup {
 fn rails(one: &Proposed<'_>) -> Markup {
     html! {
         @match one.decided {
+            _ if has_begun(one) => p { "They let it begin." },
             Some(decided) => { p { (decided.decision.to_string()) } }
             None => @match one.approval {
                 Some(approval) => p { (approval_of(approval)) },

@@ -7,6 +7,7 @@ use maud::{Markup, html};
 use super::{
     cx::Cx,
     layout::Page,
+    now::to_execution,
     parts::{Tone, badge, nothing, percent, short, when},
     steps,
 };
@@ -53,6 +54,11 @@ pub(super) const fn is_pending(one: &Proposed<'_>) -> bool {
     matches!(one.approval, Some(Approval::Pending { .. }))
 }
 
+/// Whether what people said is history: it runs, or did.
+pub(super) const fn has_begun(one: &Proposed<'_>) -> bool {
+    one.execution.is_some() && !is_pending(one)
+}
+
 /// A plan before people, in a card.
 pub(super) fn card(cx: &Cx, one: &Proposed<'_>) -> Markup {
     let plan = one.plan;
@@ -61,7 +67,7 @@ pub(super) fn card(cx: &Cx, one: &Proposed<'_>) -> Markup {
             h3 { a href=(cx.href(&format!("/plans/{}", plan.id))) { (steps::title(plan)) } }
             p { "against " strong { (plan.cause) } " (" (percent(plan.confidence.get())) " sure); succeeds with "
                 (percent(plan.success.get())) ", risk if wrong " (plan.risk_if_wrong) }
-            p { (standing(one)) ", expires " (when(plan.expires, cx.now)) }
+            p { (standing(cx, one)) ", expires " (when(plan.expires, cx.now)) }
             p { a.button href=(cx.href(&format!("/plans/{}", plan.id))) { "Look and decide" } }
         }
     }
@@ -72,18 +78,18 @@ fn row(cx: &Cx, one: &Proposed<'_>) -> Markup {
         tr {
             td data-label="Plan" { a href=(cx.href(&format!("/plans/{}", one.plan.id))) { (steps::title(one.plan)) } " " (short(one.hash)) }
             td data-label="Against" { (one.plan.cause) }
-            td data-label="Stands" { (standing(one)) }
+            td data-label="Stands" { (standing(cx, one)) }
             td data-label="Unless" { (unless(&one.unless)) }
         }
     }
 }
 
 /// Where a plan stands, in words.
-pub(super) fn standing(one: &Proposed<'_>) -> Markup {
+pub(super) fn standing(cx: &Cx, one: &Proposed<'_>) -> Markup {
     html! {
         @match (one.approval, one.decided, &one.waits) {
+            _ if has_begun(one) => @if let Some(id) = one.execution { (badge(Tone::Busy, "started")) " as " (to_execution(cx, id)) },
             (Some(approval), ..) => (approval_of(approval)),
-            (None, Some(decided), _) if decided.execution.is_some() => (badge(Tone::Busy, "started")),
             (None, Some(decided), _) => { (decision(decided.decision.as_str())) " " span.sub { (decided.decision.to_string()) } }
             (None, None, Some(waits)) => { (badge(Tone::Quiet, "waits")) " " span.sub { (waits) } }
             (None, None, None) => (badge(Tone::Quiet, "was run")),

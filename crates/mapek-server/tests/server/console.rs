@@ -80,6 +80,30 @@ fn shown(state: mapek_loop::LoopState) -> Router {
 }
 
 #[tokio::test]
+async fn the_page_of_an_approved_plan_leads_to_what_it_became() {
+    let decision = async |state: LoopState, id| {
+        let (_, page) = get(&shown(state), &format!("/plans/{id}"), &[]).await;
+        let (_, rest) = page.split_once("id=\"decision\"").unwrap();
+        rest.split_once("</section>").unwrap().0.to_owned()
+    };
+    let mut now = state();
+    // People were asked in cycle 41, and what they approved is before them no more.
+    let approved = now.proposals.remove(0).plan;
+    let earlier = Plan { created: "2026-03-01T11:00:00Z".parse().unwrap(), ..approved.clone() };
+    let ran = execution(execution_id(18), &earlier, Vec::new());
+    now.executions.insert(ran.id, ran);
+    let unanswered = decision(now.clone(), approved.id).await;
+    assert!(unanswered.contains("Nobody is asked about it."), "{unanswered}");
+
+    let begun = execution(execution_id(21), &approved, Vec::new());
+    now.executions.insert(begun.id, begun);
+    let begun = decision(now, approved.id).await;
+    let link = format!("/executions/{}", execution_id(21));
+    assert!(begun.contains("started") && begun.contains(&link), "{begun}");
+    assert!(!begun.contains("Nobody") && !begun.contains("approval"), "{begun}");
+}
+
+#[tokio::test]
 async fn every_page_is_whole_and_lets_nothing_in_from_elsewhere() {
     let router = shown(state());
     assert_eq!(pages().len(), 10);

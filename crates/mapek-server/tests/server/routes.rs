@@ -128,6 +128,7 @@ async fn lists_are_in_the_order_that_people_want() {
     assert_eq!(plans["items"][0]["approval"]["status"], "pending");
     assert_eq!(plans["items"][0]["decided"]["decision"]["needed"], 1);
     assert_eq!(plans["items"][1]["decided"]["execution"], json!(execution_id(20)));
+    assert_eq!(plans["items"][1]["execution"], json!(execution_id(20)));
     let outcomes = shown.json("/api/v1/outcomes").await;
     assert_eq!(outcomes["items"][0]["verdict"], "success");
 }

@@ -122,8 +122,11 @@ pub(in crate::command) fn facts(plan: &Value, ages: Ages) -> Table {
 }
 
 fn stands(plan: &Value) -> Cell {
+    let pending = plan["approval"]["status"] == "pending";
+    if let Some(id) = plan["execution"].as_str().filter(|_| !pending) {
+        return Cell::new(format!("begun as {id}"));
+    }
     if !plan["approval"].is_null() {
-        let pending = plan["approval"]["status"] == "pending";
         return Cell::new(approval(&plan["approval"])).tone(if pending {
             Tone::Warn
         } else {
@@ -132,9 +135,6 @@ fn stands(plan: &Value) -> Cell {
     }
     if plan["waits"].is_string() {
         return Cell::new(format!("waits: {}", word(&plan["waits"])));
-    }
-    if plan["decided"]["execution"].is_string() {
-        return Cell::new("begun");
     }
     Cell::new(word(&plan["decided"]["decision"]["decision"]))
 }
