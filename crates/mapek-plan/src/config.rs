@@ -32,6 +32,10 @@ pub struct Config {
     /// Below this confidence in its cause no plan is proposed.
     #[serde(deserialize_with = "min_confidence")]
     pub min_confidence: Confidence,
+    /// A plan against a critical violation waits for nothing if its cause is at least so likely. If it is less so, the plan waits
+    /// `dwell_cycles` like any.
+    #[serde(deserialize_with = "sure_confidence")]
+    pub sure_confidence: Confidence,
     /// Most plans proposed for one diagnosis: 1 to 100.
     #[serde(deserialize_with = "max_policies_per_analysis")]
     pub max_policies_per_analysis: u32,
@@ -39,7 +43,7 @@ pub struct Config {
     /// 0 to 1 000 000.
     #[serde(deserialize_with = "min_violations")]
     pub min_violations: u32,
-    /// A plan waits until its cause was there for so many cycles in a row, unless it explains a critical violation:
+    /// A plan waits until its cause was there for so many cycles in a row, unless it explains a critical violation, and is sure:
     /// 0 to 1 000.
     #[serde(deserialize_with = "dwell_cycles")]
     pub dwell_cycles: u32,
@@ -65,6 +69,7 @@ impl Default for Config {
             cost_model: BTreeMap::new(),
             benefit_target: Ratio::saturating(Self::BENEFIT_TARGET),
             min_confidence: Confidence::saturating(Self::MIN_CONFIDENCE),
+            sure_confidence: Confidence::saturating(Self::SURE_CONFIDENCE),
             max_policies_per_analysis: Self::MAX_POLICIES_PER_ANALYSIS,
             min_violations: Self::MIN_VIOLATIONS,
             dwell_cycles: Self::DWELL_CYCLES,
@@ -78,6 +83,8 @@ impl Config {
     pub const BENEFIT_TARGET: f64 = 0.95;
     /// A remedy against a cause that is as likely wrong as right is worse than a question to a person.
     pub const MIN_CONFIDENCE: f64 = 0.6;
+    /// What is less likely in the first look is often another thing in the second, or over.
+    pub const SURE_CONFIDENCE: f64 = 0.8;
     /// Nobody compares more than a handful.
     pub const MAX_POLICIES_PER_ANALYSIS: u32 = 5;
     /// One or two mild violations may be noise.
@@ -167,6 +174,10 @@ fn min_confidence<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Confiden
     keyed("min_confidence", deserializer)
 }
 
+fn sure_confidence<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Confidence, D::Error> {
+    keyed("sure_confidence", deserializer)
+}
+
 fn max_policies_per_analysis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     counted("max_policies_per_analysis", PLANS, deserializer)
 }
@@ -222,6 +233,7 @@ mod tests {
     #[rstest]
     #[case(r#"{"min_confidence": 1.5}"#, "min_confidence: confidence must be")]
     #[case(r#"{"min_confidence": "high"}"#, "min_confidence: invalid type")]
+    #[case(r#"{"sure_confidence": 80}"#, "sure_confidence: confidence must be")]
     #[case(r#"{"benefit_target": -1}"#, "benefit_target: ratio must be")]
     #[case(r#"{"max_policies_per_analysis": 0}"#, "max_policies_per_analysis: must be a whole")]
     #[case(r#"{"min_violations": -1}"#, "min_violations: invalid value")]

@@ -149,19 +149,20 @@ impl<'a> Sieve<'a> {
         drafts
     }
 
-    /// What the plan waits for; `None` if it may be acted on. A critical episode waits for nothing.
+    /// What the plan waits for; `None` if it may be acted on. A critical episode whose cause is sure waits for nothing.
     fn wait(&self, draft: &Draft<'_>) -> Option<WaitReason> {
         let (dwell, needed) = (self.config.dwell_cycles, self.config.min_violations);
         // A violation that stays is as much evidence as another one: it counts once for each cycle of its cause.
         let violations = self.violations.saturating_mul(draft.persisted().max(1));
+        let (confidence, sure) = (draft.plan.confidence, self.config.sure_confidence);
+        let (persisted, dwells) = (draft.persisted(), draft.persisted() < dwell);
         if draft.extent.critical > 0 {
-            None
+            let waits = WaitReason::SecondLook { confidence, sure, persisted, needed: dwell };
+            (dwells && confidence < sure).then_some(waits)
         } else if violations < needed {
             Some(WaitReason::Violations { violations, needed })
-        } else if draft.persisted() < dwell {
-            Some(WaitReason::Dwell { persisted: draft.persisted(), needed: dwell })
         } else {
-            None
+            dwells.then_some(WaitReason::Dwell { persisted, needed: dwell })
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What the planner answers.
 
-use mapek_model::{Plan, Priority, Risk};
+use mapek_model::{Confidence, Plan, Priority, Risk};
 use serde::{Deserialize, Serialize};
 
 use crate::RejectedPlan;
@@ -59,6 +59,20 @@ pub enum WaitReason {
         /// For how many it must be.
         needed: u32,
     },
+    /// That its cause, which is not sure, stays: what it explains is critical, but at first sight only a sure cause is acted on.
+    #[error(
+        "its cause, at {confidence} less sure than {sure}, was there for {persisted} of {needed} cycles"
+    )]
+    SecondLook {
+        /// How likely its cause is.
+        confidence: Confidence,
+        /// How likely it must be to be acted on at first sight.
+        sure: Confidence,
+        /// For how many cycles in a row it was there.
+        persisted: u32,
+        /// For how many it must be.
+        needed: u32,
+    },
     /// That there is more evidence than a mild violation or two.
     #[error("there are {violations} of {needed} violations, and none that it explains is critical")]
     Violations {
@@ -77,10 +91,13 @@ impl WaitReason {
     #[must_use]
     pub fn changes(&self) -> Vec<String> {
         let critical = "one of the violations that it explains is critical".to_owned();
+        let stays = |persisted: u32, needed: u32| {
+            format!("its cause stays for {} more cycles", needed.saturating_sub(persisted))
+        };
         match self {
-            Self::Dwell { persisted, needed } => {
-                let left = needed.saturating_sub(*persisted);
-                vec![format!("its cause stays for {left} more cycles"), critical]
+            Self::Dwell { persisted, needed } => vec![stays(*persisted, *needed), critical],
+            Self::SecondLook { sure, persisted, needed, .. } => {
+                vec![stays(*persisted, *needed), format!("its cause is at least {sure} likely")]
             }
             Self::Violations { violations, needed } => {
                 let left = needed.saturating_sub(*violations);
