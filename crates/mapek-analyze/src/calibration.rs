@@ -49,21 +49,22 @@ impl Calibration {
     /// use mapek_model::Confidence;
     ///
     /// let stated = |computed| Calibration::shipped().apply(Confidence::saturating(computed)).get();
-    /// assert!(stated(0.5) < 0.5 && stated(0.75) > 0.75);
+    /// assert!(stated(0.4) < 0.4 && stated(0.75) > 0.75 && stated(1.0) < 1.0);
     /// ```
     #[must_use]
     pub fn shipped() -> Self {
-        // Two causes that are about as likely are told apart a look later, and then the other one is right as often as not; a cause that
-        // leads clearly is righter than clues that count as independent make it.
-        const SEEN: [(f64, f64); 8] = [
+        // Below 0.45 two causes are about as likely, and it is mostly the other one. What leads by more is righter than clues that count as
+        // independent make it, and what they are sure of is a little less so.
+        const SEEN: [(f64, f64); 9] = [
             (0.0, 0.0),
-            (0.45, 0.2),
-            (0.6, 0.6),
-            (0.65, 0.8),
-            (0.75, 0.92),
-            (0.9, 0.95),
-            (0.98, 0.96),
-            (1.0, 0.99),
+            (0.42, 0.15),
+            (0.47, 0.74),
+            (0.55, 0.8),
+            (0.65, 0.88),
+            (0.75, 0.94),
+            (0.9, 0.955),
+            (0.98, 0.965),
+            (1.0, 0.985),
         ];
         let confidence = Confidence::saturating;
         let points = SEEN.map(|(computed, right)| (confidence(computed), confidence(right)));

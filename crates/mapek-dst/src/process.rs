@@ -194,6 +194,7 @@ fn cycle(world: &Arc<World>, id: ProcessId) -> Result<Cycle, String> {
         min_confidence: Confidence::saturating(0.05),
         min_violations: 0,
         dwell_cycles: dwell,
+        unsure_cycles: dwell,
         cost_model: ActionKind::KNOWN.map(|kind| (kind, Cost::saturating(0.001))).into(),
         ..mapek_plan::Config::default()
     };

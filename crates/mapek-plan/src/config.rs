@@ -32,8 +32,7 @@ pub struct Config {
     /// Below this confidence in its cause no plan is proposed.
     #[serde(deserialize_with = "min_confidence")]
     pub min_confidence: Confidence,
-    /// A plan against a critical violation waits for nothing if its cause is at least so likely. If it is less so, the plan waits
-    /// `dwell_cycles` like any.
+    /// A plan whose cause is less likely than this waits `unsure_cycles`, even if it explains a critical violation.
     #[serde(deserialize_with = "sure_confidence")]
     pub sure_confidence: Confidence,
     /// Most plans proposed for one diagnosis: 1 to 100.
@@ -43,10 +42,13 @@ pub struct Config {
     /// 0 to 1 000 000.
     #[serde(deserialize_with = "min_violations")]
     pub min_violations: u32,
-    /// A plan waits until its cause was there for so many cycles in a row, unless it explains a critical violation, and is sure:
+    /// A plan waits until its cause was there for so many cycles in a row, unless it explains a critical violation:
     /// 0 to 1 000.
     #[serde(deserialize_with = "dwell_cycles")]
     pub dwell_cycles: u32,
+    /// For how many cycles in a row a cause that is not sure must have been there, if that is more than `dwell_cycles`: 0 to 1 000.
+    #[serde(deserialize_with = "unsure_cycles")]
+    pub unsure_cycles: u32,
     /// A plan that has not begun after this time is too old: 1 s to 7 days.
     #[serde(serialize_with = "mapek_model::duration::serialize", deserialize_with = "expiry")]
     pub expiry: Duration,
@@ -73,6 +75,7 @@ impl Default for Config {
             max_policies_per_analysis: Self::MAX_POLICIES_PER_ANALYSIS,
             min_violations: Self::MIN_VIOLATIONS,
             dwell_cycles: Self::DWELL_CYCLES,
+            unsure_cycles: Self::UNSURE_CYCLES,
             expiry: Self::EXPIRY,
         }
     }
@@ -83,14 +86,16 @@ impl Config {
     pub const BENEFIT_TARGET: f64 = 0.95;
     /// A remedy against a cause that is as likely wrong as right is worse than a question to a person.
     pub const MIN_CONFIDENCE: f64 = 0.6;
-    /// What is less likely in the first look is often another thing in the second, or over.
-    pub const SURE_CONFIDENCE: f64 = 0.8;
+    /// What is less likely is told from other things a look later, or is over.
+    pub const SURE_CONFIDENCE: f64 = 0.85;
     /// Nobody compares more than a handful.
     pub const MAX_POLICIES_PER_ANALYSIS: u32 = 5;
     /// One or two mild violations may be noise.
     pub const MIN_VIOLATIONS: u32 = 3;
     /// What is gone in the next cycle needed no remedy.
     pub const DWELL_CYCLES: u32 = 2;
+    /// A burst of ten seconds is still seen in the second look, by a rate over a minute.
+    pub const UNSURE_CYCLES: u32 = 3;
     /// Longer, and the system is no longer the one that the plan was made for.
     pub const EXPIRY: Duration = Duration::from_secs(600);
 
@@ -109,6 +114,7 @@ impl Config {
         check_count("max_policies_per_analysis", self.max_policies_per_analysis, PLANS)?;
         check_count("min_violations", self.min_violations, VIOLATIONS)?;
         check_count("dwell_cycles", self.dwell_cycles, CYCLES)?;
+        check_count("unsure_cycles", self.unsure_cycles, CYCLES)?;
         check_expiry(self.expiry)
     }
 
@@ -190,6 +196,10 @@ fn dwell_cycles<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Er
     counted("dwell_cycles", CYCLES, deserializer)
 }
 
+fn unsure_cycles<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    counted("unsure_cycles", CYCLES, deserializer)
+}
+
 fn expiry<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let value = mapek_model::duration::deserialize(deserializer)
         .map_err(|error| named("expiry", &error))?;
@@ -238,6 +248,7 @@ mod tests {
     #[case(r#"{"max_policies_per_analysis": 0}"#, "max_policies_per_analysis: must be a whole")]
     #[case(r#"{"min_violations": -1}"#, "min_violations: invalid value")]
     #[case(r#"{"dwell_cycles": 1001}"#, "dwell_cycles: must be a whole number in 0..=1000")]
+    #[case(r#"{"unsure_cycles": "few"}"#, "unsure_cycles: invalid type")]
     #[case(r#"{"expiry": 0}"#, "expiry: must be from 1s to 7 days, got 0s")]
     #[case(r#"{"expiry": "soon"}"#, "expiry: expected a duration")]
     #[case(r#"{"cost_model": {"SCALE_UP": -1}}"#, "cost_model.SCALE_UP: cost must be")]

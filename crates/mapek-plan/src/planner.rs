@@ -151,19 +151,21 @@ impl<'a> Sieve<'a> {
 
     /// What the plan waits for; `None` if it may be acted on. A critical episode whose cause is sure waits for nothing.
     fn wait(&self, draft: &Draft<'_>) -> Option<WaitReason> {
-        let (dwell, needed) = (self.config.dwell_cycles, self.config.min_violations);
+        let &Config { dwell_cycles, unsure_cycles, sure_confidence: sure, .. } = self.config;
+        let (confidence, persisted) = (draft.plan.confidence, draft.persisted());
+        let is_critical = draft.extent.critical > 0;
+        let needed = self.config.min_violations;
         // A violation that stays is as much evidence as another one: it counts once for each cycle of its cause.
-        let violations = self.violations.saturating_mul(draft.persisted().max(1));
-        let (confidence, sure) = (draft.plan.confidence, self.config.sure_confidence);
-        let (persisted, dwells) = (draft.persisted(), draft.persisted() < dwell);
-        if draft.extent.critical > 0 {
-            let waits = WaitReason::SecondLook { confidence, sure, persisted, needed: dwell };
-            (dwells && confidence < sure).then_some(waits)
-        } else if violations < needed {
-            Some(WaitReason::Violations { violations, needed })
-        } else {
-            dwells.then_some(WaitReason::Dwell { persisted, needed: dwell })
+        let violations = self.violations.saturating_mul(persisted.max(1));
+        if !is_critical && violations < needed {
+            return Some(WaitReason::Violations { violations, needed });
         }
+        let dwell = if is_critical { 0 } else { dwell_cycles };
+        if confidence < sure && persisted < unsure_cycles.max(dwell) {
+            let needed = unsure_cycles.max(dwell);
+            return Some(WaitReason::Unsure { confidence, sure, persisted, needed });
+        }
+        (persisted < dwell).then_some(WaitReason::Dwell { persisted, needed: dwell })
     }
 }
 

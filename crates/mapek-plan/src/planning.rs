@@ -59,14 +59,14 @@ pub enum WaitReason {
         /// For how many it must be.
         needed: u32,
     },
-    /// That its cause, which is not sure, stays: what it explains is critical, but at first sight only a sure cause is acted on.
+    /// That its cause stays, which is likely, but not sure.
     #[error(
         "its cause, at {confidence} less sure than {sure}, was there for {persisted} of {needed} cycles"
     )]
-    SecondLook {
+    Unsure {
         /// How likely its cause is.
         confidence: Confidence,
-        /// How likely it must be to be acted on at first sight.
+        /// How likely it must be not to wait for this.
         sure: Confidence,
         /// For how many cycles in a row it was there.
         persisted: u32,
@@ -96,7 +96,7 @@ impl WaitReason {
         };
         match self {
             Self::Dwell { persisted, needed } => vec![stays(*persisted, *needed), critical],
-            Self::SecondLook { sure, persisted, needed, .. } => {
+            Self::Unsure { sure, persisted, needed, .. } => {
                 vec![stays(*persisted, *needed), format!("its cause is at least {sure} likely")]
             }
             Self::Violations { violations, needed } => {

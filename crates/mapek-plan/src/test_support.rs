@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::{Context, Planner, Planning};
 
+#[derive(Clone)]
 pub(crate) struct Scene {
     pub(crate) cause: RankedCause,
     pub(crate) observation: Observation,
@@ -32,7 +33,7 @@ impl Scene {
             explains: Vec::new(),
             since: earlier(noon(), Duration::from_secs(60)),
             symptoms: Vec::new(),
-            persisted_cycles: 2,
+            persisted_cycles: 3,
             reasons: Vec::new(),
         };
         let diagnosis = Diagnosis {

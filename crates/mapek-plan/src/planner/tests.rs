@@ -150,32 +150,37 @@ fn a_cause_must_stay_unless_it_is_critical() {
 }
 
 #[test]
-fn at_first_sight_only_a_sure_cause_is_acted_on() {
+fn an_unsure_cause_must_stay_for_longer_even_if_it_is_critical() {
     let planner = proposing(vec![candidate(&[scale(5)])]);
-    let mut scene = Scene::new("overload").seeing("down", Severity::Critical);
-    let mut planning = |likely, persisted| {
+    let mild = Scene::new("overload");
+    let bad = Scene::new("overload").seeing("down", Severity::Critical);
+    let planning = |scene: &Scene, likely, persisted| {
+        let mut scene = scene.clone();
         scene.cause.confidence = Confidence::saturating(likely);
         scene.cause.persisted_cycles = persisted;
         scene.plan(&planner)
     };
-    let unsure = planning(0.7, 1);
-    assert_eq!((unsure.plans.len(), unsure.escalate), (0, None));
-    let reason = unsure.waiting[0].reason;
-    let (confidence, sure) = (Confidence::saturating(0.7), Confidence::saturating(0.8));
-    assert_eq!(reason, WaitReason::SecondLook { confidence, sure, persisted: 1, needed: 2 });
-    let words = "its cause, at 0.7 less sure than 0.8, was there for 1 of 2 cycles";
-    assert_eq!(reason.to_string(), words);
-    assert_eq!(
-        reason.changes(),
-        ["its cause stays for 1 more cycles", "its cause is at least 0.8 likely"]
-    );
-    assert_eq!((planning(0.7, 2).plans.len(), planning(0.8, 1).plans.len()), (1, 1));
+    for scene in [&mild, &bad] {
+        let unsure = planning(scene, 0.7, 2);
+        assert_eq!((unsure.plans.len(), unsure.escalate), (0, None));
+        let reason = unsure.waiting[0].reason;
+        let (confidence, sure) = (Confidence::saturating(0.7), Confidence::saturating(0.85));
+        assert_eq!(reason, WaitReason::Unsure { confidence, sure, persisted: 2, needed: 3 });
+        let words = "its cause, at 0.7 less sure than 0.85, was there for 2 of 3 cycles";
+        assert_eq!(reason.to_string(), words);
+        let changes = ["its cause stays for 1 more cycles", "its cause is at least 0.85 likely"];
+        assert_eq!(reason.changes(), changes);
+        assert_eq!(planning(scene, 0.7, 3).plans.len(), 1);
+    }
+    assert_eq!(planning(&mild, 0.85, 2).plans.len(), 1);
+    assert_eq!(planning(&bad, 0.85, 1).plans.len(), 1);
 }
 
 #[test]
 fn one_mild_violation_is_not_enough_and_one_critical_is() {
     let planner = proposing(vec![candidate(&[scale(5)])]);
     let mut scene = Scene::new("overload").seeing_nothing().seeing("slow", Severity::Warning);
+    scene.cause.persisted_cycles = 2;
     let waiting = scene.plan(&planner).waiting;
     assert_eq!(waiting[0].reason, WaitReason::Violations { violations: 2, needed: 3 });
     // One that stays is as much evidence as several.

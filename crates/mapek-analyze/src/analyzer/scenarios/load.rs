@@ -82,7 +82,7 @@ fn who_is_slow_serves_no_more_than_before() {
     let slow = || Scene::healthy().slow().episode("high-failure-rate", Severity::Critical, 10);
     first(&slow().diagnose(), "validation-latency");
     let told = slow().leaps("throughput", 1.3).diagnose();
-    let sure = told.causes.iter().find(|it| it.confidence.get() >= 0.6);
+    let sure = told.causes.iter().find(|it| it.confidence.get() >= 0.85);
     assert_eq!(sure, None, "a rate over a minute does not show yet that more arrives");
     let told = slow().leaps("throughput", 1.3).leaps("arrivals_per_replica", 1.3).diagnose();
     first(&told, "overload");
