@@ -152,12 +152,20 @@ pub(crate) fn wait_for_what_fades(
     planning.waiting.extend(Vec::into_iter(fading).map(waiting));
 }
 
-/// Whether of the worst that a plan explains all that has a value is beyond its threshold by no more than half of what it was by before.
-/// Where nothing has a value nobody knows. It halves only so often: what does not go stops fading.
+/// Whether of the worst that a plan explains all that has a value is beyond its threshold by no more than half of what it was by before,
+/// or something worse, of the same cause, has ended since. Where nothing has a value nobody knows. It halves only so often: what does
+/// not go stops fading.
 fn fades(plan: &Plan, before: &Observation, now: &Observation) -> bool {
     let explained: BTreeSet<_> = plan.explains.iter().map(|key| key.fingerprint).collect();
     let open: Vec<_> = now.open.iter().filter(|it| explained.contains(&it.fingerprint())).collect();
     let worst = open.iter().map(|it| it.severity).max();
+    let is_symptom =
+        |it: &Violation| plan.symptoms.iter().any(|one| one.matches(it.expectation.as_str()));
+    let is_over =
+        |it: &Violation| now.open.iter().all(|other| other.fingerprint() != it.fingerprint());
+    if before.open.iter().any(|it| Some(it.severity) > worst && is_symptom(it) && is_over(it)) {
+        return true;
+    }
     let beyond = |it: &Violation| Some((it.value? - it.threshold?).abs());
     let earlier: BTreeMap<_, _> =
         before.open.iter().filter_map(|it| Some((it.fingerprint(), beyond(it)?))).collect();
@@ -204,7 +212,8 @@ pub(crate) fn summary(plan: &Plan) -> String {
 #[cfg(test)]
 mod tests {
     use mapek_model::{
-        ApprovalEvent, Cause, Duration, RankedCause, Severity, TargetId, later, proptest1::plan,
+        ApprovalEvent, Cause, Duration, Pattern, RankedCause, Severity, TargetId, later,
+        proptest1::plan,
     };
     use proptest::{prelude::*, strategy::ValueTree as _, test_runner::TestRunner};
 
@@ -294,7 +303,8 @@ mod tests {
         let waits = |before: &[_], now: &[_]| {
             let (before, now) = (seen(before), seen(now));
             let explains = now.open.iter().map(Violation::key).collect();
-            let plan = Plan { explains, ..some_plan("overload") };
+            let symptoms = vec![Pattern::new("failing")];
+            let plan = Plan { explains, symptoms, ..some_plan("overload") };
             let mut planning = Planning { plans: vec![plan], ..Planning::default() };
             wait_for_what_fades(&mut planning, &before, &now);
             assert_eq!(planning.plans.len() + planning.waiting.len(), 1);
@@ -307,6 +317,11 @@ mod tests {
         assert!(!waits(&[], &[failing(5.0)]), "it is new");
         assert!(waits(&[failing(9.0), slow(2.0)], &[failing(2.0), slow(8.0)]), "the worst counts");
         assert!(!waits(&[slow(9.0)], &[slow(2.0), failing(3.0)]), "something worse is new");
+        assert!(waits(&[failing(9.0), slow(4.0)], &[slow(4.0)]), "what was worse has ended");
+        assert!(
+            !waits(&[("down", Critical, Some(1.0)), slow(4.0)], &[slow(4.0)]),
+            "of another cause"
+        );
         assert!(!waits(&[("told", Critical, None)], &[("told", Critical, None)]), "nobody knows");
     }
 }
