@@ -101,14 +101,13 @@ impl Stay {
         config: &Config,
         now: Timestamp,
     ) -> Self {
-        let unlearned: BTreeSet<_> =
-            view.outcomes.range(learned.next()..).map(|(_, outcome)| outcome.execution).collect();
+        // Also of those that are not remembered any more.
+        let unlearned = view.outcomes.range(learned.next()..).map(|(_, outcome)| outcome.execution);
         let lately = ENDED_KEPT.max(config.rails.budget.cooldown);
         let needed = view.executions.values().filter(|tracked| {
             let execution = &tracked.execution;
             execution.status.is_live()
                 || execution.status.needs_operator()
-                || unlearned.contains(&execution.id)
                 || since(now, execution.updated) < lately
                 || view.is_held_against(execution)
         });
@@ -116,6 +115,7 @@ impl Stay {
         let logs = needed
             .map(|tracked| tracked.execution.id)
             .chain(unfinished.map(|(id, _)| *id))
+            .chain(unlearned)
             .chain(view.damaged.keys().copied())
             .collect();
         let begun = view.executions.values().filter(|tracked| tracked.first > through);

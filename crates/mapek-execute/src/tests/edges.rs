@@ -8,8 +8,10 @@ use mapek_model::{
 };
 use mapek_store::{MemoryStore, Store};
 
-use super::world::{Scene, custom, id, plan, seconds, start_time};
-use crate::{Body, CycleInputs, Entry, Error, Journal, Record, ledger::Ledger, scan};
+use super::world::{Scene, config, custom, id, plan, seconds, start_time};
+use crate::{
+    Body, Config, CycleInputs, Entry, Error, Journal, Record, Retention, ledger::Ledger, scan,
+};
 
 fn ledger() -> Ledger {
     Ledger::open(Arc::new(MemoryStore::new())).unwrap()
@@ -104,6 +106,23 @@ fn a_thousand_that_ended_are_remembered_and_whoever_is_still_needed() {
         lived(&mut ledger, n, [ended(Ending::FailedClean)]);
     }
     assert_eq!(known(&ledger), [id(5000), id(5003)]);
+}
+
+#[test]
+fn outcomes_that_are_not_in_memory_any_more_stay_until_they_are_learned() {
+    let mut ledger = ledger();
+    for n in 1..=4099 {
+        lived(&mut ledger, n, [ended(Ending::FailedClean)]);
+    }
+    let journal_retention = Retention { age: seconds(1), records: 1 };
+    let config = Config { journal_retention, ..config() };
+    let now = later(start_time(), seconds(48 * 3600));
+    // Two records each: two were learned, then the third, the last that is not in memory, then one that is.
+    for (learned, went) in [(4, 4), (6, 2), (8, 2)] {
+        let learned = Sequence::new(learned);
+        assert_eq!(ledger.prune(learned, &config, now).unwrap(), went, "{learned}");
+        assert_eq!(ledger.outcomes_after(learned, 1).unwrap()[0].0.get(), learned.get() + 2);
+    }
 }
 
 #[test]
