@@ -36,7 +36,7 @@ impl Ledger {
         self.refresh()?;
         self.view.proposals.forget(config, now);
         let Some(through) = self.due(&config.journal_retention, learned, now) else { return Ok(0) };
-        let stay = Stay::new(&self.view, through, learned, config, now);
+        let stay = Stay::of(&self.view, through, learned, config, now);
         let mut sorting = Sorting::new(&stay);
         self.journal.old(through, |old| sorting.take(old))?;
         let (went, cut) = sorting.finish();
@@ -68,6 +68,12 @@ impl Ledger {
 }
 
 impl View {
+    /// The plans that began behind `through`.
+    fn begun(&self, through: Sequence) -> impl Iterator<Item = PlanHash> {
+        let begun = self.executions.values().filter(move |tracked| tracked.first > through);
+        begun.map(|tracked| tracked.hash)
+    }
+
     /// Forgets what was pruned, as if it had been read from what is left.
     fn let_go(&mut self, through: Sequence, staying: &BTreeSet<ExecutionId>) {
         let logs = &mut self.traces.logs;
@@ -94,7 +100,7 @@ struct Stay {
 }
 
 impl Stay {
-    fn new(
+    fn of(
         view: &View,
         through: Sequence,
         learned: Sequence,
@@ -118,13 +124,12 @@ impl Stay {
             .chain(unlearned)
             .chain(view.damaged.keys().copied())
             .collect();
-        let begun = view.executions.values().filter(|tracked| tracked.first > through);
         let waiting = view.proposals.iter().map(|proposal| proposal.hash);
         let values = view.traces.named.iter().filter(|(_, newest)| **newest > through);
         Self {
             through,
             logs,
-            plans: waiting.chain(begun.map(|tracked| tracked.hash)).collect(),
+            plans: waiting.chain(view.begun(through)).collect(),
             moved: view.trails.values().flat_map(Trails::records).collect(),
             values: values.map(|(hash, _)| *hash).collect(),
         }
