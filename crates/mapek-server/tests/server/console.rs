@@ -379,6 +379,8 @@ impl Subscriber for Warnings {
 async fn whoever_is_refused_is_written_about_but_not_everybody_who_has_still_to_log_in() {
     let warnings = Warnings::default();
     let _here = tracing::subscriber::set_default(warnings.clone());
+    // While only one listens, what another thread comes to first is judged by who listens there: nobody.
+    let _second = tracing::Dispatch::new(warnings.clone());
     let steered = Steered::new();
     let router = steered.api(everybody());
     let token = |token: &str| ("authorization", format!("Bearer {token}"));
