@@ -36,7 +36,7 @@ impl Ledger {
         self.refresh()?;
         self.view.proposals.forget(config, now);
         let Some(through) = self.due(&config.journal_retention, learned, now) else { return Ok(0) };
-        let stay = Stay::new(&self.view, through, learned, config, now);
+        let stay = Stay::of(&self.view, through, learned, config, now);
         let mut sorting = Sorting::new(&stay);
         self.journal.old(through, |old| sorting.take(old))?;
         let (went, cut) = sorting.finish();
@@ -68,10 +68,16 @@ impl Ledger {
 }
 
 impl View {
+    /// The plans that began behind `through`.
+    fn begun(&self, through: Sequence) -> impl Iterator<Item = PlanHash> {
+        let begun = self.executions.values().filter(move |tracked| tracked.first > through);
+        begun.map(|tracked| tracked.hash)
+    }
+
     /// Forgets what was pruned, as if it had been read from what is left.
     fn let_go(&mut self, through: Sequence, staying: &BTreeSet<ExecutionId>) {
         let logs = &mut self.traces.logs;
-        logs.retain(|id, newest| *newest > through || staying.contains(id));
+        logs.retain(|id, _| staying.contains(id));
         self.executions.retain(|id, _| logs.contains_key(id));
         self.ended.retain(|id| self.executions.contains_key(id));
         self.outcomes.retain(|_, outcome| logs.contains_key(&outcome.execution));
@@ -94,21 +100,20 @@ struct Stay {
 }
 
 impl Stay {
-    fn new(
+    fn of(
         view: &View,
         through: Sequence,
         learned: Sequence,
         config: &Config,
         now: Timestamp,
     ) -> Self {
-        let unlearned: BTreeSet<_> =
-            view.outcomes.range(learned.next()..).map(|(_, outcome)| outcome.execution).collect();
+        // Also of those that are not remembered any more.
+        let unlearned = view.outcomes.range(learned.next()..).map(|(_, outcome)| outcome.execution);
         let lately = ENDED_KEPT.max(config.rails.budget.cooldown);
         let needed = view.executions.values().filter(|tracked| {
             let execution = &tracked.execution;
             execution.status.is_live()
                 || execution.status.needs_operator()
-                || unlearned.contains(&execution.id)
                 || since(now, execution.updated) < lately
                 || view.is_held_against(execution)
         });
@@ -116,15 +121,15 @@ impl Stay {
         let logs = needed
             .map(|tracked| tracked.execution.id)
             .chain(unfinished.map(|(id, _)| *id))
+            .chain(unlearned)
             .chain(view.damaged.keys().copied())
             .collect();
-        let begun = view.executions.values().filter(|tracked| tracked.first > through);
         let waiting = view.proposals.iter().map(|proposal| proposal.hash);
         let values = view.traces.named.iter().filter(|(_, newest)| **newest > through);
         Self {
             through,
             logs,
-            plans: waiting.chain(begun.map(|tracked| tracked.hash)).collect(),
+            plans: waiting.chain(view.begun(through)).collect(),
             moved: view.trails.values().flat_map(Trails::records).collect(),
             values: values.map(|(hash, _)| *hash).collect(),
         }
@@ -248,5 +253,68 @@ impl Said {
         }
         self.records.insert(at);
         self.again = Some((needed, before.map(|_| at)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use mapek_model::{CycleNumber, later};
+    use mapek_store::MemoryStore;
+
+    use super::*;
+    use crate::CycleInputs;
+
+    fn day(n: u64) -> Timestamp {
+        later(Timestamp::UNIX_EPOCH, Duration::from_secs(n * 24 * 3600))
+    }
+
+    fn keeps(days: u64, records: u64) -> Config {
+        let journal_retention = Retention { age: since(day(days), day(0)), records };
+        Config { journal_retention, ..Config::default() }
+    }
+
+    /// What this cycle has seen is its own, what was known is the same for all.
+    fn cycle(ledger: &mut Ledger, n: u64, at: Timestamp) {
+        let inputs = CycleInputs::new(CycleNumber::new(n), value(0), 7, value(n), value(100));
+        ledger.commit(None, at, Body::Cycle(inputs)).unwrap();
+    }
+
+    fn value(n: u64) -> ContentHash {
+        ContentHash::of(&n.to_le_bytes())
+    }
+
+    #[test]
+    fn of_what_was_pruned_nothing_is_remembered() {
+        let mut ledger = Ledger::open(Arc::new(MemoryStore::new())).unwrap();
+        for n in 1..=30 {
+            cycle(&mut ledger, n, day(0));
+        }
+        assert_eq!(ledger.prune(Sequence::new(30), &keeps(1, 10), day(0)).unwrap(), 20);
+        let traces = &ledger.view.traces;
+        let written: Vec<_> = traces.written.iter().map(|(at, _)| at.get()).collect();
+        assert_eq!(written, (21..=31).collect::<Vec<_>>(), "ten, and the checkpoint");
+        let mut named = traces.named.clone();
+        named.retain(|_, newest| newest.get() <= 30);
+        let newest = (21..=30).map(|n| (value(n), Sequence::new(n)));
+        assert_eq!(named, newest.chain([(value(100), Sequence::new(30))]).collect());
+        assert_eq!(traces.named.len(), 12, "and what the checkpoint names");
+    }
+
+    #[test]
+    fn what_stayed_of_a_pruning_keeps_nothing_that_is_behind_it() {
+        let store = Arc::new(MemoryStore::new());
+        let mut ledger = Ledger::open(store.clone()).unwrap();
+        cycle(&mut ledger, 1, day(10));
+        let (by, reason) = ("ada".to_owned(), "so".to_owned());
+        ledger.commit(None, day(10), Body::Latch { paused: true, by, reason }).unwrap();
+        // The clock was set back.
+        cycle(&mut ledger, 2, day(0));
+        assert_eq!(ledger.prune(Sequence::new(3), &keeps(30, 1), day(12)).unwrap(), 1);
+        // The word on the pause is not five days old, and the cycle behind it is.
+        let mut ledger = Ledger::open(store).unwrap();
+        assert_eq!(ledger.prune(Sequence::new(4), &keeps(5, 15), day(12)).unwrap(), 1);
+        assert_eq!(ledger.journal().pruned(), Sequence::new(3));
     }
 }

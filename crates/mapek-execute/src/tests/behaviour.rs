@@ -1,7 +1,8 @@
 //! Single paths through an execution.
 
 use mapek_model::{
-    Action, Ending, Generation, Precondition, Resource, Step, UndoClass, Verdict, Way, later,
+    Action, Captured, Ending, ExecutionEvent, Generation, IdempotencyKey, Precondition, Resource,
+    Step, StepIndex, UndoClass, Verdict, Way, later,
 };
 use mapek_store::Fault as StoreFault;
 
@@ -18,11 +19,14 @@ async fn all_goes_well() {
     let mut waits = plan(vec![custom("alpha"), custom("beta")]);
     waits.steps[0].wait = seconds(15);
     scene.start(waits).unwrap();
-    scene.cycle().await;
+    let advances = scene.cycle().await;
+    let told: Vec<_> = advances[0].events.iter().map(ExecutionEvent::as_str).collect();
+    assert_eq!(told, ["rehearsed", "intended", "applied"]);
     assert_eq!(scene.world.effects(Way::Do), ["alpha"]);
     scene.cycle().await;
     assert_eq!(scene.world.effects(Way::Do), ["alpha"], "the wait is not over");
     let execution = scene.finish().await;
+    assert_eq!(scene.executor.control().executions(), [scene.execution()]);
     assert_eq!(execution.status.ending(), Some(Ending::Completed));
     let outcome = execution.outcome().unwrap();
     assert_eq!((outcome.verdict, outcome.before.explained_open), (Verdict::Success, 2));
@@ -427,6 +431,7 @@ async fn a_restart_that_was_lost_is_not_believed_lost_before_it_may_have_arrived
     for _ in 0..3 {
         let advances = scene.cycle().await;
         assert!(advances[0].waits.as_ref().unwrap().contains("may still be on its way"));
+        assert_eq!(advances[0].due, Some(later(looked_for, scene.config.settle)));
     }
     // 30 s after it was looked for first, and not before.
     assert_eq!(scene.now, later(looked_for, scene.config.settle));
@@ -505,6 +510,52 @@ async fn a_person_who_rolls_back_waits_for_what_is_still_on_its_way() {
     scene.world.arrive();
     assert_eq!(scene.finish().await.status.ending(), Some(Ending::Undone));
     assert!(scene.world.changed().is_empty());
+}
+
+#[tokio::test]
+async fn what_never_arrived_is_not_undone_and_nobody_is_blamed() {
+    let mut scene = Scene::new();
+    scene.world.fail("alpha", Way::Do, 1, Fault::RequestLost);
+    scene.start(plan(vec![custom("alpha")])).unwrap();
+    scene.cycle().await;
+    let control = scene.executor.control();
+    control.rollback(id(1), "ada", "not like that", scene.now).unwrap();
+    let execution = scene.finish().await;
+    assert_eq!(execution.status.ending(), Some(Ending::Undone), "{:?}", execution.reason);
+    assert_eq!(scene.world.state().keys.len(), 1, "nothing was sent but the step");
+}
+
+#[tokio::test]
+async fn an_undo_is_told_what_was_answered_to_the_step() {
+    let mut scene = Scene::new();
+    scene.start(plan(vec![custom("alpha")])).unwrap();
+    scene.cycle().await;
+    let control = scene.executor.control();
+    control.rollback(id(1), "ada", "not like that", scene.now).unwrap();
+    assert_eq!(scene.finish().await.status.ending(), Some(Ending::Undone));
+    assert_eq!(scene.world.state().receipts, [serde_json::json!({ "now": "changed" })]);
+}
+
+/// One that a version wrote which did not rehearse yet.
+#[tokio::test]
+async fn what_was_begun_without_a_rehearsal_goes_on_without_one() {
+    let mut scene = Scene::new();
+    scene.start(plan(vec![custom("alpha"), custom("beta")])).unwrap();
+    let (step, way) = (StepIndex(0), Way::Do);
+    let key = IdempotencyKey::of(id(1), step, way);
+    let captured = Some(Captured { at: scene.now, state: "initial".into() });
+    let events = [
+        ExecutionEvent::Intended { step, way, attempt: 1, key, captured },
+        ExecutionEvent::Applied { step, way, receipt: serde_json::Value::Null },
+    ];
+    let control = scene.executor.control();
+    for event in events {
+        control.ledger().happen(id(1), scene.now, event).unwrap();
+    }
+    scene.world.set_by_others("alpha", "changed");
+    assert_eq!(scene.finish().await.status.ending(), Some(Ending::Completed));
+    assert_eq!(scene.world.effects(Way::Do), ["beta"]);
+    assert_eq!(scene.execution().irreversible, None);
 }
 
 #[tokio::test]

@@ -8,8 +8,10 @@ use mapek_model::{
 };
 use mapek_store::{MemoryStore, Store};
 
-use super::world::{Scene, custom, id, plan, seconds, start_time};
-use crate::{Body, CycleInputs, Entry, Error, Journal, Record, ledger::Ledger, scan};
+use super::world::{Scene, config, custom, id, plan, seconds, start_time};
+use crate::{
+    Body, Config, CycleInputs, Entry, Error, Journal, Record, Retention, ledger::Ledger, scan,
+};
 
 fn ledger() -> Ledger {
     Ledger::open(Arc::new(MemoryStore::new())).unwrap()
@@ -107,6 +109,36 @@ fn a_thousand_that_ended_are_remembered_and_whoever_is_still_needed() {
 }
 
 #[test]
+fn who_was_at_work_all_the_time_is_the_newest_when_it_ends() {
+    let mut ledger = ledger();
+    lived(&mut ledger, 5000, []);
+    for n in 1..=1000 {
+        lived(&mut ledger, n, [ended(Ending::FailedClean)]);
+    }
+    assert_eq!(ledger.view.executions.len(), 1001, "a thousand that ended, and one at work");
+    ledger.happen(id(5000), start_time(), ended(Ending::FailedClean)).unwrap();
+    let known = [1, 2, 5000].map(|n| ledger.view.executions.contains_key(&id(n)));
+    assert_eq!((known, ledger.view.executions.len()), ([false, true, true], 1000));
+}
+
+#[test]
+fn outcomes_that_are_not_in_memory_any_more_stay_until_they_are_learned() {
+    let mut ledger = ledger();
+    for n in 1..=4099 {
+        lived(&mut ledger, n, [ended(Ending::FailedClean)]);
+    }
+    let journal_retention = Retention { age: seconds(1), records: 1 };
+    let config = Config { journal_retention, ..config() };
+    let now = later(start_time(), seconds(48 * 3600));
+    // Two records each: two were learned, then the third, the last that is not in memory, then one that is.
+    for (learned, went) in [(4, 4), (6, 2), (8, 2)] {
+        let learned = Sequence::new(learned);
+        assert_eq!(ledger.prune(learned, &config, now).unwrap(), went, "{learned}");
+        assert_eq!(ledger.outcomes_after(learned, 1).unwrap()[0].0.get(), learned.get() + 2);
+    }
+}
+
+#[test]
 fn of_a_file_that_is_all_damage_a_thousand_records_are_told_apart() {
     let store = MemoryStore::new();
     let mut journal = Journal::open(Arc::new(store.clone()), |_| ()).unwrap();
@@ -143,12 +175,26 @@ fn every_record_of_an_execution_names_its_target_also_of_one_that_cannot_be_foll
     assert!(store.corrupt(Sequence::new(1), |bytes| bytes[80] ^= 1));
     let mut ledger = Ledger::open(Arc::new(store.clone())).unwrap();
     assert_eq!(ledger.view.damaged[&id(1)].target, here);
+    let reason = &ledger.view.damaged[&id(1)].reason;
+    assert_eq!(reason, "the log of an execution must begin with started, got intended");
     let closed = ExecutionEvent::Closed { by: "ada".to_owned(), reason: "looked".to_owned() };
     ledger.happen(id(1), start_time(), closed).unwrap();
     assert!(ledger.view.damaged.is_empty());
     let mut last = None;
     scan(&store, |item| last = item.ok()).unwrap();
     assert_eq!(last.unwrap().target, here);
+}
+
+#[test]
+fn what_is_wrong_with_a_log_is_told_with_its_cause() {
+    let store = MemoryStore::new();
+    let mut ledger = Ledger::open(Arc::new(store.clone())).unwrap();
+    lived(&mut ledger, 1, [intended(), applied()]);
+    assert!(store.corrupt(Sequence::new(2), |bytes| bytes[80] ^= 1));
+    let ledger = Ledger::open(Arc::new(store)).unwrap();
+    let reason = &ledger.view.damaged[&id(1)].reason;
+    let what = format!("execution {} cannot go on", id(1));
+    assert_eq!(*reason, format!("{what}: applied cannot follow running step 1 of 1"));
 }
 
 fn cycle(scene: &Scene, n: u64) {

@@ -1,6 +1,7 @@
 //! Laws and behaviour of the executor.
 
 mod behaviour;
+mod deciding;
 mod edges;
 mod effects;
 mod forged;

@@ -71,6 +71,18 @@ async fn what_we_change_is_ours_and_what_others_change_is_told_with_their_name()
 }
 
 #[tokio::test]
+async fn what_moves_after_a_look_that_showed_nothing_is_not_ours_any_more() {
+    let mut scene = scene(&["alpha"]);
+    scene.cycle().await;
+    scene.start(plan(vec![custom("alpha")])).unwrap();
+    scene.cycle().await;
+    let looked = scene.now;
+    scene.cycle().await;
+    assert_eq!(changed(&mut scene, "alpha").await, others(Some(1)));
+    assert_eq!(moves(&scene).pop().unwrap().since, looked);
+}
+
+#[tokio::test]
 async fn what_we_change_while_nothing_can_be_read_is_ours() {
     let mut scene = scene(&["alpha"]);
     scene.cycle().await;

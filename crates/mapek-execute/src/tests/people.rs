@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::world::{Scene, config, custom, id, plan, seconds};
 use crate::{Decision, Error, LOOP, PauseFile, Profile};
 
-fn dangerous() -> Plan {
+pub(super) fn dangerous() -> Plan {
     plan(vec![Step::of(Action::BypassValidation {
         duration: seconds(60),
         scope: "all".to_owned(),

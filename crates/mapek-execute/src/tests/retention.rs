@@ -304,6 +304,36 @@ async fn approvals_stay_while_they_wait_and_while_they_are_used_and_no_longer() 
     assert!(scene.executor.control().proposals().is_empty());
 }
 
+#[tokio::test]
+async fn who_approved_a_plan_is_known_also_if_only_its_beginning_is_behind_the_cut() {
+    let journal_retention = Retention { age: seconds(30 * DAY), records: 10 };
+    let mut scene = Scene::with(Config { journal_retention, ..config() });
+    let (plan, control) = (dangerous(), scene.executor.control());
+    control.propose(&plan, 2, LOOP, scene.now).unwrap();
+    for by in ["ada", "grace"] {
+        control.approve(&plan.hash(), by, None, scene.now).unwrap();
+    }
+    cycles(&mut scene, 1, 20);
+    scene.start(plan).unwrap();
+    assert_eq!(prune(&scene), 10, "cycles");
+    checked(&mut scene);
+    scene.cycle().await;
+    assert_eq!(scene.world.effects(Way::Do), ["bypass_validation"]);
+}
+
+#[test]
+fn what_has_ended_stays_for_a_day() {
+    let mut ledger = Ledger::open(Arc::new(MemoryStore::new())).unwrap();
+    let reason = "so".to_owned();
+    let ended = ExecutionEvent::Ended { ending: Ending::FailedClean, reason };
+    wrote(&mut ledger, 1, start_time(), vec![ended]);
+    let (config, head) = (sparing().config, ledger.journal().head());
+    for (after, stays) in [(DAY - 1, true), (DAY, false)] {
+        ledger.prune(head, &config, later(start_time(), seconds(after))).unwrap();
+        assert_eq!(ledger.view.executions.contains_key(&id(1)), stays, "{after}");
+    }
+}
+
 #[test]
 fn a_plan_that_waits_for_a_year_does_not_fill_the_journal() {
     let mut scene = sparing();

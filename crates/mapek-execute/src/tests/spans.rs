@@ -53,6 +53,8 @@ impl Subscriber for Seen {
 async fn each_sending_of_a_step_is_a_span_either_way() {
     let seen = Seen::default();
     let _here = tracing::subscriber::set_default(seen.clone());
+    // While only one listens, what another thread comes to first is judged by who listens there: nobody.
+    let _second = tracing::Dispatch::new(seen.clone());
     let mut scene = Scene::new();
     for nth in 1..=4 {
         scene.world.fail("beta", Way::Do, nth, Fault::Transient);

@@ -44,6 +44,8 @@ pub(super) struct State {
     /// All effects in order: way and name of the action.
     pub(super) effects: Vec<(Way, String)>,
     pub(super) keys: Vec<String>,
+    /// What undos were told of the steps.
+    pub(super) receipts: Vec<Value>,
     calls: BTreeMap<(String, Way), usize>,
     /// What goes wrong with the n-th call for an action.
     pub(super) faults: BTreeMap<(String, Way, usize), Fault>,
@@ -225,9 +227,10 @@ impl Effector for World {
         &self,
         action: &Action,
         captured: &Captured,
-        _: &Value,
+        receipt: &Value,
         sending: &Sending,
     ) -> Result<Value, EffectError> {
+        self.state().receipts.push(receipt.clone());
         let before = captured.state.as_str().unwrap_or_default().to_owned();
         self.call(&name(action), Way::Undo, before, sending)
     }

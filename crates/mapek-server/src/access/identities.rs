@@ -371,6 +371,18 @@ mod tests {
     }
 
     #[test]
+    fn who_shows_nothing_is_nobody_unless_somebody_is_meant() {
+        let ada = Identity { person: "ada".parse().unwrap(), role: Role::Approver };
+        let identities = Identities::anyone(ada.clone());
+        assert_eq!(identities.by_nothing(), Some(ada));
+        assert_eq!((identities.is_empty(), identities.is_open()), (true, false));
+        // Whoever is asked who they are has to answer.
+        identities.replace(&Identities::default());
+        assert_eq!(identities.by_nothing(), None);
+        assert_eq!(Identities::default().by_nothing(), None);
+    }
+
+    #[test]
     fn each_token_ends_at_its_own_time_if_it_has_one() {
         let ends = "2026-01-01T00:00:00Z".parse().unwrap();
         let proof = Proof::Token { hash: TokenHash::of("b"), expires: Some(ends) };

@@ -77,15 +77,17 @@ impl Limiter {
 
     /// Counts a request, or says for how long there is no room for it.
     pub(super) fn pay(&self, payer: Payer) -> Result<(), Duration> {
-        let payer = if self.limiter.len() >= PAYERS_MAX {
+        if self.is_full() {
             self.limiter.retain_recent();
-            if self.limiter.len() >= PAYERS_MAX { Payer::Crowd } else { payer }
-        } else {
-            payer
-        };
+        }
+        let payer = if self.is_full() { Payer::Crowd } else { payer };
         self.limiter
             .check_key(&payer)
             .map_err(|not_until| not_until.wait_time_from(self.clock.now()))
+    }
+
+    fn is_full(&self) -> bool {
+        self.limiter.len() >= PAYERS_MAX
     }
 }
 
@@ -143,6 +145,18 @@ mod tests {
         assert_eq!(address("2001:db8::1"), address("2001:db8::ffff:1"));
         assert_ne!(address("2001:db8::1"), address("2001:db8:0:1::1"));
         assert_eq!(address("::ffff:10.0.0.1"), address("10.0.0.1"));
+    }
+
+    #[test]
+    fn so_many_are_counted_apart_and_those_beyond_together() {
+        let (_, limiter) = limiter(1, 1);
+        let pay = |i: usize| {
+            let address = IpAddr::V4(u32::try_from(i).unwrap().into());
+            limiter.pay(Payer::address(Some(address))).is_ok()
+        };
+        assert!((0..PAYERS_MAX).all(pay), "each has an account");
+        assert!(pay(PAYERS_MAX), "the first of the crowd");
+        assert!(!pay(PAYERS_MAX + 1), "somebody else, and the same account");
     }
 
     #[test]

@@ -269,6 +269,22 @@ async fn a_session_reads_and_acts_from_our_own_pages_only() {
 }
 
 #[tokio::test]
+async fn who_has_a_session_can_leave_it_and_who_shows_a_token_has_none() {
+    let steered = Steered::new();
+    let router = steered.api(everybody());
+    let cookie = log_in(&router, "late").await;
+    let (session, token) = (("cookie", cookie.as_str()), ("authorization", "Bearer viewer"));
+    for (shown, may_leave) in [(&[session][..], true), (&[token], false), (&[session, token], true)]
+    {
+        let (status, page) = get(&router, "/", shown).await;
+        assert_eq!((status.as_u16(), page.contains("Log out")), (200, may_leave), "{shown:?}");
+    }
+    steered.clock.advance_to(at(12 * 3600));
+    let (status, page) = get(&router, "/", &[session, token]).await;
+    assert_eq!((status.as_u16(), page.contains("Log out")), (200, false), "it has ended");
+}
+
+#[tokio::test]
 async fn a_cookie_is_for_no_script_and_no_other_site() {
     let steered = Steered::new();
     let router = steered.api(everybody());
@@ -387,6 +403,8 @@ impl Subscriber for Warnings {
 async fn whoever_is_refused_is_written_about_but_not_everybody_who_has_still_to_log_in() {
     let warnings = Warnings::default();
     let _here = tracing::subscriber::set_default(warnings.clone());
+    // While only one listens, what another thread comes to first is judged by who listens there: nobody.
+    let _second = tracing::Dispatch::new(warnings.clone());
     let steered = Steered::new();
     let router = steered.api(everybody());
     let token = |token: &str| ("authorization", format!("Bearer {token}"));

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use axum::{Router, body::Body};
 use http::{Request, Response, StatusCode};
+use http_body_util::BodyExt as _;
 use mapek_server::{
-    Access, Identities, Metrics, Rate, ServerConfig, metrics_router, webhook_router,
+    Access, Identities, Identity, Metrics, Rate, Role, ServerConfig, metrics_router, webhook_router,
 };
 use serde_json::Value;
 use tower::ServiceExt as _;
@@ -49,6 +50,36 @@ async fn who_is_not_known_is_told_how_to_be_and_nothing_else() {
     assert_eq!(twice.status(), 401);
     let query = shown.get("/api/v1/status?access_token=admin").await;
     assert_eq!(query.status(), 401, "a token in an address ends up in logs");
+}
+
+#[tokio::test]
+async fn a_token_is_shown_in_one_way_whatever_its_case() {
+    let steered = Steered::new();
+    let router = steered.api(everybody());
+    for (value, expected) in [
+        ("Bearer viewer", 200),
+        ("bearer viewer", 200),
+        ("BEARER  viewer ", 200),
+        ("Basic viewer", 401),
+        ("Bearers viewer", 401),
+        ("viewer", 401),
+        ("", 401),
+    ] {
+        let answer = ask(&router, STATUS, &[("authorization", value)]).await;
+        assert_eq!(answer.status(), expected, "{value:?}");
+    }
+}
+
+#[tokio::test]
+async fn where_somebody_is_meant_by_whoever_shows_nothing_they_are_known_so() {
+    let steered = Steered::new();
+    let visitor = Identity { person: "visitor".parse().unwrap(), role: Role::Operator };
+    let router = steered.api(Identities::anyone(visitor));
+    let answer = ask(&router, "/api/v1/whoami", &[]).await;
+    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(body.as_ref(), br#"{"person":"visitor","role":"operator"}"#);
+    let wrong = [("authorization", "Bearer wrong")];
+    assert_eq!(ask(&router, STATUS, &wrong).await.status(), 401, "who shows something means it");
 }
 
 #[tokio::test]
