@@ -3,6 +3,9 @@
 use super::*;
 use crate::testing::cases;
 
+/// Most that a plan explains, however often it is repeated: repetitions multiply.
+const EXPLAINS_MAX: usize = 1_000;
+
 /// How evidence gets worse, or a plan claims more than there is.
 #[derive(Debug, Clone)]
 enum Worse {
@@ -85,7 +88,8 @@ impl Worse {
             }
             Self::Repeated(times) => {
                 let all = plan.explains.clone();
-                plan.explains = std::iter::repeat_n(all, *times).flatten().collect();
+                let repeated = std::iter::repeat_n(all, *times).flatten();
+                plan.explains = repeated.take(EXPLAINS_MAX).collect();
             }
             Self::ExplainsNothing => plan.explains.clear(),
         }
