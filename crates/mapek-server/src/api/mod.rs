@@ -42,6 +42,7 @@ use tokio::sync::{Semaphore, watch};
 use tower::Service;
 
 use doc::{Content, Doc};
+use events::Feed;
 use page::{Filter, List};
 pub(crate) use problem::{Problem, repeated};
 #[cfg(feature = "console")]
@@ -412,6 +413,7 @@ impl Default for Options {
 #[derive(Debug, Clone)]
 pub(crate) struct App {
     state: watch::Receiver<Arc<LoopState>>,
+    feed: Arc<Feed>,
     pub(crate) version: Arc<str>,
     metrics: Option<Metrics>,
     pub(crate) handle: Option<LoopHandle>,
@@ -452,6 +454,7 @@ pub fn router(state: watch::Receiver<Arc<LoopState>>, options: Options) -> Route
     let (answers, streams) = (busy::slots(requests_max), busy::slots(streams_max));
     let openapi = Arc::default();
     let app = App {
+        feed: Arc::new(Feed::new(state.clone())),
         state,
         version: version.into(),
         metrics,

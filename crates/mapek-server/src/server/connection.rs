@@ -1,6 +1,7 @@
 //! One connection, from its first byte to its last.
 
 use std::{
+    convert::Infallible,
     net::SocketAddr,
     pin::pin,
     sync::{
@@ -10,22 +11,19 @@ use std::{
     time::Duration,
 };
 
-use axum::{
-    Extension, Router,
-    extract::{Request, State},
-    middleware::{self, Next},
-    response::Response,
-};
+use axum::{Router, body::Body, response::Response};
+use http::Request;
+use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
-    service::TowerToHyperService,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::{Instant, MissedTickBehavior, interval_at},
 };
 use tokio_util::sync::CancellationToken;
+use tower::Service as _;
 
 use super::{body::Watched, names::CertificateNames};
 
@@ -63,8 +61,11 @@ pub(super) async fn serve(
 ) {
     let stop = connected.stopping.clone();
     let activity = Arc::new(Activity::default());
-    let router = router.layer(Extension(connected));
-    let service = TowerToHyperService::new(watched(router, &activity));
+    // Not as layers of the router: they would be made anew for each of its routes, and kept as long as the connection.
+    let service = service_fn(|mut request: Request<Incoming>| {
+        request.extensions_mut().insert(connected.clone());
+        answer(router.clone(), request.map(Body::new), Arc::clone(&activity))
+    });
     let builder = builder(idle_max);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
 
@@ -146,17 +147,17 @@ impl Drop for Running {
     }
 }
 
-fn watched(router: Router, activity: &Arc<Activity>) -> Router {
-    router.layer(middleware::from_fn_with_state(Arc::clone(activity), watch))
-}
-
-async fn watch(State(activity): State<Arc<Activity>>, request: Request, next: Next) -> Response {
+async fn answer(
+    mut router: Router,
+    request: Request<Body>,
+    activity: Arc<Activity>,
+) -> Result<Response, Infallible> {
     let running = Running::begin(Arc::clone(&activity));
-    let response = next.run(request).await;
+    let response = router.call(request).await?;
     drop(running);
-    response.map(|body| {
+    Ok(response.map(|body| {
         Watched::body(body, move || {
             activity.moved.fetch_add(1, Relaxed);
         })
-    })
+    }))
 }

@@ -10,6 +10,8 @@ mod refused;
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
+#[cfg(target_os = "linux")]
+use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
@@ -31,6 +33,11 @@ use crate::Error;
 
 /// Pause after a failed accept: out of file descriptors, say. Others free theirs meanwhile.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Bytes that the kernel keeps for somebody who does not take them. It would keep megabytes for each, and a crowd of them would take what it has
+/// for all connections of the machine, our own calls included. What is on its way does not count: nobody who reads gets it slower.
+#[cfg(target_os = "linux")]
+const UNSENT_BYTES_MAX: u32 = 64 * 1024;
 
 /// Listens and serves a router over HTTP/1 and HTTP/2, in clear text unless it is [given](Self::with_tls) a certificate.
 ///
@@ -210,6 +217,10 @@ impl Serving {
         // Answers are small and whole: waiting for more to send with them only delays them.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection stays with delays");
+        }
+        #[cfg(target_os = "linux")]
+        if let Err(error) = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES_MAX) {
+            tracing::debug!(%error, "a connection may have much to send");
         }
         let Ok(local) = stream.local_addr() else { return };
         let Some(tls) = &self.tls else { return self.speak(stream, peer, local, None).await };

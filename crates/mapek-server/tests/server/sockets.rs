@@ -1,12 +1,20 @@
 //! The server against those who send too much, too slowly, or not at all.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use axum::{
     Router,
-    body::Bytes,
+    body::{Body, Bytes},
     routing::{get, post},
 };
+use futures_util::stream;
 use mapek_server::{Error, Options, Server, ServerConfig, router};
 use serde_json::Value;
 use tokio::{
@@ -66,8 +74,19 @@ async fn slow_and_silent_connections_are_closed() {
 }
 
 #[tokio::test]
-async fn one_who_does_not_take_the_answer_is_cut_off() {
-    let big = Router::new().route("/", get(async || vec![0_u8; 64 << 20]));
+async fn one_who_does_not_take_the_answer_is_cut_off_and_little_is_kept_for_them() {
+    let pieces = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&pieces);
+    let big = Router::new().route(
+        "/",
+        get(async move || {
+            let piece = move |_| {
+                counted.fetch_add(1, Relaxed);
+                Ok::<_, Infallible>(Bytes::from_static(&[0; 1024]))
+            };
+            Body::from_stream(stream::iter((0..64 << 10).map(piece)))
+        }),
+    );
     let shown = Shown::serve(big, ServerConfig { connections_max: 1, ..hurried() }).await;
     let mut greedy = TcpStream::connect(shown.address).await.unwrap();
     greedy.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
@@ -80,6 +99,9 @@ async fn one_who_does_not_take_the_answer_is_cut_off() {
         first
     });
     assert_eq!(&next.await.expect("a slot gets free"), b"HTTP/1.1 200");
+    // Of 64 MiB. What the other side's kernel takes is among it.
+    let kept = pieces.load(Relaxed);
+    assert!(kept < 1024, "{kept} KiB");
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use crate::sample::{Shown, at, client, push, report, state, violation};
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Most bytes of memory that a stream may take on both of its ends, which are in this process.
-const BYTES_MAX: u64 = 128 * 1024;
+const BYTES_MAX: u64 = 48 * 1024;
 
 /// Somebody who asks for events and then does nothing any more, once the first byte of an answer is there.
 async fn silent(shown: &Shown) -> TcpStream {
@@ -92,7 +92,7 @@ async fn many_who_never_read_take_so_much_memory_and_no_more() {
 
 /// `cargo nextest run -p mapek-server --run-ignored only ten_thousand`. Both ends are in this process, which may have 20 000 open files.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes a minute, and more open files than are usual"]
+#[ignore = "takes more open files than are usual"]
 async fn ten_thousand_who_never_read_take_so_much_memory_and_no_more() {
     let grown = crowd(9_900).await;
     assert!(grown < BYTES_MAX, "{grown} bytes each");
