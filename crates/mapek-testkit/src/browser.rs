@@ -3,6 +3,8 @@
 //! WebDriver is a dozen requests with JSON, so this is a client of its own: the libraries there are bring versions of theirs of half of Unicode, and
 //! do not reach what the browser logs.
 
+mod legible;
+
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;

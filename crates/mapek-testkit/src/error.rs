@@ -11,10 +11,10 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A program is not installed.
+    /// A program or tool is not installed.
     #[error("`{program}` not found: run `cargo xtask setup`")]
     Missing {
-        /// The program, as it was looked for on `PATH`.
+        /// What was looked for, on `PATH` or below the target directory.
         program: String,
     },
     /// A service ended although it was needed.

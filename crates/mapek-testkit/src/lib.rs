@@ -2,7 +2,8 @@
 //!
 //! - [`Prometheus`] and [`Alertmanager`] are the real programs, each a child process on a free port with a directory
 //!   of its own. They start in about 0.2 s, can be stopped, paused and restarted, and end with the value.
-//! - [`Browser`] is Chromium without a screen, steered by chromedriver.
+//! - [`Browser`] is Chromium without a screen, steered by chromedriver; axe-core tells whether a page can be read and used by everybody.
+//! - [`tool`] finds what is installed below the target directory.
 //! - [`FakeTarget`] is something to scrape, [`ScriptedHttp`] answers what a test tells it to, truncated and garbled
 //!   bodies included, and [`FaultProxy`] breaks the network between two others.
 //! - [`wait_until`] and [`wait_for`] wait for a condition with a deadline, so that no test sleeps and hopes.
@@ -37,6 +38,7 @@ mod http_wire;
 mod prometheus;
 mod scripted_http;
 mod service;
+mod tool;
 mod wait;
 
 pub use alertmanager::{Alertmanager, AlertmanagerBuilder};
@@ -48,4 +50,5 @@ pub use history::History;
 pub use http_wire::{Reply, Request};
 pub use prometheus::{Prometheus, PrometheusBuilder};
 pub use scripted_http::ScriptedHttp;
+pub use tool::tool;
 pub use wait::{wait_for, wait_until};

@@ -46,11 +46,7 @@ pub(crate) async fn content(program: impl AsRef<Path>, args: &[&str]) -> Ran {
 
 /// What `cargo xtask setup` has installed for the files of `deploy`.
 pub(crate) fn installed(name: &str) -> PathBuf {
-    let built = Path::new(env!("CARGO_BIN_EXE_mapek"));
-    let found = built.ancestors().map(|it| it.join("tools/python/bin").join(name));
-    found.into_iter().find(|it| it.is_file()).unwrap_or_else(|| {
-        panic!("{name} is not installed below the target directory: run `cargo xtask setup`")
-    })
+    mapek_testkit::tool(&format!("python/bin/{name}")).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// The strings of a list.

@@ -13,7 +13,9 @@ use super::{
     execution,
     layout::Page,
     lookback, now,
-    parts::{Icon, Tone, badge, bar, count, exactly, icon, nothing, number, percent, phase, when},
+    parts::{
+        Icon, Tone, badge, bar, count, exactly, icon, nothing, number, percent, phase, scroll, when,
+    },
     plan::missing,
     plans::{decision, unless},
     steps,
@@ -99,7 +101,7 @@ fn found(report: &CycleReport) -> Markup {
     let findings = &report.diagnosis.findings;
     html! {
         @if findings.is_empty() { (nothing("No detector reported anything.")) }
-        @else { div.scroll { table.cards {
+        @else { (scroll("Findings", &html! { table.cards {
             thead { tr { th scope="col" { "Detector" } th scope="col" { "What it may mean" } th scope="col" { "Where" } th scope="col" { "Sure" } } }
             tbody { @for one in findings { tr {
                 td data-label="Detector" { (one.kind) }
@@ -107,7 +109,7 @@ fn found(report: &CycleReport) -> Markup {
                 td data-label="Where" { @if let Some(component) = &one.component { (component) } @else { "–" } }
                 td data-label="Sure" { (bar(one.confidence.get())) }
             } } }
-        } } }
+        } })) }
     }
 }
 
@@ -192,14 +194,14 @@ fn worth(plan: &Plan) -> Markup {
 /// What was not proposed, why, and what would have flipped that.
 pub(super) fn rejected(all: &[mapek_loop::RejectedPlan], more: u32) -> Markup {
     html! {
-        div.scroll { table.cards {
+        (scroll("Plans that were not proposed", &html! { table.cards {
             thead { tr { th scope="col" { "Against" } th scope="col" { "What, and why not" } th scope="col" { "It would have been proposed if" } } }
             tbody { @for one in all { tr {
                 td data-label="Against" { (one.cause) }
                 td data-label="Why not" { (one.text) }
                 td data-label="Unless" { (unless(&one.reason.changes())) }
             } } }
-        } }
+        } }))
         @if more > 0 { p.sub { "and " (more) " more" } }
     }
 }

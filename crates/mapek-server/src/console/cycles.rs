@@ -12,7 +12,7 @@ use super::{
     cx::Cx,
     layout::Page,
     now::to_execution,
-    parts::{Icon, Tone, badge, bar, clock, count, icon, nothing, when},
+    parts::{Icon, Tone, badge, bar, clock, count, icon, nothing, scroll, when},
 };
 
 /// What is shown of the list.
@@ -41,11 +41,11 @@ pub(crate) async fn cycles(cx: Cx, shown: Result<Query<Shown>, QueryRejection>) 
         (choices(&cx, "/cycles", &CHOICES, shown))
         section #cycles data-live aria-label="Cycles" {
             @if kept.is_empty() { (nothing("There is no such cycle.")) }
-            @else { div.scroll { table.cards {
+            @else { (scroll("Cycles", &html! { table.cards {
                 thead { tr { th scope="col" { "Cycle" } th scope="col" { "When" } th scope="col" { "Open" }
                     th scope="col" { "Likeliest cause" } th scope="col" { "What came of it" } } }
                 tbody { @for report in &kept { (row(&cx, report)) } }
-            } } }
+            } })) }
         }
     };
     Page { title: "Why", view: "/cycles", body }.show(&cx)

@@ -9,7 +9,8 @@ use super::{
     cx::Cx,
     layout::Page,
     parts::{
-        Tone, badge, clock, count, exactly, nothing, percent, phase, sight, span, verdict, when,
+        Tone, badge, clock, count, exactly, nothing, percent, phase, scroll, sight, span, verdict,
+        when,
     },
     plan::missing,
     steps,
@@ -134,12 +135,12 @@ fn compared(run: &Execution) -> Markup {
     html! {
         @if !pairs.is_empty() {
             details { summary { "Before and after" }
-                div.scroll { table {
+                (scroll("Before and after", &html! { table {
                     thead { tr { th scope="col" { "Value" } th.right scope="col" { "Before" } th.right scope="col" { "After" } } }
                     tbody { @for (name, before, after) in pairs {
                         tr { th scope="row" { (name) } td.right { (super::parts::number(before)) } td.right { (super::parts::number(after)) } }
                     } }
-                } }
+                } }))
             }
         }
     }

@@ -14,7 +14,7 @@ use super::{
     cx::Cx,
     cycles::choices,
     layout::Page,
-    parts::{nothing, phase, verdict, when},
+    parts::{nothing, phase, scroll, verdict, when},
     steps,
 };
 
@@ -57,10 +57,10 @@ pub(crate) async fn executions(cx: Cx, shown: Result<Query<Shown>, QueryRejectio
                     " cannot be followed: " (one.reason) "." } }
             }
             @if page.is_empty() { (nothing("There is none.")) }
-            @else { div.scroll { table.cards {
+            @else { (scroll("Executions", &html! { table.cards {
                 thead { tr { th scope="col" { "What" } th scope="col" { "Against" } th scope="col" { "Where it stands" } th scope="col" { "Effect" } th scope="col" { "Begun" } } }
                 tbody { @for one in &page { (row(&cx, one)) } }
-            } } }
+            } })) }
         }
         @if let Some(next) = next { p { a.button href=(cx.href(&format!("/executions?show={shown}&after={next}"))) { "Older ones" } } }
     };

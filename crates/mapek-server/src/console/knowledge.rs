@@ -11,7 +11,7 @@ use super::{
     cx::Cx,
     layout::Page,
     now::to_execution,
-    parts::{Tone, badge, nothing, number, percent, span, verdict, when},
+    parts::{Tone, badge, nothing, number, percent, scroll, span, verdict, when},
 };
 
 /// What was learned.
@@ -43,7 +43,7 @@ fn against(cause: &CauseKind, insights: &[&Insight]) -> Markup {
     });
     html! {
         h3 { (cause) }
-        div.scroll { table.cards.learned {
+        (scroll(cause.as_ref(), &html! { table.cards.learned {
             thead { tr { th scope="col" { "Plan" } th scope="col" { "Success next time" } th.right scope="col" { "Succeeded" }
                 th.right scope="col" { "In part" } th.right scope="col" { "In vain" } th.right scope="col" { "Did harm" } th scope="col" { "Works after" } } }
             tbody { @for one in insights.iter().filter(|it| !matches!(it.topic, Topic::Best { .. })) {
@@ -61,7 +61,7 @@ fn against(cause: &CauseKind, insights: &[&Insight]) -> Markup {
                     td data-label="After" { @if let Some(time) = one.tally.time_to_effect { (span(time)) } @else { "–" } }
                 }
             } }
-        } }
+        } }))
     }
 }
 
@@ -84,10 +84,10 @@ pub(super) fn interval(posterior: &Posterior) -> Markup {
 fn outcomes(cx: &Cx) -> Markup {
     html! {
         @if cx.state.outcomes.is_empty() { (nothing("Nothing was judged yet.")) }
-        @else { div.scroll { table.cards {
+        @else { (scroll("Outcomes", &html! { table.cards {
             thead { tr { th scope="col" { "When" } th scope="col" { "What" } th scope="col" { "Against" } th scope="col" { "Verdict" } th scope="col" { "Why" } th.right scope="col" { "Expected" } } }
             tbody { @for one in cx.state.outcomes.iter().rev() { (outcome(cx, one)) } }
-        } } }
+        } })) }
     }
 }
 

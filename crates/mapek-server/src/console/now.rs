@@ -14,7 +14,7 @@ use super::{
     layout::Page,
     parts::{
         Icon, Tone, badge, bar, clock, count, direction, icon, level, nothing, number, phase,
-        severity, short, when,
+        scroll, severity, short, when,
     },
     plans,
     plot::measured,
@@ -202,7 +202,7 @@ pub(super) fn violations(cx: &Cx, open: &[Violation]) -> Markup {
     open.sort_by_key(|one| (Reverse(one.severity), one.onset, one.expectation.clone()));
     let more = open.len().saturating_sub(ROWS_MAX);
     html! {
-        div.scroll {
+        (scroll("Open violations", &html! {
             table.cards {
                 thead { tr { th scope="col" { "Severity" } th scope="col" { "What is breached" } th scope="col" { "Where" }
                     th.right scope="col" { "Value" } th.right scope="col" { "Limit" } th scope="col" { "Since" } } }
@@ -210,7 +210,7 @@ pub(super) fn violations(cx: &Cx, open: &[Violation]) -> Markup {
                     @for one in open.into_iter().take(ROWS_MAX) { (violation(cx, one)) }
                 }
             }
-        }
+        }))
         @if more > 0 { p.note { "And " (count(more, "more episode")) ": " a href=(cx.href("/api/v1/violations?limit=1000")) { "all of them" } } }
     }
 }
@@ -335,13 +335,13 @@ fn values(last: Option<&CycleReport>) -> Markup {
     html! {
         @if report.seen.values.is_empty() { (nothing("No value is watched.")) }
         @else {
-            div.scroll { table {
+            (scroll("Values", &html! { table {
                 thead { tr { th scope="col" { "Value" } th.right scope="col" { "Now" } th scope="col" { "Trend" } } }
                 tbody { @for (name, value) in report.seen.values.iter().take(ROWS_MAX) {
                     tr { th scope="row" { (name) } td.right { (measured(*value, unit(name))) }
                         td { @if let Some(trend) = trends.get(name.as_str()) { (direction(trend.direction)) } } }
                 } }
-            } }
+            } }))
         }
         @if more > 0 { p.sub { "and " (more) " more" } }
     }

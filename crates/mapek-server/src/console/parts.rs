@@ -272,6 +272,11 @@ pub(super) fn nothing(text: &str) -> Markup {
     html! { p.nothing { (text) } }
 }
 
+/// A table that may be wider than its place: then it scrolls in a box of its own, with the keys, too.
+pub(super) fn scroll(name: &str, table: &Markup) -> Markup {
+    html! { div.scroll tabindex="0" role="group" aria-label=(name) { (table) } }
+}
+
 /// `1 plan`, `2 plans`.
 pub(super) fn count(number: usize, one: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }

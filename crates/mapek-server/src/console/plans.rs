@@ -8,7 +8,7 @@ use super::{
     cx::Cx,
     layout::Page,
     now::to_execution,
-    parts::{Tone, badge, nothing, percent, short, when},
+    parts::{Tone, badge, nothing, percent, scroll, short, when},
     steps,
 };
 use crate::api::plans::{Proposed, all};
@@ -30,10 +30,10 @@ pub(crate) async fn plans(cx: Cx) -> Response {
         section #others data-live aria-labelledby="others-title" {
             h2 #others-title { "Proposed lately" }
             @if rest.is_empty() { (nothing("Nothing else is proposed.")) }
-            @else { div.scroll { table.cards {
+            @else { (scroll("Proposed lately", &html! { table.cards {
                 thead { tr { th scope="col" { "Plan" } th scope="col" { "Against" } th scope="col" { "Where it stands" } th scope="col" { "What would change that" } } }
                 tbody { @for one in rest.iter().take(OTHERS_MAX) { (row(&cx, one)) } }
-            } } }
+            } })) }
         }
         section #rejected data-live aria-labelledby="rejected-title" {
             h2 #rejected-title { "Thought of, and not proposed" }

@@ -108,7 +108,10 @@ function take(here, part) {
   const open = [...here.querySelectorAll("details")].map((it) => it.open);
   const held = here.contains(document.activeElement) ? place(here) : undefined;
   const answers = [...here.querySelectorAll("form.act output")].map((it) => [it.closest("form").dataset.act, it.textContent, it.dataset.ok]);
+  const boxes = () => [...here.querySelectorAll(".scroll")];
+  const scrolled = boxes().map((it) => it.scrollLeft);
   here.replaceChildren(...part.childNodes);
+  boxes().forEach((it, i) => (it.scrollLeft = scrolled[i] ?? 0));
   here.querySelectorAll("details").forEach((it, i) => (it.open ||= open[i] ?? false));
   for (const [act, said, ok] of answers) {
     const output = said && here.querySelector(`form.act[data-act="${CSS.escape(act)}"] output`);
@@ -139,6 +142,8 @@ function isBusy(here) {
 function place(here) {
   const focused = document.activeElement;
   if (focused.id) return () => document.getElementById(focused.id)?.focus();
+  const box = [...here.querySelectorAll(".scroll")].indexOf(focused);
+  if (box >= 0) return () => here.querySelectorAll(".scroll")[box]?.focus();
   const href = focused.getAttribute("href");
   if (href) return () => here.querySelector(`a[href="${CSS.escape(href)}"]`)?.focus();
   return undefined;

@@ -167,7 +167,7 @@ impl Panel<'_> {
         html! {
             details.figures {
                 summary { "In numbers" }
-                div.scroll { table {
+                (super::super::parts::scroll("In numbers", &html! { table {
                     thead { tr { th scope="col" { "From" } th.right scope="col" { "Least" } th.right scope="col" { "Greatest" } } }
                     tbody { @for part in parts {
                         @let range = range(part);
@@ -177,7 +177,7 @@ impl Panel<'_> {
                             td.right { @if let Some((_, high)) = range { (scale.text(high)) } @else { "not known" } }
                         }
                     } }
-                } }
+                } }))
             }
         }
     }

@@ -1,12 +1,16 @@
 //! What people do in the console, and what they are told.
 
+use std::sync::Arc;
+
 use mapek_execute::LOOP;
-use mapek_model::{Duration, Plan, later};
+use mapek_model::{CycleNumber, Duration, Plan, later};
+use mapek_server::{Access, Options, router};
 use serde_json::json;
+use tokio::sync::watch;
 
 use super::{Visit, shows, story};
 use crate::{
-    sample::{at, plan, plan_id, violation},
+    sample::{at, plan, plan_id, push, violation},
     steered::{Steered, everybody},
 };
 
@@ -142,6 +146,34 @@ async fn what_happens_is_seen_without_loading_the_page_anew() {
     steered.refresh();
     visit.reads("#waiting-plans", "Nothing waits for a decision").await;
     assert_eq!(visit.browser.run("return globalThis.kept", &[]).await.unwrap(), "yes");
+    visit.went_well().await;
+}
+
+#[tokio::test]
+async fn who_looks_into_a_wide_table_stays_there_while_it_changes() {
+    let steered = Steered::new();
+    let mut now = story::state();
+    let (states, watched) = watch::channel(Arc::new(now.clone()));
+    let access = Access { identities: everybody(), ..steered.access() };
+    let visit = Visit::to(router(watched, Options { access, ..Options::default() })).await;
+    visit.log_in("viewer").await;
+    visit.is_live().await;
+    let wide = "document.styleSheets[0].insertRule('.scroll table { min-width: 3000px }');
+        const box = document.querySelector('.scroll[aria-label=Values]');
+        box.focus();
+        box.scrollLeft = 40";
+    visit.browser.run(wide, &[]).await.unwrap();
+
+    let mut report = (**now.last().unwrap()).clone();
+    report.number = CycleNumber::new(report.number.get() + 1);
+    report.seen.values.insert("a_new_value".to_owned(), 7.0);
+    push(&mut now, report);
+    states.send_replace(Arc::new(now));
+    visit.reads(".scroll[aria-label=Values]", "a_new_value").await;
+    let there = "const box = document.querySelector('.scroll[aria-label=Values]');
+        return [box.scrollLeft, document.activeElement === box]";
+    let there = visit.browser.run(there, &[]).await.unwrap();
+    assert_eq!(there, json!([40, true]));
     visit.went_well().await;
 }
 

@@ -19,9 +19,6 @@ use tokio::sync::watch;
 
 use crate::{sample::Shown, steered::Steered};
 
-/// What is wrong with a page for people who do not see it well, or not at all.
-const CHECKS: &str = include_str!("checks.js");
-
 /// A browser before a console.
 struct Visit {
     browser: Browser,
