@@ -1,6 +1,7 @@
 //! A scenario: what the managed system is like, what goes wrong with it, and what would be right.
 
 mod change;
+mod random;
 #[cfg(feature = "schemars")]
 mod schema;
 

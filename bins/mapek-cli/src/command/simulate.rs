@@ -40,8 +40,14 @@ pub(super) fn simulate(args: &SimulateArgs) -> Done {
     if args.schema {
         return schema();
     }
+    if let Some(directory) = &args.random_into {
+        return write_drawn(directory, args);
+    }
     let config = configuration(&args.config)?.config;
-    let scenarios = scenarios::load(&args.scenarios)?;
+    let scenarios = match args.random {
+        Some(many) => at_random(args, many).map(Arc::new).collect(),
+        None => scenarios::load(&args.scenarios)?,
+    };
     let field = Field::new(&config, args, &scenarios);
     let suite = Suite {
         scenarios: scenarios.clone(),
@@ -83,6 +89,25 @@ fn schema() -> Done {
     let schema = mapek_eval::scenario_schema();
     let text = serde_json::to_string_pretty(&schema).expect("all keys are strings");
     Out::stdout().line(text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn at_random(args: &SimulateArgs, many: u16) -> impl Iterator<Item = Scenario> {
+    Scenario::at_random(args.random_seed).take(many.into())
+}
+
+/// Writes scenarios that were drawn as files, to be read, changed, and run again.
+fn write_drawn(directory: &Path, args: &SimulateArgs) -> Done {
+    std::fs::create_dir_all(directory).map_err(|error| unwritable(directory, error))?;
+    let many = args.random.unwrap_or_default();
+    for scenario in at_random(args, many) {
+        let path = directory.join(format!("{}.yaml", scenario.name));
+        let text = serde_saphyr::to_string(&scenario)
+            .map_err(|error| BuildError::new(format!("the file {}", path.display()), error))?;
+        write(&path, &text)?;
+    }
+    let told = format!("{many} scenarios are in {}", directory.display());
+    Out::stdout().line(told)?;
     Ok(ExitCode::SUCCESS)
 }
 

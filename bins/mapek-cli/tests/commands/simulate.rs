@@ -102,3 +102,30 @@ async fn the_schema_that_is_printed_is_the_one_in_the_docs() {
     let alone = ran(mapek(&["simulate", "--schema", "--seeds", "2"]), "").await;
     assert_eq!(alone.code, Some(2), "{alone:?}");
 }
+
+#[tokio::test]
+async fn scenarios_drawn_at_random_can_be_kept_and_give_the_same_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    let (kept, drawn, read) = (path("kept"), path("drawn.json"), path("read.json"));
+    let random = ["simulate", "--random", "2", "--random-seed", "7"];
+    let told = ran(mapek(&[&random[..], &["--random-into", &kept]].concat()), "").await;
+    assert_eq!(told.out, format!("2 scenarios are in {kept}\n"), "{told:?}");
+
+    let few = ["--seeds", "1", "--baseline", "nothing", "--json"];
+    for (command, json) in [(&random[..], &drawn), (&["simulate", &kept], &read)] {
+        let told = ran(mapek(&[command, &few, &[json]].concat()), "").await;
+        assert_eq!(told.code, Some(0), "{told:?}");
+    }
+    let figures = |path: &str| {
+        let text = std::fs::read_to_string(path).unwrap();
+        let mut all: Value = serde_json::from_str(&text).unwrap();
+        all["totals"].as_object_mut().unwrap().remove("realtime_factor");
+        all
+    };
+    assert_eq!(figures(&drawn)["totals"]["runs"], 2);
+    assert_eq!(figures(&drawn), figures(&read));
+
+    let both = ran(mapek(&[&random[..], &[&kept]].concat()), "").await;
+    assert_eq!(both.code, Some(2), "{both:?}");
+}
