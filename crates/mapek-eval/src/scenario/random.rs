@@ -31,13 +31,15 @@ const PASSING: [FaultKind; 3] =
     [FaultKind::Overload, FaultKind::Overload, FaultKind::ValidationLatency];
 
 impl Scenario {
-    /// Scenarios drawn at random, without end: they tell what a loop is worth where nobody has tuned it. The same seed gives the same ones, and
-    /// different seeds have nothing in common.
+    /// Scenarios drawn at random, without end: they tell what a loop is worth where nobody has tuned it. The same
+    /// seed gives the same ones, and different seeds have nothing in common.
     ///
-    /// A system has 4 to 12 replicas that serve 75 to 140 requests a second each; 45 to 78 % of that is in use, steadily or, one in three, in waves of half an hour to
-    /// two. Nine in ten scenarios have a fault, each of nine kinds as often, between 2 and 25 minutes after the warm-up, with a strength between 0.25 and 1 where it has one.
-    /// One in three comes gradually, three in ten go away by themselves, and one in seven has another beside it. A weak fault of a large system may show nowhere: nobody
-    /// can name it then. The tenth scenario is a control: a surge, or a slow spell, of 6 to 25 seconds.
+    /// A system has 4 to 12 replicas that serve 75 to 140 requests a second each; 45 to 78 % of that is in use,
+    /// steadily or, one in three, in waves of half an hour to two. Nine in ten scenarios have a fault, each of nine
+    /// kinds as often, between 2 and 25 minutes after the warm-up, with a strength between 0.25 and 1 where it has
+    /// one. One in three comes gradually, three in ten go away by themselves, and one in seven has another beside it.
+    /// A weak fault of a large system may show nowhere: nobody can name it then. The tenth scenario is a control: a
+    /// surge, or a slow spell, of 6 to 25 seconds.
     pub fn at_random(seed: u64) -> impl Iterator<Item = Self> {
         let mut seeds = SplitMix64::new(seed);
         (0..).map(move |number| {

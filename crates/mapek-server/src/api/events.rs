@@ -1,8 +1,8 @@
 //! What happens, as it happens: server-sent events.
 //!
-//! Two kinds, both from the states that the loop publishes, so that nobody who is slow holds anything up: `state` whenever something that
-//! people look at first may have changed, and `cycle` for each cycle. Who comes back with `Last-Event-ID` gets the cycles that it missed, as far
-//! as they are kept.
+//! Two kinds, both from the states that the loop publishes, so that nobody who is slow holds anything up: `state`
+//! whenever something that people look at first may have changed, and `cycle` for each cycle. Who comes back with
+//! `Last-Event-ID` gets the cycles that it missed, as far as they are kept.
 
 mod feed;
 
@@ -29,7 +29,8 @@ pub(super) use feed::Feed;
 #[cfg(feature = "console")]
 pub(crate) use feed::glance;
 
-/// How often a comment is sent when nothing happens: often enough that no proxy, and not our own clock for silent connections, gives up.
+/// How often a comment is sent when nothing happens: often enough that no proxy, and not our own clock for silent
+/// connections, gives up.
 const COMMENT_EVERY: Duration = Duration::from_secs(4);
 const COMMENT: Bytes = Bytes::from_static(b":\n\n");
 

@@ -19,8 +19,8 @@ const ASK_AXE: &str = r#"
 const LAYOUT: &str = include_str!("layout.js");
 
 impl Browser {
-    /// What is wrong with the page for somebody who does not see it well, or not at all: what axe-core finds, and what sticks out of its box or the
-    /// window; a sentence each.
+    /// What is wrong with the page for somebody who does not see it well, or not at all: what axe-core finds, and
+    /// what sticks out of its box or the window; a sentence each.
     ///
     /// # Errors
     ///

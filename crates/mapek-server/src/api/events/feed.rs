@@ -46,8 +46,8 @@ pub(crate) fn glance(state: &LoopState) -> String {
     json(&Glance::of(state))
 }
 
-/// The events of a loop. Those who follow share the texts: however many they are, and however far behind, none of them holds more than where they
-/// are.
+/// The events of a loop. Those who follow share the texts: however many they are, and however far behind, none of
+/// them holds more than where they are.
 #[derive(Debug)]
 pub(crate) struct Feed {
     states: watch::Receiver<Arc<LoopState>>,
