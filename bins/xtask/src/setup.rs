@@ -61,7 +61,7 @@ pub(crate) fn for_bill_of_materials(workspace: &Workspace) -> Result<(), Error> 
     cargo_tool(workspace, "cyclonedx")
 }
 
-/// What looks at the files of `deploy` and at pages, in a directory below the target directory.
+/// What looks at the files of `deploy` and at pages, in `tools` below the target directory.
 pub(crate) fn for_tests(workspace: &Workspace) -> Result<(), Error> {
     let directory = python_tools(workspace);
     let (note, wanted) =

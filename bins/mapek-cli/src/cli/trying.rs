@@ -34,14 +34,20 @@ pub(crate) struct SimulateArgs {
     /// Scenario files, or directories of them; tests/scenarios if there are none.
     #[arg(value_name = "SCENARIO")]
     pub(crate) scenarios: Vec<PathBuf>,
-    /// So many scenarios drawn at random, in place of files: systems, faults and moments that nobody has tuned the loop to.
+    /// So many scenarios drawn at random, in place of files: systems, faults and moments that nobody has tuned the loop to. Nine kinds of fault take
+    /// turns, and every tenth is nothing to act on.
     #[arg(long, value_name = "N", conflicts_with = "scenarios", value_parser = clap::value_parser!(u16).range(1..=1_000))]
     pub(crate) random: Option<u16>,
     /// What they are drawn from: the same number gives the same scenarios.
     #[arg(long, default_value_t = 1, value_name = "SEED", requires = "random")]
     pub(crate) random_seed: u64,
-    /// Write those that were drawn into this directory, a file each, and run nothing.
-    #[arg(long, value_name = "DIRECTORY", requires = "random")]
+    /// Write those that were drawn into this directory, which must be empty, a file each, and run nothing.
+    #[arg(
+        long,
+        value_name = "DIRECTORY",
+        requires = "random",
+        conflicts_with_all = ["config", "seeds", "first_seed", "baseline", "threads", "json", "html", "cycles"]
+    )]
     pub(crate) random_into: Option<PathBuf>,
     /// How many seeds each scenario is run under.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=10_000))]

@@ -40,12 +40,12 @@ pub(super) fn simulate(args: &SimulateArgs) -> Done {
     if args.schema {
         return schema();
     }
-    if let Some(directory) = &args.random_into {
-        return write_drawn(directory, args);
+    if let (Some(directory), Some(many)) = (&args.random_into, args.random) {
+        return write_drawn(directory, &at_random(args, many));
     }
     let config = configuration(&args.config)?.config;
     let scenarios = match args.random {
-        Some(many) => at_random(args, many).map(Arc::new).collect(),
+        Some(many) => at_random(args, many).into_iter().map(Arc::new).collect(),
         None => scenarios::load(&args.scenarios)?,
     };
     let field = Field::new(&config, args, &scenarios);
@@ -92,22 +92,27 @@ fn schema() -> Done {
     Ok(ExitCode::SUCCESS)
 }
 
-fn at_random(args: &SimulateArgs, many: u16) -> impl Iterator<Item = Scenario> {
-    Scenario::at_random(args.random_seed).take(many.into())
+fn at_random(args: &SimulateArgs, many: u16) -> Vec<Scenario> {
+    Scenario::at_random(args.random_seed).take(many.into()).collect()
 }
 
-/// Writes scenarios that were drawn as files, to be read, changed, and run again.
-fn write_drawn(directory: &Path, args: &SimulateArgs) -> Done {
-    std::fs::create_dir_all(directory).map_err(|error| unwritable(directory, error))?;
-    let many = args.random.unwrap_or_default();
-    for scenario in at_random(args, many) {
+/// Writes scenarios that were drawn as files, to be read, changed, and run.
+fn write_drawn(directory: &Path, drawn: &[Scenario]) -> Done {
+    let failed = |error| BuildError::new(format!("the directory {}", directory.display()), error);
+    std::fs::create_dir_all(directory).map_err(failed)?;
+    if std::fs::read_dir(directory).map_err(failed)?.next().is_some() {
+        let error = std::io::Error::other("it is not empty, and nothing in it is overwritten");
+        return Err(failed(error).into());
+    }
+    for scenario in drawn {
         let path = directory.join(format!("{}.yaml", scenario.name));
-        let text = serde_saphyr::to_string(&scenario)
+        let text = serde_saphyr::to_string(scenario)
             .map_err(|error| BuildError::new(format!("the file {}", path.display()), error))?;
         write(&path, &text)?;
     }
-    let told = format!("{many} scenarios are in {}", directory.display());
-    Out::stdout().line(told)?;
+    let many =
+        if drawn.len() == 1 { "1 scenario is" } else { &format!("{} scenarios are", drawn.len()) };
+    Out::stdout().line(format_args!("{many} in {}", directory.display()))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -128,4 +128,10 @@ async fn scenarios_drawn_at_random_can_be_kept_and_give_the_same_again() {
 
     let both = ran(mapek(&[&random[..], &[&kept]].concat()), "").await;
     assert_eq!(both.code, Some(2), "{both:?}");
+    let unheard = [&random[..], &["--random-into", &path("other"), "--json", &path("no.json")]];
+    let unheard = ran(mapek(&unheard.concat()), "").await;
+    assert_eq!(unheard.code, Some(2), "{unheard:?}");
+    let over = ran(mapek(&[&random[..], &["--random-into", &kept]].concat()), "").await;
+    assert_eq!((over.code, over.out.as_str()), (Some(1), ""), "{over:?}");
+    assert!(over.err.contains("it is not empty"), "{over:?}");
 }

@@ -19,7 +19,10 @@ use futures_util::{FutureExt as _, stream};
 use http::{HeaderMap, header};
 use mapek_loop::LoopState;
 use mapek_model::CycleNumber;
-use tokio::{sync::watch, time::sleep};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::App;
@@ -66,6 +69,8 @@ struct Follower {
     last: Option<CycleNumber>,
     /// The event `state` that was told.
     glance: Bytes,
+    /// When they were told something last.
+    told: Instant,
 }
 
 impl Follower {
@@ -74,10 +79,16 @@ impl Follower {
         // A number that is still to come was another loop's; who comes for the first time gets the newest cycle alone.
         let last = last.filter(|last| Some(*last) <= newest).or(before);
         let (states, leave) = (feed.states(), Box::pin(std::future::pending()));
-        Self { feed, states, stopping, leave, last, glance: Bytes::new() }
+        Self { feed, states, stopping, leave, last, glance: Bytes::new(), told: Instant::now() }
     }
 
     async fn next(&mut self) -> Option<Bytes> {
+        let event = self.event().await;
+        self.told = Instant::now();
+        event
+    }
+
+    async fn event(&mut self) -> Option<Bytes> {
         loop {
             // Who may follow no longer is not told the rest either.
             if (&mut self.leave).now_or_never().is_some() {
@@ -89,9 +100,9 @@ impl Follower {
                 self.glance = told.glance.clone();
                 return Some(self.glance.clone());
             }
-            if let Some((number, event)) = told.after(self.last) {
-                self.last = Some(*number);
-                return Some(event.clone());
+            if let Some(cycle) = told.after(self.last) {
+                self.last = Some(cycle.number);
+                return Some(cycle.event.clone());
             }
             if told.ended {
                 return None;
@@ -102,7 +113,7 @@ impl Follower {
                 () = self.stopping.cancelled() => return None,
                 () = &mut self.leave => return None,
                 changed = self.states.changed() => changed.ok()?,
-                () = sleep(COMMENT_EVERY) => return Some(COMMENT),
+                () = sleep_until(self.told + COMMENT_EVERY) => return Some(COMMENT),
             }
         }
     }

@@ -36,7 +36,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Bytes that the kernel keeps for somebody who does not take them. It would keep megabytes for each, and a crowd of
 /// them would take what it has for all connections of the machine, our own calls included. What is on its way does
-/// not count: nobody who reads gets it slower.
+/// not count: who reads hardly notices.
 #[cfg(target_os = "linux")]
 const UNSENT_BYTES_MAX: u32 = 64 * 1024;
 

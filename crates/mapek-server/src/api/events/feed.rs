@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use mapek_loop::LoopState;
+use mapek_loop::{CycleReport, LoopState};
 use mapek_model::CycleNumber;
 use serde::Serialize;
 use tokio::sync::watch;
@@ -69,9 +69,10 @@ impl Feed {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         // Asked for with the lock held, so that what is told never goes back.
         let state = Arc::clone(&self.states.borrow());
-        // A `Weak` keeps the address from being given to another state, and lets what stands there go.
-        if told.of.as_ptr() != Arc::as_ptr(&state) {
-            *told = Arc::new(told.next(&state));
+        // Of a loop that hangs the state stays, and is not ready any more.
+        let ready = state.unready().is_none();
+        if !is_same(&told.of, &state) || told.ready != ready {
+            *told = Arc::new(told.next(&state, ready));
         }
         Arc::clone(&told)
     }
@@ -81,36 +82,40 @@ impl Feed {
 #[derive(Debug, Default)]
 pub(super) struct Told {
     of: Weak<LoopState>,
+    ready: bool,
     /// The event `state`.
     pub(super) glance: Bytes,
     /// An event for each cycle that is kept, oldest first.
-    cycles: VecDeque<(CycleNumber, Bytes)>,
+    cycles: VecDeque<Cycle>,
     /// Whether nothing will follow.
     pub(super) ended: bool,
 }
 
 impl Told {
     /// The oldest cycle after `last` that is kept.
-    pub(super) fn after(&self, last: Option<CycleNumber>) -> Option<&(CycleNumber, Bytes)> {
-        self.cycles.get(self.cycles.partition_point(|(number, _)| Some(*number) <= last))
+    pub(super) fn after(&self, last: Option<CycleNumber>) -> Option<&Cycle> {
+        self.cycles.get(self.cycles.partition_point(|cycle| Some(cycle.number) <= last))
     }
 
     /// The newest cycle, and the one before it.
     pub(super) fn newest(&self) -> (Option<CycleNumber>, Option<CycleNumber>) {
-        let mut numbers = self.cycles.iter().rev().map(|(number, _)| *number);
+        let mut numbers = self.cycles.iter().rev().map(|cycle| cycle.number);
         (numbers.next(), numbers.next())
     }
 
-    fn next(&self, state: &Arc<LoopState>) -> Self {
+    fn next(&self, state: &Arc<LoopState>, ready: bool) -> Self {
         let cycles = state.reports.iter().map(|report| {
-            let before = self.cycles.binary_search_by_key(&report.number, |(number, _)| *number);
-            let text = before.map(|at| self.cycles[at].1.clone()).unwrap_or_else(|_| {
-                event("cycle", Some(&report.number), &json(&Summary::of(report)))
-            });
-            (report.number, text)
+            let kept = self.cycles.binary_search_by_key(&report.number, |cycle| cycle.number);
+            let kept = kept.ok().map(|at| &self.cycles[at]);
+            kept.filter(|cycle| is_same(&cycle.of, report)).cloned().unwrap_or_else(|| Cycle {
+                of: Arc::downgrade(report),
+                number: report.number,
+                event: event("cycle", Some(&report.number), &json(&Summary::of(report))),
+            })
         });
         Self {
             of: Arc::downgrade(state),
+            ready,
             glance: event("state", None, &glance(state)),
             cycles: cycles.collect(),
             ended: state.stopped,
@@ -118,9 +123,22 @@ impl Told {
     }
 }
 
+/// A cycle, as it is told.
+#[derive(Debug, Clone)]
+pub(super) struct Cycle {
+    of: Weak<CycleReport>,
+    pub(super) number: CycleNumber,
+    /// The event `cycle`.
+    pub(super) event: Bytes,
+}
+
+/// A `Weak` keeps an address from being given to something else, and lets what stands there go.
+fn is_same<T>(kept: &Weak<T>, now: &Arc<T>) -> bool {
+    kept.as_ptr() == Arc::as_ptr(now)
+}
+
 fn json(data: &impl Serialize) -> String {
-    // Nothing that is told here cannot be written as JSON.
-    serde_json::to_string(data).unwrap_or_default()
+    serde_json::to_string(data).expect("all keys are strings, and all numbers are finite or null")
 }
 
 /// An event as the wire has it (HTML standard, section 9.2.6); JSON has no line ends of its own.

@@ -108,11 +108,10 @@ function take(here, part) {
   const open = [...here.querySelectorAll("details")].map((it) => it.open);
   const held = here.contains(document.activeElement) ? place(here) : undefined;
   const answers = [...here.querySelectorAll("form.act output")].map((it) => [it.closest("form").dataset.act, it.textContent, it.dataset.ok]);
-  const boxes = () => [...here.querySelectorAll(".scroll")];
-  const scrolled = boxes().map((it) => it.scrollLeft);
+  const scrolled = new Map([...boxes(here)].map(([name, it]) => [name, it.scrollLeft]));
   here.replaceChildren(...part.childNodes);
-  boxes().forEach((it, i) => (it.scrollLeft = scrolled[i] ?? 0));
   here.querySelectorAll("details").forEach((it, i) => (it.open ||= open[i] ?? false));
+  for (const [name, it] of boxes(here)) it.scrollLeft = scrolled.get(name) ?? 0;
   for (const [act, said, ok] of answers) {
     const output = said && here.querySelector(`form.act[data-act="${CSS.escape(act)}"] output`);
     if (output) [output.textContent, output.dataset.ok] = [said, ok];
@@ -138,12 +137,23 @@ function isBusy(here) {
   return forms.some((form) => form.dataset.sending || form.elements.reason?.value || [...form.querySelectorAll("select")].some(chosen));
 }
 
+/** What scrolls in a box of its own, by name; those of one name by their order, too. */
+function boxes(here) {
+  const named = new Map();
+  for (const it of here.querySelectorAll(".scroll")) {
+    let name = it.ariaLabel;
+    while (named.has(name)) name += "+";
+    named.set(name, it);
+  }
+  return named;
+}
+
 /** Remembers what has the focus, to give it back. */
 function place(here) {
   const focused = document.activeElement;
   if (focused.id) return () => document.getElementById(focused.id)?.focus();
-  const box = [...here.querySelectorAll(".scroll")].indexOf(focused);
-  if (box >= 0) return () => here.querySelectorAll(".scroll")[box]?.focus();
+  const box = [...boxes(here)].find(([, it]) => it === focused)?.[0];
+  if (box) return () => boxes(here).get(box)?.focus();
   const href = focused.getAttribute("href");
   if (href) return () => here.querySelector(`a[href="${CSS.escape(href)}"]`)?.focus();
   return undefined;

@@ -9,6 +9,7 @@ use super::{
     markers,
     measure::Scale,
 };
+use crate::console::parts::scroll;
 
 /// How high the part is in which the line runs, in pixels.
 const HEIGHT: f64 = 132.0;
@@ -167,7 +168,7 @@ impl Panel<'_> {
         html! {
             details.figures {
                 summary { "In numbers" }
-                (super::super::parts::scroll("In numbers", &html! { table {
+                (scroll("In numbers", &html! { table {
                     thead { tr { th scope="col" { "From" } th.right scope="col" { "Least" } th.right scope="col" { "Greatest" } } }
                     tbody { @for part in parts {
                         @let range = range(part);

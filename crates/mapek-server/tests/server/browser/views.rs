@@ -93,6 +93,28 @@ async fn what_is_checked_is_found() {
             "document.querySelector('main').append(Object.assign(document.createElement('p'), {id: 'main'}))",
             "an id is there twice",
         ),
+        (
+            "document.querySelector('section[aria-labelledby]').removeAttribute('aria-labelledby')",
+            "a section has no name",
+        ),
+        (
+            "document.querySelector('main').setAttribute('aria-describedby', 'nobody')",
+            "aria-valid-attr-value: ",
+        ),
+        (
+            "document.querySelector('main').append(document.createElement('h1'))",
+            "there is not one h1",
+        ),
+        ("document.querySelector('main th').removeAttribute('scope')", "a header heads nothing"),
+        ("document.querySelector('main p').style.width = '200%'", "it sticks out of its box"),
+        (
+            "document.querySelector('#theme').style.cssText = 'min-height: 0; padding: 0; height: 8px'",
+            "too small to hit",
+        ),
+        (
+            "document.querySelector('main').append(document.createElementNS('http://www.w3.org/2000/svg', 'svg'))",
+            "a picture has no words",
+        ),
     ] {
         visit.open("/").await;
         assert_eq!(visit.browser.flaws().await.unwrap(), Vec::<String>::new(), "before: {harm}");
