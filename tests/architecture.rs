@@ -295,6 +295,8 @@ fn the_helpers_can_tell() {
     assert_eq!(below(&tree, &["tokio"], "x"), ["x -> … -> tokio-util"]);
     let lines = ["[dependencies]", "a.workspace = true", "b = \"1\"", "[features]", "c = []"];
     assert_eq!(own_requirements(&lines).collect::<Vec<_>>(), ["b = \"1\""]);
+    let lines = ["[target.'cfg(unix)'.dependencies]", "a.workspace = true", "d = \"2\""];
+    assert_eq!(own_requirements(&lines).collect::<Vec<_>>(), ["d = \"2\""]);
 }
 
 fn root() -> PathBuf {
@@ -362,6 +364,7 @@ fn own_requirements<'a>(lines: &'a [&'a str]) -> impl Iterator<Item = &'a str> {
     lines.iter().copied().filter(move |line| {
         if line.starts_with('[') {
             is_requirement = line.ends_with("dependencies]");
+            return false;
         }
         is_requirement
             && line.contains('=')
