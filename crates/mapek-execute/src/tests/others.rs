@@ -229,6 +229,31 @@ fn to(name: &str, value: &str) -> Step {
 }
 
 #[tokio::test]
+async fn what_an_earlier_execution_of_ours_has_set_back_since_is_told_as_its_work() {
+    let mut scene = Scene::new();
+    for n in [1, 2] {
+        scene.now = later(scene.now, seconds(600));
+        scene.open = [("slow".to_owned(), scene.now), ("failing".to_owned(), scene.now)].into();
+        let mut next = plan(vec![to("alpha", "more")]);
+        (next.created, next.expires) = (scene.now, later(scene.now, seconds(600)));
+        scene.start_as(n, next).unwrap();
+        while !scene.executor.live().is_empty() {
+            scene.cycle().await;
+            scene.open.clear();
+        }
+    }
+    assert_eq!(scene.world.is("alpha"), "more");
+    for n in [1, 2] {
+        scene.executor.control().rollback(id(n), "ada", "it hurts", scene.now).unwrap();
+        scene.cycles(2).await;
+    }
+    let second = scene.executor.control().execution(id(2)).unwrap();
+    let reason = second.reason.unwrap();
+    let told = format!("what step 1 set is set otherwise by execution {}; undoing", id(1));
+    assert!(reason.contains(&told), "{reason}");
+}
+
+#[tokio::test]
 async fn what_a_later_execution_of_ours_has_set_is_told_as_its_work_and_left() {
     let mut scene = Scene::new();
     scene.start(plan(vec![custom("alpha")])).unwrap();

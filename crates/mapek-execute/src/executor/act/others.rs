@@ -84,7 +84,8 @@ impl Act<'_> {
         Err(self.soon("it has ended"))
     }
 
-    /// The newest execution of ours since this one that left what an action sets as it is now.
+    /// The newest execution of ours that has left what an action sets as it is now, since this one began: by doing
+    /// something, or by being undone though it is older.
     async fn ours_since(
         &self,
         execution: &Execution,
@@ -94,14 +95,14 @@ impl Act<'_> {
         let others: Vec<_> = {
             let ledger = self.control.ledger();
             let others = ledger.view.others(execution.target(), Some(execution.id));
-            others.into_iter().filter(|it| it.started >= execution.started).cloned().collect()
+            others.into_iter().filter(|it| it.updated >= execution.started).cloned().collect()
         };
         let this = what(effector.as_ref(), action);
         for other in others.iter().rev() {
             let steps = (0..).map(StepIndex).zip(&other.plan.steps).zip(other.status.steps());
             for ((step, planned), status) in steps {
                 let way = match status {
-                    StepStatus::Applied => Way::Do,
+                    StepStatus::Applied if other.started >= execution.started => Way::Do,
                     StepStatus::Undone => Way::Undo,
                     _ => continue,
                 };
