@@ -141,7 +141,8 @@ fn json(data: &impl Serialize) -> String {
     serde_json::to_string(data).expect("all keys are strings, and all numbers are finite or null")
 }
 
-/// An event as the wire has it (HTML standard, section 9.2.6); JSON has no line ends of its own.
+/// An event as the wire has it (HTML standard, section 9.2.6); JSON has no line ends of its own. That of axum would be
+/// written anew for each who follows.
 fn event(name: &str, id: Option<&dyn Display>, json: &str) -> Bytes {
     let id = id.map(|id| format!("id: {id}\n")).unwrap_or_default();
     format!("event: {name}\ndata: {json}\n{id}\n").into()
