@@ -78,8 +78,10 @@ pub fn run(seed: u64, bug: Option<Bug>, scratch: &Path) -> Outcome {
     run.go();
     run.conclude();
     run.pause_file(false);
-    let inner = run.world.lock();
-    Outcome {
+    let mut inner = run.world.lock();
+    // Who is left reaches the world, and the world them: neither would ever go.
+    let left = std::mem::take(&mut inner.processes);
+    let outcome = Outcome {
         seed,
         violations: inner.check.violations.clone(),
         trace: inner.trace.clone(),
@@ -95,7 +97,10 @@ pub fn run(seed: u64, bug: Option<Bug>, scratch: &Path) -> Outcome {
             records: inner.check.book.records,
             ..run.counts
         },
-    }
+    };
+    drop(inner);
+    drop(left);
+    outcome
 }
 
 struct Run {
