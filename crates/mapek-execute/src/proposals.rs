@@ -6,8 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mapek_model::{
-    Approval, ApprovalEvent, IllegalTransition, Plan, PlanHash, TargetId, Timestamp, earlier,
-    later, since,
+    Approval, ApprovalEvent, IllegalTransition, Plan, PlanHash, TargetId, Timestamp, later, since,
 };
 use serde::Serialize;
 
@@ -203,8 +202,8 @@ impl Proposals {
     /// The clock went back to `now`: what was said later was said at the latest now.
     pub(crate) fn set_back(&mut self, now: Timestamp) {
         for it in self.by_hash.values_mut() {
-            it.plan.expires = earlier(it.plan.expires, since(it.plan.created, now));
-            let own = [&mut it.plan.created, &mut it.since, &mut it.updated];
+            it.plan.set_back(now);
+            let own = [&mut it.since, &mut it.updated];
             for at in own.into_iter().chain(it.given.values_mut()).chain(&mut it.approved) {
                 *at = now.min(*at);
             }

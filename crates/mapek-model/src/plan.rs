@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Action, ActionKind, Cause, Confidence, Cost, DiagnosisId, Duration, EpisodeKey, Generation,
     Pattern, PlanHash, PlanId, Priority, Risk, Score, TargetId, Timestamp, UndoClass, Utility,
-    VerificationOverride, canonical_json,
+    VerificationOverride, canonical_json, earlier, since,
 };
 
 /// A step's place in its plan, from 0.
@@ -235,5 +235,11 @@ impl Plan {
     #[must_use]
     pub fn is_expired(&self, now: Timestamp) -> bool {
         now >= self.expires
+    }
+
+    /// The clock went back to `now`: one that was made later was made now, and lives as long from then on. Its hash stays.
+    pub fn set_back(&mut self, now: Timestamp) {
+        self.expires = earlier(self.expires, since(self.created, now));
+        self.created = now.min(self.created);
     }
 }

@@ -1,6 +1,8 @@
 //! When steps were sent, so that what changes then is not taken for somebody else's.
 
-use mapek_model::{Duration, ExecutionEvent, ExecutionRecord, StepIndex, Timestamp, Way, since};
+use mapek_model::{
+    Duration, ExecutionEvent, ExecutionRecord, StepIndex, Timestamp, Way, later, since,
+};
 
 /// One sending, from its intent until it was known what became of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,17 +11,26 @@ pub(crate) struct Sent {
     pub(crate) way: Way,
     /// The moment of the cycle that sent it, which is before it left.
     pub(crate) from: Timestamp,
-    /// The moment of the cycle in which its answer was known; absent while it may still arrive.
+    /// The moment of the cycle in which it was known what became of it; absent before that.
     pub(crate) to: Option<Timestamp>,
+    /// Whether its effect was found there, and not answered. It may be that of somebody who set the same, and this one still on its way.
+    found: bool,
     /// By how much the clock was set back since.
     back: Duration,
 }
 
 impl Sent {
-    /// Whether it can have changed something that was as before at `after` and is not any more at `before`.
-    pub(crate) fn may_have_changed(&self, after: Timestamp, before: Timestamp) -> bool {
+    /// Whether it can have changed something that was as before at `after` and is not any more at `before`, if nothing is on its way for
+    /// longer than `settle`.
+    pub(crate) fn may_have_changed(
+        &self,
+        after: Timestamp,
+        before: Timestamp,
+        settle: Duration,
+    ) -> bool {
+        let lingers = if self.found { settle } else { Duration::ZERO };
         // Who starts anew may look in the very moment in which another process has sent.
-        self.from <= before && self.to.is_none_or(|to| to >= after)
+        self.from <= before && self.to.is_none_or(|to| later(to, lingers) >= after)
     }
 }
 
@@ -38,21 +49,28 @@ impl Sends {
                     way: *way,
                     from: at,
                     to: None,
+                    found: false,
                     back: Duration::ZERO,
                 });
             }
-            E::Applied { step, way, .. } | E::Refused { step, way, .. } => {
-                self.end(at, |sent| (sent.step, sent.way) == (*step, *way));
+            E::Applied { step, way, .. } => {
+                for sent in self.open().filter(|it| (it.step, it.way) == (*step, *way)) {
+                    // An answer comes within the cycle that sent it.
+                    (sent.to, sent.found) = (Some(at), at > sent.from);
+                }
             }
-            E::Closed { .. } => self.end(at, |_| true),
+            E::Refused { step, way, .. } => {
+                let these = self.open().filter(|it| (it.step, it.way) == (*step, *way));
+                these.for_each(|sent| sent.to = Some(at));
+            }
+            E::Closed { .. } => self.open().for_each(|sent| sent.to = Some(at)),
             _ => {}
         }
     }
 
-    fn end(&mut self, at: Timestamp, which: impl Fn(&Sent) -> bool) {
-        for sent in self.0.iter_mut().filter(|sent| sent.to.is_none() && which(sent)) {
-            sent.to = Some(at);
-        }
+    /// Those of which nothing is known yet.
+    fn open(&mut self) -> impl Iterator<Item = &mut Sent> {
+        self.0.iter_mut().filter(|sent| sent.to.is_none())
     }
 
     /// The clock went back to `now`: what was sent later was sent at the latest now, and is no younger for it.
@@ -129,14 +147,33 @@ mod tests {
         let mut sends = Sends::default();
         happen(&mut sends, 20, intended(StepIndex(0), Way::Do, 1));
         let may = |sends: &Sends, after, before| {
-            sends.iter().all(|sent| sent.may_have_changed(at(after), at(before)))
+            let settle = Duration::from_secs(5);
+            sends.iter().all(|sent| sent.may_have_changed(at(after), at(before), settle))
         };
         assert!(!may(&sends, 10, 19));
         assert!(may(&sends, 10, 20) && may(&sends, 30, 40), "it may still arrive");
-        let (step, way, receipt) = (StepIndex(0), Way::Do, serde_json::Value::Null);
-        happen(&mut sends, 25, ExecutionEvent::Applied { step, way, receipt });
+        let (step, way) = (StepIndex(0), Way::Do);
+        let (reason, transient) = ("busy".to_owned(), true);
+        let refused = ExecutionEvent::Refused { step, way, reason, transient };
+        happen(&mut sends, 25, refused);
         assert!(!may(&sends, 10, 19) && may(&sends, 10, 20));
         assert!(may(&sends, 25, 40) && !may(&sends, 26, 40));
+    }
+
+    #[test]
+    fn what_was_found_and_not_answered_may_still_arrive_for_a_while() {
+        let (step, way) = (StepIndex(0), Way::Do);
+        let lasts = |known: u64| {
+            let mut sends = Sends::default();
+            happen(&mut sends, 20, intended(step, way, 1));
+            let receipt = serde_json::Value::Null;
+            happen(&mut sends, known, ExecutionEvent::Applied { step, way, receipt });
+            let settle = Duration::from_secs(5);
+            let may = |after| sends.iter().all(|it| it.may_have_changed(at(after), at(99), settle));
+            (20..99).take_while(|after| may(*after)).last()
+        };
+        assert_eq!(lasts(20), Some(20), "it was answered");
+        assert_eq!(lasts(25), Some(30), "its effect was found later: five seconds more");
     }
 
     #[test]
@@ -155,6 +192,6 @@ mod tests {
         // What was sent in what is the future now is still ours.
         sends.set_back(at(500), seconds(600));
         assert_eq!(age(&sends, 510), Some(seconds(1_210)));
-        assert!(sends.iter().all(|sent| sent.may_have_changed(at(490), at(510))));
+        assert!(sends.iter().all(|sent| sent.may_have_changed(at(490), at(510), seconds(5))));
     }
 }

@@ -1,8 +1,8 @@
 //! Somebody else is at work on the same things.
 
-use mapek_model::{Ending, Step, Way, later};
+use mapek_model::{Ending, Step, StepStatus, Way, later};
 
-use super::world::{Scene, custom, id, plan, seconds};
+use super::world::{Fault, Scene, custom, id, plan, seconds};
 use crate::{Body, Decision, Moved, Writer};
 
 /// A world that tells which resource an action changes, and counts.
@@ -80,6 +80,26 @@ async fn what_moves_after_a_look_that_showed_nothing_is_not_ours_any_more() {
     scene.cycle().await;
     assert_eq!(changed(&mut scene, "alpha").await, others(Some(1)));
     assert_eq!(moves(&scene).pop().unwrap().since, looked);
+}
+
+#[tokio::test]
+async fn what_is_ours_and_arrives_late_is_ours_though_others_had_set_the_same() {
+    let mut scene = scene(&["alpha"]);
+    scene.cycle().await;
+    scene.world.fail("alpha", Way::Do, 1, Fault::Late);
+    scene.start(plan(vec![custom("alpha")])).unwrap();
+    scene.cycle().await;
+    scene.world.set_by_others("alpha", "changed");
+    step_up(&mut scene, "alpha");
+    scene.cycle().await;
+    assert_eq!(scene.execution().status.steps(), [StepStatus::Applied]);
+    scene.cycle().await;
+    scene.world.arrive();
+    let settle = scene.config.settle;
+    assert_eq!(changed(&mut scene, "alpha").await, Writer::Us);
+    scene.now = later(scene.now, settle);
+    scene.cycle().await;
+    assert_eq!(changed(&mut scene, "alpha").await, others(Some(1)), "nothing is under way");
 }
 
 #[tokio::test]
@@ -245,8 +265,11 @@ async fn what_an_earlier_execution_of_ours_has_set_back_since_is_told_as_its_wor
     assert_eq!(scene.world.is("alpha"), "more");
     for n in [1, 2] {
         scene.executor.control().rollback(id(n), "ada", "it hurts", scene.now).unwrap();
-        scene.cycles(2).await;
+        // What the second set is read, and not what the first left: that is tried again.
+        scene.world.state().away_after = (n == 2).then_some(2);
+        scene.cycles(4).await;
     }
+    assert_eq!(scene.world.state().away_after, None);
     let second = scene.executor.control().execution(id(2)).unwrap();
     let reason = second.reason.unwrap();
     let told = format!("what step 1 set is set otherwise by execution {}; undoing", id(1));

@@ -111,6 +111,29 @@ async fn proposals_expire_no_later_than_they_would_from_now_on() {
 }
 
 #[tokio::test]
+async fn a_plan_that_runs_expires_no_later_than_it_would_from_now_on() {
+    let mut scene = Scene::new();
+    let mut slow = plan(vec![custom("a"), custom("b")]);
+    slow.expires = later(slow.created, seconds(600));
+    slow.steps[0].wait = seconds(660);
+    scene.start(slow).unwrap();
+    let mut n = 0;
+    until(&mut scene, &mut n, |it| it.world.effects(Way::Do) == ["a"]).await;
+    set_back(&mut scene);
+    let took = until(&mut scene, &mut n, |it| it.executor.live().is_empty()).await;
+    assert!((600..=700).contains(&took), "{took}");
+    assert_eq!((scene.world.effects(Way::Do), scene.world.effects(Way::Undo)), both(&["a"]));
+    let reason = scene.execution().reason.unwrap();
+    assert!(reason.contains("the plan expired"), "{reason}");
+}
+
+/// The same done and undone.
+fn both(names: &[&str]) -> (Vec<String>, Vec<String>) {
+    let names: Vec<_> = names.iter().map(|it| (*it).to_owned()).collect();
+    (names.clone(), names)
+}
+
+#[tokio::test]
 async fn it_is_written_down_once_and_whoever_recovers_knows_it() {
     let (mut scene, mut n) = held().await;
     n += 1;

@@ -50,6 +50,8 @@ pub(super) struct State {
     /// What goes wrong with the n-th call for an action.
     pub(super) faults: BTreeMap<(String, Way, usize), Fault>,
     pub(super) unreadable: bool,
+    /// It can be read so often, and then once not.
+    pub(super) away_after: Option<usize>,
     /// It cannot be read, and never will be.
     pub(super) unreadable_for_good: bool,
     pub(super) blind: bool,
@@ -144,8 +146,10 @@ impl World {
     }
 
     fn value(&self, action: &Action) -> Result<String, EffectError> {
-        let state = self.state();
-        if state.unreadable {
+        let mut state = self.state();
+        let left = state.away_after.take();
+        state.away_after = left.and_then(|left| left.checked_sub(1));
+        if state.unreadable || left == Some(0) {
             return Err(EffectError::transient("away"));
         }
         if state.unreadable_for_good {

@@ -228,6 +228,7 @@ impl Execution {
     /// treats stay: they are names. So does when it was judged: that is compared with what people said before and after it.
     pub fn set_back(&mut self, now: Timestamp) {
         self.status.hasten(since(self.first_applied.unwrap_or(self.started), now));
+        self.plan.set_back(now);
         let captured = self.captured.values_mut().map(|it| &mut it.at);
         let applied = self.first_applied.iter_mut().chain(&mut self.last_applied);
         let looks = self.looks.iter_mut().map(|look| &mut look.at);

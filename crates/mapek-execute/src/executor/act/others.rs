@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use mapek_model::{
-    Action, Captured, Execution, ExecutionId, StepIndex, StepStatus, UndoClass, Way,
+    Action, Captured, Execution, ExecutionId, StepIndex, StepStatus, UndoClass, Way, since,
 };
 use serde_json::Value;
 
@@ -69,9 +69,12 @@ impl Act<'_> {
         (step, action): (StepIndex, &Action),
         so: &str,
     ) -> Turn {
-        let who = match self.ours_since(execution, action).await? {
-            Some(other) => format!("by execution {other}"),
-            None => {
+        let who = match self.set_since(execution, action).await? {
+            Setter::Ours(other) => format!("by execution {other}"),
+            Setter::Untold { other, why } => {
+                format!("by somebody (of execution {other} it cannot be told: {why})")
+            }
+            Setter::Others => {
                 let seen = self.control.seen_of_others(&self.observation.target, action);
                 let seen = seen.map(|seen| format!(" ({seen})")).unwrap_or_default();
                 format!("by others since{seen}")
@@ -84,13 +87,9 @@ impl Act<'_> {
         Err(self.soon("it has ended"))
     }
 
-    /// The newest execution of ours that has left what an action sets as it is now, since this one began: by doing
-    /// something, or by being undone though it is older.
-    async fn ours_since(
-        &self,
-        execution: &Execution,
-        action: &Action,
-    ) -> Result<Option<ExecutionId>, Rest> {
+    /// Who has left what an action sets as it is now. It is the newest execution of ours that did something since this one began, or
+    /// was undone though it is older; and others, if it is none of those.
+    async fn set_since(&self, execution: &Execution, action: &Action) -> Result<Setter, Rest> {
         let effector = self.effector()?;
         let others: Vec<_> = {
             let ledger = self.control.ledger();
@@ -98,6 +97,8 @@ impl Act<'_> {
             others.into_iter().filter(|it| it.updated >= execution.started).cloned().collect()
         };
         let this = what(effector.as_ref(), action);
+        let may_wait = since(self.now, execution.updated) < self.control.config().park_max;
+        let mut setter = Setter::Others;
         for other in others.iter().rev() {
             let steps = (0..).map(StepIndex).zip(&other.plan.steps).zip(other.status.steps());
             for ((step, planned), status) in steps {
@@ -111,14 +112,31 @@ impl Act<'_> {
                     continue;
                 }
                 let receipt = super::receipt_of(other, step);
-                let found = effector.read_back(&planned.action, way, captured, &receipt).await;
-                if matches!(found, Ok(Presence::Applied { .. })) {
-                    return Ok(Some(other.id));
+                match effector.read_back(&planned.action, way, captured, &receipt).await {
+                    Ok(Presence::Applied { .. }) => return Ok(Setter::Ours(other.id)),
+                    Ok(_) => {}
+                    Err(error) if may_wait && error.is_transient() => {
+                        let other = other.id;
+                        return Err(self.rest(format!("whether execution {other} set it: {error}")));
+                    }
+                    Err(error) => {
+                        setter = Setter::Untold { other: other.id, why: error.to_string() };
+                    }
                 }
             }
         }
-        Ok(None)
+        Ok(setter)
     }
+}
+
+/// Who has set something otherwise than we did.
+enum Setter {
+    /// Another execution of ours.
+    Ours(ExecutionId),
+    /// One of ours may have, but that cannot be read.
+    Untold { other: ExecutionId, why: String },
+    /// None of ours.
+    Others,
 }
 
 fn is_applied(execution: &Execution, step: StepIndex) -> bool {
