@@ -1,23 +1,21 @@
 //! What is shipped: crates that build from their packages, a list of what the binary is made of, and the same bytes from two builds.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::Value;
 
 use crate::error::Error;
+use crate::reproducible;
 use crate::setup;
 use crate::steps::Steps;
 use crate::workspace::Workspace;
-
-/// The binary that is shipped.
-const BINARY: &str = "mapek";
 
 pub(crate) fn run(workspace: &Workspace, keep_going: bool) -> Result<(), Error> {
     let mut steps = Steps::new("cargo xtask artifacts", keep_going);
     steps.step("packages", || packages(workspace))?;
     steps.step("public API", || public_api(workspace))?;
     steps.step("bill of materials", || bill_of_materials(workspace))?;
-    steps.step("reproducible build", || reproducible(workspace))?;
+    steps.step("reproducible build", || reproducible::run(workspace))?;
     steps.finish()
 }
 
@@ -79,41 +77,8 @@ fn components(bill: &str) -> Result<usize, Error> {
     Ok(components.len())
 }
 
-/// Builds the binary twice, each time from nothing and in another directory: the bytes have to be the same.
-fn reproducible(workspace: &Workspace) -> Result<(), Error> {
-    let first = built(workspace, "first")?;
-    let second = built(workspace, "second")?;
-    let same = bytes(&first)? == bytes(&second)?;
-    workspace.cmd("sha256sum").arg(text(&first)).arg(text(&second)).run()?;
-    if same {
-        return Ok(());
-    }
-    Err(Error::other("two builds of the same sources differ"))
-}
-
-/// The binary of a build of its own, in which no path of this machine is.
-fn built(workspace: &Workspace, name: &str) -> Result<PathBuf, Error> {
-    let target = workspace.target.join("reproducible").join(name);
-    drop(std::fs::remove_dir_all(&target));
-    let home =
-        std::env::var("CARGO_HOME").or_else(|_| std::env::var("HOME").map(|it| it + "/.cargo"));
-    let home = home.map_err(|_| Error::other("neither CARGO_HOME nor HOME is set"))?;
-    let elsewhere =
-        [(text(&target), "/target"), (text(&workspace.root), "/mapek"), (home, "/cargo")];
-    let flags = elsewhere.map(|(from, to)| format!("--remap-path-prefix={from}={to}"));
-    let build = workspace.cmd(&format!("cargo build --locked --quiet --release --bin {BINARY}"));
-    let build = build.env("CARGO_TARGET_DIR", text(&target)).env("CARGO_INCREMENTAL", "0");
-    // The separator is a byte that no path has.
-    build.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}")).run()?;
-    Ok(target.join("release").join(BINARY))
-}
-
 fn text(path: &Path) -> String {
     path.display().to_string()
-}
-
-fn bytes(path: &Path) -> Result<Vec<u8>, Error> {
-    std::fs::read(path).map_err(|error| Error::other(format!("{}: {error}", path.display())))
 }
 
 fn read(path: &Path) -> Result<String, Error> {

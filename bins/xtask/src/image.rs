@@ -15,6 +15,8 @@ use crate::workspace::Workspace;
 
 /// Who runs in the image, as group and as user (`deploy/Dockerfile.mape-k`).
 const USER: u32 = 65_532;
+/// What the compiler is told, so that a program needs no library.
+pub(crate) const STATIC: &str = "-Ctarget-feature=+crt-static";
 /// How long anything may take that is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(200);
@@ -33,16 +35,21 @@ pub(crate) fn run(workspace: &Workspace, debug: bool) -> Result<(), Error> {
     live(&root)
 }
 
-/// The directory of the programs.
-fn build(workspace: &Workspace, debug: bool) -> Result<PathBuf, Error> {
+/// What this machine is, as a target of the compiler. With it named, flags are for the program alone and not for what runs while it is built.
+pub(crate) fn host() -> Result<String, Error> {
     let version = Cmd::new("rustc -vV").read()?;
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));
-    let host = host.ok_or_else(|| Error::other("rustc does not say what host it runs on"))?;
+    host.map(str::to_owned).ok_or_else(|| Error::other("rustc does not say what host it runs on"))
+}
+
+/// The directory of the programs.
+fn build(workspace: &Workspace, debug: bool) -> Result<PathBuf, Error> {
+    let host = host()?;
     let (profile, directory) = if debug { ("dev", "debug") } else { ("release", "release") };
     let line = format!(
         "cargo build --locked --profile {profile} --target {host} --bin mapek --bin charter-simd"
     );
-    workspace.cmd(&line).env("RUSTFLAGS", "-C target-feature=+crt-static").run()?;
+    workspace.cmd(&line).env("RUSTFLAGS", STATIC).run()?;
     Ok(workspace.target.join(host).join(directory))
 }
 

@@ -20,6 +20,7 @@ mod mutants;
 mod properties;
 mod release;
 mod reliability;
+mod reproducible;
 mod setup;
 mod shell;
 mod simulate;
