@@ -91,7 +91,8 @@ impl Book {
                 ApprovalEvent::Approved { by, .. } => {
                     let said = self.said.entry(plan).or_default();
                     said.by.insert(by);
-                    said.newest = millis(record.at);
+                    // Who says it again by a clock that is behind takes nothing back.
+                    said.newest = said.newest.max(millis(record.at));
                     self.rejected.remove(&plan);
                 }
                 ApprovalEvent::Rejected { .. } => {
