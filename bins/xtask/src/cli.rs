@@ -36,6 +36,7 @@ Chores of the workspace. Call them as `cargo xtask CHORE`.
   bench [--compare [--max-ratio N]] [--save]
                       run the benchmarks; compare with docs/benchmarks.json (a benchmark fails above N = 1.5 times
                       the reference), or make these results the reference
+  reproduce           build the program that is shipped twice, in two places: the bytes are the same, in target/reports
   artifacts [--keep-going]
                       what is shipped: each crate builds from its package, the public API is that of the newest release or a
                       newer version's, what the binary is made of (CycloneDX, in target/reports), the same bytes from two builds
@@ -65,6 +66,7 @@ pub(crate) enum Chore {
     Fuzz { arguments: Vec<String> },
     Streams,
     Mutants { files: Vec<String> },
+    Reproduce,
     Artifacts { keep_going: bool },
     ReleaseCheck { keep_going: bool },
 }
@@ -80,6 +82,7 @@ pub(crate) fn parse(args: &[String]) -> Result<Chore, Error> {
         ("static", []) => Ok(Chore::Static { debug: false }),
         ("static", ["--debug"]) => Ok(Chore::Static { debug: true }),
         ("streams", []) => Ok(Chore::Streams),
+        ("reproduce", []) => Ok(Chore::Reproduce),
         ("mutants", files) => mutants(files),
         ("ci", options) => Ok(Chore::Ci { keep_going: keep_going(options)? }),
         ("coverage", []) => Ok(Chore::Coverage),
@@ -99,7 +102,8 @@ pub(crate) fn parse(args: &[String]) -> Result<Chore, Error> {
         ("artifacts", options) => Ok(Chore::Artifacts { keep_going: keep_going(options)? }),
         ("release-check", options) => Ok(Chore::ReleaseCheck { keep_going: keep_going(options)? }),
         (
-            "setup" | "manifests" | "static" | "coverage" | "simulate" | "properties" | "streams",
+            "setup" | "manifests" | "static" | "coverage" | "simulate" | "properties" | "streams"
+            | "reproduce",
             [option, ..],
         ) => Err(unknown(option)),
         (other, _) => Err(Error::other(format!("no chore is called `{other}`\n\n{HELP}"))),
@@ -207,6 +211,7 @@ mod tests {
         let arguments = vec!["--seconds".to_owned(), "9".to_owned()];
         assert_eq!(parsed("fuzz --seconds 9"), Ok(Chore::Fuzz { arguments }));
         assert_eq!(parsed("streams"), Ok(Chore::Streams));
+        assert_eq!(parsed("reproduce"), Ok(Chore::Reproduce));
         assert_eq!(parsed("manifests"), Ok(Chore::Manifests));
         assert_eq!(parsed("static"), Ok(Chore::Static { debug: false }));
         assert_eq!(parsed("static --debug"), Ok(Chore::Static { debug: true }));
@@ -224,6 +229,7 @@ mod tests {
             ("coverage --html", "`--html`"),
             ("bench --fast", "`--fast`"),
             ("streams --fast", "`--fast`"),
+            ("reproduce --fast", "`--fast`"),
             ("manifests --check", "`--check`"),
             ("static --fast", "`--fast`"),
             ("mutants a.rs --fast", "`--fast`"),

@@ -64,6 +64,7 @@ fn run(chore: Chore) -> Result<(), Error> {
         Chore::Streams => reliability::streams(&workspace)?,
         Chore::Mutants { files } => mutants::run(&workspace, &files)?,
         Chore::Bench(options) => bench::run(&workspace, &options)?,
+        Chore::Reproduce => reproducible::run(&workspace)?,
         Chore::Artifacts { keep_going } => artifacts::run(&workspace, keep_going)?,
         Chore::ReleaseCheck { keep_going } => release::run(&workspace, keep_going)?,
     }

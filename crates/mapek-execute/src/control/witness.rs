@@ -1,7 +1,7 @@
 //! Looks whether somebody else is at work on the same things.
 //!
 //! It goes by the generations of the resources in the inventory. One that has grown while a step of ours was on its way to that
-//! resource is taken for ours; any other was grown by somebody else. A resource without a generation tells nothing.
+//! resource, or may still have been, is taken for ours; any other was grown by somebody else. A resource without a generation tells nothing.
 
 use mapek_model::{
     Action, ExecutionId, Observation, Resource, StepStatus, TargetId, Timestamp, Way, since,
