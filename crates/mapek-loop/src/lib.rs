@@ -51,6 +51,8 @@ mod checkpoint;
 mod idle;
 
 mod chronicle;
+#[cfg(test)]
+mod fixture;
 mod report;
 mod state;
 mod unready;

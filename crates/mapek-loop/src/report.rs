@@ -77,6 +77,11 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// How many episodes it holds.
+    pub(crate) const fn episodes(&self) -> usize {
+        self.open.len() + self.closed.len() + self.gone.len()
+    }
+
     pub(crate) fn of(observation: &Observation) -> Self {
         let value = |name: &String| Some((name.clone(), observation.value(name)?));
         Self {

@@ -42,7 +42,7 @@ pub struct LoopState {
     pub target: TargetId,
     /// Why nothing may be done at the moment; absent if the loop is not paused.
     pub paused: Option<String>,
-    /// The newest cycles, newest last; at most [`REPORTS_MAX`](Self::REPORTS_MAX).
+    /// The newest cycles, newest last; at most [`REPORTS_MAX`](Self::REPORTS_MAX), and fewer while thousands of episodes are open.
     pub reports: VecDeque<Arc<CycleReport>>,
     /// How long the newest cycle's stages took.
     pub timings: Timings,
@@ -105,6 +105,10 @@ impl Pulse {
 impl LoopState {
     /// Cycles that are kept for people to look at: an hour of them at the usual interval.
     pub const REPORTS_MAX: usize = 120;
+    /// Cycles that are kept however much was open in them.
+    pub const REPORTS_MIN: usize = 5;
+    /// Episodes in the cycles that are kept, in all; of each cycle those that were open in it. One takes about a kilobyte.
+    pub const EPISODES_MAX: usize = 30_000;
     /// Outcomes that are kept for people to look at; the store has more.
     pub const OUTCOMES_MAX: usize = 100;
 
@@ -198,7 +202,20 @@ impl LoopState {
         for outcome in &report.outcomes {
             push_bounded(&mut self.outcomes, outcome.clone(), Self::OUTCOMES_MAX);
         }
-        push_bounded(&mut self.reports, report, Self::REPORTS_MAX);
+        self.keep(report);
+    }
+
+    fn keep(&mut self, report: Arc<CycleReport>) {
+        self.reports.push_back(report);
+        let mut episodes: usize = self.reports.iter().map(|report| report.seen.episodes()).sum();
+        let too_many = |reports: usize, episodes: usize| {
+            reports > Self::REPORTS_MAX
+                || (reports > Self::REPORTS_MIN && episodes > Self::EPISODES_MAX)
+        };
+        while too_many(self.reports.len(), episodes) {
+            let oldest = self.reports.pop_front();
+            episodes -= oldest.map_or(0, |report| report.seen.episodes());
+        }
     }
 }
 
@@ -235,4 +252,33 @@ fn push_bounded<T>(queue: &mut VecDeque<T>, item: T, max: usize) {
         queue.pop_front();
     }
     queue.push_back(item);
+}
+
+#[cfg(test)]
+mod tests {
+    use mapek_model::Severity;
+
+    use super::*;
+    use crate::fixture::{report, violation};
+
+    /// The numbers of the cycles that are kept, after one hundred and thirty with so many episodes open.
+    fn kept(open: usize) -> Vec<u64> {
+        let mut state = LoopState::new(TargetId::default());
+        for number in 1..=130 {
+            let mut one = report(number, number * 30, &[]);
+            one.seen.open = vec![violation("slow", Severity::Info, 0); open];
+            one.seen.closed.push(violation("flap", Severity::Info, 0));
+            state.take(Arc::new(one), Timings::default());
+        }
+        state.reports.iter().map(|it| it.number.get()).collect()
+    }
+
+    #[test]
+    fn the_more_was_open_the_fewer_cycles_are_kept() {
+        assert_eq!(kept(0), (11..=130).collect::<Vec<_>>());
+        assert_eq!(kept(249), (11..=130).collect::<Vec<_>>(), "thirty thousand episodes");
+        assert_eq!(kept(250), (12..=130).collect::<Vec<_>>());
+        assert_eq!(kept(1_999), (116..=130).collect::<Vec<_>>());
+        assert_eq!(kept(10_000), (126..=130).collect::<Vec<_>>(), "five, whatever they weigh");
+    }
 }

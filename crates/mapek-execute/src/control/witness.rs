@@ -63,7 +63,7 @@ impl Control {
         let looked = trail.looked.unwrap_or(trail.at).max(trail.at);
         let settle = self.config().settle;
         let at_work = |(tracked, sent): &(&Tracked, &Sent)| {
-            sent.may_have_changed(looked, now, settle) && self.changes(target, tracked, sent, id)
+            sent.may_have_changed(looked, settle) && self.changes(target, tracked, sent, id)
         };
         let writer = if sends(view, target).any(|it| at_work(&it)) {
             Writer::Us

@@ -11,7 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::StatusCode;
-use mapek_loop::{CycleReport, LoopState, WakeReason};
+use mapek_loop::{CycleReport, WakeReason};
 use mapek_model::{Confidence, CycleNumber, Level, Quality, SourceName, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -164,9 +164,9 @@ pub(crate) async fn found(app: &App, number: CycleNumber) -> Result<Arc<CycleRep
         }
     }
     let detail = format!(
-        "no cycle {number} is kept; memory has the newest {max} (/api/v1/cycles), and the journal those in which something was \
+        "no cycle {number} is kept; memory has the newest {kept} (/api/v1/cycles), and the journal those in which something was \
          open or at work, as long as execute.journal_retention says",
-        max = LoopState::REPORTS_MAX,
+        kept = state.reports.len(),
     );
     Err(Problem::new(StatusCode::NOT_FOUND, detail))
 }

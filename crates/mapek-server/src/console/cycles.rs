@@ -37,7 +37,7 @@ pub(crate) async fn cycles(cx: Cx, shown: Result<Query<Shown>, QueryRejection>) 
     let kept: Vec<_> = cx.state.reports.iter().rev().filter(keep).collect();
     let body = html! {
         p.intro { "Each cycle looks, thinks, decides and acts once. Open one to see the whole chain. The newest "
-            (mapek_loop::LoopState::REPORTS_MAX) " are kept here." }
+            (mapek_loop::LoopState::REPORTS_MAX) " are kept here, and fewer while thousands of episodes are open." }
         (choices(&cx, "/cycles", &CHOICES, shown))
         section #cycles data-live aria-label="Cycles" {
             @if kept.is_empty() { (nothing("There is no such cycle.")) }

@@ -19,6 +19,8 @@ use super::{Families, Metrics, recent::Recent};
 const DECISIONS: [&str; 5] = ["started", "run", "await_approval", "observe_only", "refused"];
 const FINDINGS: [&str; 4] = ["temporal", "spatial", "causal", "frequency"];
 const RESULTS: [&str; 2] = ["ok", "faulty"];
+/// Over how many cycles objectives are looked at: an hour of them at the usual interval.
+const OBJECTIVES_MAX: usize = 120;
 
 /// Takes in what one loop reports, each cycle once.
 ///
@@ -44,6 +46,8 @@ pub struct MetricsRecorder {
     outcomes: Recent<()>,
     /// Refusals by rail, as the loop counts them.
     refusals: BTreeMap<String, u64>,
+    /// When each of the newest cycles was, and whether objectives were met in it, as far as that can be told.
+    objectives: VecDeque<(Timestamp, Option<bool>)>,
 }
 
 impl MetricsRecorder {
@@ -56,6 +60,7 @@ impl MetricsRecorder {
             endings: Recent::default(),
             outcomes: Recent::default(),
             refusals: BTreeMap::new(),
+            objectives: VecDeque::new(),
         }
     }
 
@@ -96,12 +101,16 @@ impl MetricsRecorder {
         }
         if !new.is_empty() {
             families.time(target, &state.timings);
-            families.compliance.of([target]).set(compliance(&state.reports));
+            families.compliance.of([target]).set(compliance(&self.objectives));
         }
     }
 
     fn take(&mut self, families: &Families, state: &LoopState, report: &CycleReport) {
         self.last = Some(report.number);
+        self.objectives.push_back((report.at, meets_objectives(report)));
+        if self.objectives.len() > OBJECTIVES_MAX {
+            self.objectives.pop_front();
+        }
         families.count(report);
         self.take_seen(families, report);
         self.take_progress(families, report);
@@ -237,19 +246,19 @@ fn healing(outcome: &Outcome, state: &LoopState) -> Option<(Timestamp, Timestamp
 ///
 /// A report stands for the time until the next one, since cycles come faster while something is wrong. NaN if nothing
 /// can be told: unknown is never healthy, and not a breach either.
-fn compliance(reports: &VecDeque<Arc<CycleReport>>) -> f64 {
+fn compliance(cycles: &VecDeque<(Timestamp, Option<bool>)>) -> f64 {
     let (mut met, mut told) = (0.0, 0.0);
-    for (report, next) in reports.iter().zip(reports.iter().skip(1)) {
-        if let Some(good) = meets_objectives(report) {
-            let stood = since(next.at, report.at).as_secs_f64();
+    for ((at, good), (next, _)) in cycles.iter().zip(cycles.iter().skip(1)) {
+        if let Some(good) = good {
+            let stood = since(*next, *at).as_secs_f64();
             told += stood;
-            met += if good { stood } else { 0.0 };
+            met += if *good { stood } else { 0.0 };
         }
     }
     if told > 0.0 {
         return met / told;
     }
-    let newest = reports.back().and_then(|report| meets_objectives(report));
+    let newest = cycles.back().and_then(|(_, good)| *good);
     newest.map_or(f64::NAN, |good| f64::from(u8::from(good)))
 }
 

@@ -185,7 +185,7 @@ async fn bad_questions_are_answered_with_what_to_do() {
         assert_eq!((status.as_u16(), detail.as_str()), (400, expected));
     }
     for (path, expected) in [
-        ("/api/v1/cycles/7", "no cycle 7 is kept; memory has the newest 120 (/api/v1/cycles), and the journal those in which something was open or at work, as long as execute.journal_retention says".to_owned()),
+        ("/api/v1/cycles/7", "no cycle 7 is kept; memory has the newest 2 (/api/v1/cycles), and the journal those in which something was open or at work, as long as execute.journal_retention says".to_owned()),
         (
             &*format!("/api/v1/plans/{}", plan_id(99)),
             format!("no plan {} is kept; /api/v1/plans lists what is", plan_id(99)),

@@ -179,10 +179,12 @@ impl<'a> Visitor<'a> {
 }
 
 /// The button of the switch.
+#[cfg(feature = "console")]
 fn switch(page: &str) -> &str {
     page.split("<button class=\"stop\" type=\"submit\"").nth(1).unwrap().split('>').next().unwrap()
 }
 
+#[cfg(feature = "console")]
 #[tokio::test]
 async fn on_pages_a_certificate_has_its_role_and_what_belongs_to_nobody_is_told() {
     let secured = Secured::start().await;
@@ -240,6 +242,7 @@ async fn a_certificate_that_a_browser_shows_acts_from_our_own_pages_alone() {
     assert!(status == 403 && said.contains("vera is viewer; this needs operator"), "{said}");
 }
 
+#[cfg(feature = "console")]
 #[tokio::test]
 async fn who_logs_in_is_known_by_that_until_they_leave_and_then_by_their_certificate() {
     let secured = Secured::start().await;
