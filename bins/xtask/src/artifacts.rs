@@ -28,8 +28,8 @@ fn packages(workspace: &Workspace) -> Result<(), Error> {
 
 /// Holds the public API against that of the newest release, if there was one.
 fn public_api(workspace: &Workspace) -> Result<(), Error> {
-    let newest = workspace.cmd("git describe --tags --abbrev=0 --match v*").read();
-    let Ok(tag) = newest else {
+    let tags = workspace.cmd("git tag --list v* --sort=-version:refname --merged HEAD").read()?;
+    let Some(tag) = tags.lines().next() else {
         println!("left out: there is no release yet (no tag v…) that it could be held against");
         return Ok(());
     };

@@ -1,7 +1,7 @@
-//! The program that is shipped, built twice: each time from nothing and in a directory of its own, as two people would on two machines. The
-//! bytes have to be the same.
+//! The program that is shipped, built twice: each time from nothing and in a directory of its own. The bytes have to be the same.
 //!
 //! Neither where it is built nor when may show in it: paths are replaced, and [the time is told](https://reproducible-builds.org/specs/source-date-epoch/).
+//! Both builds have the same user, environment and compilers: what of these shows is not found.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -42,25 +42,37 @@ pub(crate) fn run(workspace: &Workspace) -> Result<(), Error> {
     if all.exists() {
         fs::remove_dir_all(&all).map_err(|error| failed("remove", &all, &error))?;
     }
+    let shipped = workspace.report(PROGRAM)?;
+    // One of earlier sources must not be taken for this one.
+    if shipped.exists() {
+        fs::remove_file(&shipped).map_err(|error| failed("remove", &shipped, &error))?;
+    }
     let [first, second] = [all.join("first"), all.join("second/elsewhere")];
-    let [one, other] = [built(workspace, &first)?, built(workspace, &second)?];
+    // Both before either is built: who works on meanwhile changes neither.
+    let time = time_of_sources(workspace)?;
+    copy_sources(workspace, &first)?;
+    copy_sources(workspace, &second)?;
+    let [one, other] = [built(&first, &time)?, built(&second, &time)?];
     let same = bytes(&one)? == bytes(&other)?;
     workspace.cmd("sha256sum").arg(text(&one)).arg(text(&other)).run()?;
     if !same {
         return Err(Error::other("two builds of the same sources differ; `cmp -l` shows where"));
     }
-    let shipped = workspace.report(PROGRAM)?;
     copy(&one, &shipped)?;
     println!("it is in {}", shipped.display());
     Ok(())
 }
 
-/// Copies the sources to `root`, and builds the program there as an image has it: it needs no library.
-fn built(workspace: &Workspace, root: &Path) -> Result<PathBuf, Error> {
+/// Copies the sources to `root`, with what is amended of a dependency.
+fn copy_sources(workspace: &Workspace, root: &Path) -> Result<(), Error> {
     for name in sources(workspace)? {
         copy(&workspace.root.join(&name), &root.join(&name))?;
     }
-    amended(workspace, root, &CONFLICTS_IN_ORDER)?;
+    amended(workspace, root, &CONFLICTS_IN_ORDER)
+}
+
+/// Builds the program from the sources in `root`, without a library that it would need: so an image has it, too.
+fn built(root: &Path, time: &str) -> Result<PathBuf, Error> {
     let home =
         std::env::var("CARGO_HOME").or_else(|_| std::env::var("HOME").map(|it| it + "/.cargo"));
     let home = home.map_err(|_| Error::other("neither CARGO_HOME nor HOME is set"))?;
@@ -75,7 +87,7 @@ fn built(workspace: &Workspace, root: &Path) -> Result<PathBuf, Error> {
         .arg(format!("paths=[\"{AMENDED}\"]"))
         .env("CARGO_TARGET_DIR", text(&target))
         .env("CARGO_INCREMENTAL", "0")
-        .env("SOURCE_DATE_EPOCH", time_of_sources(workspace)?)
+        .env("SOURCE_DATE_EPOCH", time)
         // The separator is a byte that no path has.
         .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"))
         .run()?;
