@@ -238,6 +238,66 @@ async fn what_others_did_since_is_not_undone() {
     assert!(error.unwrap_err().to_string().contains("somebody else has scaled to 12"));
 }
 
+/// Somebody else sets what an action set: a version of their own, or none.
+async fn set_by_others(charter: &InProcess, id: &PolicyId, kind: &Value) {
+    let options = CallOptions::new();
+    match kind {
+        Value::Null => drop(charter.rollback(id, &options).await.unwrap()),
+        config => {
+            let config = serde_json::from_value(config.clone()).unwrap();
+            let spec = PolicySpec::new(id.clone(), "Theirs", config);
+            let request = charter_client::ApplyRequest::new(spec, start());
+            charter.apply(&request, &options).await.unwrap();
+        }
+    }
+    pass(charter, 60);
+}
+
+#[tokio::test]
+async fn a_policy_that_others_have_set_since_is_neither_done_nor_undone() {
+    let theirs = json!({"kind": "enforcement", "rules": [], "strictness": 0.7});
+    let policies = reversible()
+        .into_iter()
+        .filter(|it| !matches!(it.kind(), ActionKind::ScaleUp | ActionKind::ScaleDown));
+    for action in policies {
+        let took_back = matches!(action, Action::RollbackPolicy { .. });
+        let lapses = matches!(
+            action,
+            Action::ActivateEmergencyOverride { .. } | Action::BypassValidation { .. }
+        );
+        // A newer version; and ours taken back, which is as good as undone.
+        let cases = [(theirs.clone(), Some(Presence::NotApplied)), (Value::Null, None)];
+        for (config, undone) in cases.into_iter().take(if took_back { 1 } else { 2 }) {
+            let (charter, effector) = charter();
+            two_versions(&charter).await;
+            let captured =
+                Captured { at: start(), state: effector.capture(&action).await.unwrap() };
+            let receipt = effector.apply(&action, &captured, &sending(0, Way::Do)).await.unwrap();
+            pass(&charter, 60);
+            let look = |way| effector.read_back(&action, way, &captured, &receipt);
+            let found = look(Way::Do).await.unwrap();
+            assert!(matches!(found, Presence::Applied { .. }), "{action}: {found:?}");
+            let id = PolicyId::try_new(effector.resource(&action).unwrap()).unwrap();
+            set_by_others(&charter, &id, &config).await;
+            let (done, undo) = (look(Way::Do).await.unwrap(), look(Way::Undo).await.unwrap());
+            match undone {
+                Some(expected) => {
+                    assert_eq!((done, undo), (expected.clone(), expected), "{action}")
+                }
+                None => {
+                    assert!(matches!(undo, Presence::Applied { .. }), "{action}: {undo:?}");
+                    // Whether it was taken back or had run out does not show.
+                    let unknown = matches!(done, Presence::Unknown { .. });
+                    assert!(
+                        unknown == lapses && (lapses || done == Presence::NotApplied),
+                        "{action}: {done:?}"
+                    );
+                }
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn an_epoch_that_was_replaced_is_refused_and_a_moved_tag_is_tried_again() {
     let (charter, effector) = charter();
@@ -411,7 +471,7 @@ async fn undoing_a_rollback_does_not_go_over_a_version_that_somebody_else_has_ap
     let execution = run.finish().await;
     assert_eq!(execution.status.ending(), Some(Ending::NeedsOperator), "{:?}", execution.reason);
     let reason = execution.reason.unwrap();
-    assert!(reason.contains("somebody else has applied version 3 since"), "{reason}");
+    assert!(reason.contains("what step 1 set is set otherwise by others since"), "{reason}");
     let versions = run.charter.versions(&id).await.unwrap();
     let active: Vec<_> = versions.iter().filter(|it| it.status == PolicyStatus::Active).collect();
     assert_eq!(active.iter().map(|it| it.version).collect::<Vec<_>>(), [3]);

@@ -166,7 +166,9 @@ impl Cycle {
         let begun = self.parts.clock.stopwatch();
         self.number = self.number.next();
         let mut timings = Timings::default();
-        let backwards = self.state.last().is_some_and(|last| now < last.at);
+        // Who has just started has no cycle before, and the journal has; if it cannot be read, that is a fault of its own.
+        let backwards = self.state.last().is_some_and(|last| now < last.at)
+            || self.parts.control.is_behind(now).unwrap_or(false);
         let observation = self.observe(now, &mut timings).await;
         let ours = OwnWork { expected: self.expected(observation.at), treated: self.treated() };
         let remembered = self.kept.wants_state().then(|| self.analyzer_state.clone());
@@ -183,7 +185,7 @@ impl Cycle {
             timings,
         };
         let experience = self.experience(&mut draft).await;
-        self.write_down(&experience, now, &mut draft);
+        self.write_down(&experience, now, (&mut draft, backwards));
         if backwards {
             // Ages mean nothing then: what is old would look fresh. What is at work waits for the next cycle, too.
             draft.faults.push("the clock went back".to_owned());

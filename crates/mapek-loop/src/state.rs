@@ -27,7 +27,7 @@ pub struct Statistics {
     pub violations: u64,
     /// Decisions about plans, by word.
     pub decisions: BTreeMap<&'static str, u64>,
-    /// Refusals, by rail.
+    /// Refusals, by rail: of plans, and of the next steps of those that are under way.
     pub refusals: BTreeMap<String, u64>,
     /// Executions that ended, by ending.
     pub endings: BTreeMap<&'static str, u64>,
@@ -230,19 +230,26 @@ impl Statistics {
         self.faulty_cycles += u64::from(!report.faults.is_empty());
         for decided in &report.decisions {
             *self.decisions.entry(decided.as_str()).or_default() += 1;
-            if let Decision::Refused { refusals } = &decided.decision {
-                for refusal in refusals {
-                    *self.refusals.entry(refusal.rail.clone()).or_default() += 1;
-                }
-            }
+            self.count_refusals(&decided.decision);
         }
         for progress in &report.progress {
+            if let Some(said) = &progress.advance.held_back {
+                self.count_refusals(said);
+            }
             if let Some(ending) = progress.advance.status.ending() {
                 *self.endings.entry(ending.as_str()).or_default() += 1;
             }
         }
         for outcome in &report.outcomes {
             *self.outcomes.entry(outcome.verdict.as_str()).or_default() += 1;
+        }
+    }
+
+    fn count_refusals(&mut self, said: &Decision) {
+        if let Decision::Refused { refusals } = said {
+            for refusal in refusals {
+                *self.refusals.entry(refusal.rail.clone()).or_default() += 1;
+            }
         }
     }
 }

@@ -148,11 +148,13 @@ impl Policies<'_> {
         let applied = |version: &PolicyVersion| Presence::Applied {
             receipt: json!({ "policy_id": id, "version": version.version, "status": version.status }),
         };
+        let newer = |than: u64| versions.iter().find(|it| it.version > than && holds(it.status));
         if let (Action::RollbackPolicy { from_version, .. }, Way::Do) = (action, way) {
             let from = number(from_version);
             let taken_back = versions
                 .iter()
-                .find(|it| Some(it.version) == from && it.status == PolicyStatus::RolledBack);
+                .find(|it| Some(it.version) == from && it.status == PolicyStatus::RolledBack)
+                .filter(|_| newer(before.newest).is_none());
             return Ok(taken_back.map_or(Presence::NotApplied, applied));
         }
         let (spec, receipt) = match action {
@@ -161,15 +163,23 @@ impl Policies<'_> {
             _ => (self.spec(action, id, before)?, receipt),
         };
         let ours = self.ours(&spec, before, receipt, &versions);
-        let undoing_an_apply = way == Way::Undo && !matches!(action, Action::RollbackPolicy { .. });
+        if way == Way::Undo && !matches!(action, Action::RollbackPolicy { .. }) {
+            let Some(ours) = ours else {
+                return Ok(Presence::Applied { receipt: Value::Null });
+            };
+            let was = before.active.as_ref().map(|active| &active.config);
+            let theirs = newer(ours.version).is_some_and(|it| Some(&it.config) != was);
+            let there = holds(ours.status) || theirs;
+            return Ok(if there { Presence::NotApplied } else { applied(ours) });
+        }
         Ok(match ours {
-            Some(ours) if undoing_an_apply && holds(ours.status) => Presence::NotApplied,
-            Some(ours) if ours.status == PolicyStatus::Failed && !undoing_an_apply => {
-                Presence::NotApplied
+            Some(ours) if newer(ours.version).is_some() => Presence::NotApplied,
+            Some(ours) if holds(ours.status) => applied(ours),
+            Some(ours) if ours.status == PolicyStatus::RolledBack && lapses(action) => {
+                let reason = "it has run out, or was taken back".to_owned();
+                Presence::Unknown { reason }
             }
-            Some(ours) => applied(ours),
-            None if undoing_an_apply => Presence::Applied { receipt: Value::Null },
-            None => Presence::NotApplied,
+            _ => Presence::NotApplied,
         })
     }
 
@@ -249,6 +259,11 @@ impl Policies<'_> {
 /// Whether a version is in effect, or on its way to be.
 const fn holds(status: PolicyStatus) -> bool {
     matches!(status, PolicyStatus::Pending | PolicyStatus::Approved | PolicyStatus::Active)
+}
+
+/// Whether Charter ends it by itself.
+const fn lapses(action: &Action) -> bool {
+    matches!(action, Action::ActivateEmergencyOverride { .. } | Action::BypassValidation { .. })
 }
 
 /// No such policy is an answer, too.

@@ -45,6 +45,18 @@ impl Control {
         ledger.commit(None, now, Body::Cycle(inputs))
     }
 
+    /// Whether the clock is behind the newest cycle in the journal, of whichever process it was: it went back. Until
+    /// [`begin_cycle`](Self::begin_cycle) has written that down no time means anything.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Journal`] if the journal cannot be read.
+    pub fn is_behind(&self, now: Timestamp) -> Result<bool, Error> {
+        let mut ledger = self.ledger();
+        ledger.refresh()?;
+        Ok(ledger.view.went_back(now).is_some())
+    }
+
     /// The newest cycle that the journal has seen.
     #[must_use]
     pub fn cycle(&self) -> CycleNumber {

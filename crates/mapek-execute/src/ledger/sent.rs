@@ -13,8 +13,9 @@ pub(crate) struct Sent {
     pub(crate) from: Timestamp,
     /// The moment of the cycle in which it was known what became of it; absent before that.
     pub(crate) to: Option<Timestamp>,
-    /// Whether its effect was found there, and not answered. It may be that of somebody who set the same, and this one still on its way.
-    found: bool,
+    /// Whether that was not told by an answer: its effect was found there, or the execution has ended without a word of it. It may still be on
+    /// its way, as what was found may be that of somebody who set the same.
+    unanswered: bool,
     /// By how much the clock was set back since.
     back: Duration,
 }
@@ -23,7 +24,7 @@ impl Sent {
     /// Whether it can have changed something that was still as before at `after`, if nothing is on its way for longer than `settle`. It
     /// was sent by now, whatever the clock says: one that went back may not have come as far again.
     pub(crate) fn may_have_changed(&self, after: Timestamp, settle: Duration) -> bool {
-        let lingers = if self.found { settle } else { Duration::ZERO };
+        let lingers = if self.unanswered { settle } else { Duration::ZERO };
         self.to.is_none_or(|to| later(to, lingers) >= after)
     }
 }
@@ -43,14 +44,14 @@ impl Sends {
                     way: *way,
                     from: at,
                     to: None,
-                    found: false,
+                    unanswered: false,
                     back: Duration::ZERO,
                 });
             }
             E::Applied { step, way, .. } => {
                 for sent in self.open().filter(|it| (it.step, it.way) == (*step, *way)) {
                     // An answer comes within the cycle that sent it.
-                    (sent.to, sent.found) = (Some(at), at > sent.from);
+                    (sent.to, sent.unanswered) = (Some(at), at > sent.from);
                 }
             }
             E::Refused { step, way, .. } => {
@@ -58,6 +59,10 @@ impl Sends {
                 these.for_each(|sent| sent.to = Some(at));
             }
             E::Closed { .. } => self.open().for_each(|sent| sent.to = Some(at)),
+            // What became of the others nobody looks for any more.
+            E::Ended { .. } => {
+                self.open().for_each(|sent| (sent.to, sent.unanswered) = (Some(at), true));
+            }
             _ => {}
         }
     }
@@ -166,6 +171,22 @@ mod tests {
         };
         assert_eq!(lasts(20), Some(20), "it was answered");
         assert_eq!(lasts(25), Some(30), "its effect was found later: five seconds more");
+    }
+
+    #[test]
+    fn what_was_undone_without_an_answer_is_over_a_while_after_its_end() {
+        let (step, mut sends) = (StepIndex(0), Sends::default());
+        happen(&mut sends, 20, intended(step, Way::Do, 1));
+        happen(&mut sends, 30, intended(step, Way::Undo, 1));
+        let receipt = serde_json::Value::Null;
+        happen(&mut sends, 30, ExecutionEvent::Applied { step, way: Way::Undo, receipt });
+        let may = |sends: &Sends, after| {
+            sends.iter().any(|it| it.may_have_changed(at(after), Duration::from_secs(5)))
+        };
+        assert!(may(&sends, 99), "it may still arrive");
+        let (ending, reason) = (mapek_model::Ending::Undone, "it hurts".to_owned());
+        happen(&mut sends, 31, ExecutionEvent::Ended { ending, reason });
+        assert!(may(&sends, 36) && !may(&sends, 37));
     }
 
     #[test]

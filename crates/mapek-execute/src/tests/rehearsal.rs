@@ -20,6 +20,20 @@ async fn every_undo_is_rehearsed_before_the_first_step_is_sent() {
 }
 
 #[tokio::test]
+async fn a_rehearsal_is_not_waited_for_longer_than_the_plan_lives() {
+    let mut scene = Scene::new();
+    scene.world.state().way_back_unknown.insert("alpha".to_owned());
+    let mut short = plan(vec![custom("alpha")]);
+    short.expires = mapek_model::later(short.created, super::world::seconds(120));
+    scene.start(short).unwrap();
+    let execution = scene.finish().await;
+    assert_eq!(execution.status.ending(), Some(Ending::FailedClean));
+    let reason = execution.reason.unwrap();
+    assert!(reason.contains("the plan expired"), "{reason}");
+    assert!(scene.world.effects(Way::Do).is_empty());
+}
+
+#[tokio::test]
 async fn what_cannot_be_undone_is_not_begun_without_a_person() {
     let mut scene = Scene::new();
     scene.world.state().no_way_back.insert("beta".to_owned());

@@ -32,10 +32,12 @@ impl Cycle {
         &mut self,
         experience: &Experience,
         now: Timestamp,
-        draft: &mut Draft,
+        (draft, backwards): (&mut Draft, bool),
     ) {
         let observation = &draft.observation;
-        let quiet = observation.open.is_empty()
+        // That the clock went back has to be in the journal, or it would be behind it for ever.
+        let quiet = !backwards
+            && observation.open.is_empty()
             && observation.closed.is_empty()
             && observation.gone.is_empty()
             && self.parts.control.live(&observation.target).is_none();

@@ -6,7 +6,7 @@ use mapek_execute::Decision;
 use mapek_loop::{
     Checkpoint, CheckpointError, Clock as _, LoopConfig, NoPlanning, Saved, WakeReason,
 };
-use mapek_model::{Duration, TargetId};
+use mapek_model::{Duration, TargetId, Timestamp, later};
 
 use crate::world::World;
 
@@ -61,6 +61,27 @@ async fn a_clock_that_went_back_begins_nothing() {
     assert_eq!(report.faults, ["the clock went back"]);
     assert_eq!(report.no_planning, Some(NoPlanning::Fault));
     assert_eq!(world.service.sent(), 0);
+}
+
+#[tokio::test]
+async fn nor_does_it_where_the_clock_went_back_between_two_processes() {
+    let world = World::new();
+    *world.service.slow.lock().unwrap() = true;
+    let mut cycle = world.cycle();
+    // The journal has cycles in which something was open.
+    world.run(&mut cycle).await;
+    let before_that = world.service.sent();
+    drop(cycle);
+    // Nothing is open any more that would be written down.
+    *world.service.slow.lock().unwrap() = false;
+    let mut cycle = world.cycle();
+    let before: Timestamp = "2025-12-31T23:00:00Z".parse().unwrap();
+    let report = cycle.run_once(before, BTreeSet::from([WakeReason::Interval])).await;
+    assert_eq!(report.faults, ["the clock went back"]);
+    let after = later(before, Duration::from_secs(30));
+    let report = cycle.run_once(after, BTreeSet::from([WakeReason::Interval])).await;
+    assert_eq!(report.faults, [""; 0], "once is enough");
+    assert_eq!(world.service.sent(), before_that);
 }
 
 /// A checkpoint that somebody damaged.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mapek_execute::Decision;
+use mapek_execute::{Decision, Refusal};
 use mapek_loop::{CycleReport, LoopState, NoPlanning};
 
 use super::Condition;
@@ -13,6 +13,7 @@ const FAULTY: usize = 2;
 
 pub(super) fn conditions(state: &LoopState) -> Vec<Condition> {
     let mut found: Vec<_> = faulty(state).into_iter().collect();
+    found.extend(state.last().into_iter().flat_map(|last| held_back(last)));
     let Some(report) = newest_that_planned(state) else { return found };
     found.extend(no_plan(report));
     found.extend(no_permission(report));
@@ -46,13 +47,38 @@ fn no_plan(report: &CycleReport) -> Option<Condition> {
     Some(condition.fact("why", why).fact("violations", open))
 }
 
+/// A pause and a frozen target are told of as what they are.
+fn is_told_otherwise(refusals: &[Refusal]) -> bool {
+    refusals.iter().all(|it| it.rail == "pause" || it.rail == "frozen_target")
+}
+
+/// What was begun and may not go on: it stands half done until it may, or its plan expires and it is undone.
+fn held_back(report: &CycleReport) -> impl Iterator<Item = Condition> {
+    report.progress.iter().filter_map(|progress| {
+        let advance = &progress.advance;
+        let Some(Decision::Refused { refusals }) = &advance.held_back else { return None };
+        if is_told_otherwise(refusals) || advance.status.may_have_run().is_empty() {
+            return None;
+        }
+        let (id, status) = (advance.execution, &advance.status);
+        let why = refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        let text = format!("execution {id} ({status}) may not go on: {why}");
+        let condition =
+            Condition::new(Kind::Escalation, format!("held/{id}"), "a plan is half done", text);
+        Some(condition.fact("rails", rails(refusals)).fact("execution", id))
+    })
+}
+
+fn rails(refusals: &[Refusal]) -> String {
+    refusals.iter().map(|it| it.rail.as_str()).collect::<Vec<_>>().join(", ")
+}
+
 /// One for each cause: its plans may be others in each cycle.
 fn no_permission(report: &CycleReport) -> impl Iterator<Item = Condition> {
     let mut refused = BTreeMap::new();
     for decided in &report.decisions {
         let Decision::Refused { refusals } = &decided.decision else { continue };
-        // A pause and a frozen target are told of as what they are.
-        if refusals.iter().all(|it| it.rail == "pause" || it.rail == "frozen_target") {
+        if is_told_otherwise(refusals) {
             continue;
         }
         let plan = report.planning.plans.iter().find(|plan| plan.id == decided.plan);
@@ -64,8 +90,7 @@ fn no_permission(report: &CycleReport) -> impl Iterator<Item = Condition> {
         let text = format!("{} may not run: {why}", decided.summary);
         let subject = format!("refused/{cause}");
         let condition = Condition::new(Kind::Escalation, subject, "a plan may not run", text);
-        let rails: Vec<_> = refusals.iter().map(|it| it.rail.as_str()).collect();
-        condition.fact("rails", rails.join(", ")).fact("hash", decided.hash).fact("cause", cause)
+        condition.fact("rails", rails(refusals)).fact("hash", decided.hash).fact("cause", cause)
     })
 }
 

@@ -148,6 +148,35 @@ fn a_disabled_kind_and_a_pause_last() {
 }
 
 #[test]
+fn a_plan_that_is_half_done_and_may_not_go_on_is_told_while_it_may_not() {
+    let execution = execution(1, vec![applied()]);
+    let held = |number, rail: Option<&str>| {
+        let refusals = rail.map(|rail| vec![mapek_execute::Refusal::new(rail, "not now")]);
+        let advance = mapek_execute::Advance {
+            execution: execution.id,
+            target: Default::default(),
+            events: Vec::new(),
+            status: execution.status.clone(),
+            waits: None,
+            held_back: refusals.map(|refusals| mapek_execute::Decision::Refused { refusals }),
+            due: None,
+        };
+        let progress = vec![mapek_loop::Progress { advance, state: execution.clone() }];
+        let no_planning = Some(NoPlanning::Awaits { execution: execution.id });
+        CycleReport { progress, no_planning, ..report(number) }
+    };
+    let mut state = quiet();
+    push(&mut state, held(1, Some("sensor_doubt")));
+    let found = one(&state);
+    assert_eq!((found.kind, found.subject), (Kind::Escalation, format!("held/{}", execution.id)));
+    assert!(found.text.contains("may not go on: sensor_doubt: not now"), "{}", found.text);
+    push(&mut state, held(2, Some("pause")));
+    assert_eq!(told(&state), [], "a pause is told as what it is");
+    push(&mut state, held(3, None));
+    assert_eq!(told(&state), []);
+}
+
+#[test]
 fn no_plan_and_no_permission_last_as_long_as_cycles_say_so() {
     let mut state = quiet();
     let mut none = report(1);

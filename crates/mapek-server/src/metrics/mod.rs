@@ -237,7 +237,7 @@ impl Families {
             "violations", "Violations that are open" => self.violations.metric();
             "patterns_detected", "Findings of the detectors, in each cycle" => self.patterns.metric();
             "plans", "Decisions about plans, in each cycle" => self.plans.metric();
-            "rail_refusals", "Plans that a rail refused, in each cycle" => self.refusals.metric();
+            "rail_refusals", "Plans and next steps that a rail refused, in each cycle" => self.refusals.metric();
             "executions_needing_operator", "Executions that only a person can close" =>
                 self.needing_operator.metric();
             "paused", "1 if no action is allowed, else 0" => self.paused.metric();

@@ -19,14 +19,14 @@ use crate::{
 
 impl Act<'_> {
     pub(super) async fn do_step(&mut self, tracked: &Tracked, step: StepIndex) -> Turn {
-        if tracked.execution.irreversible.is_none() && is_untouched(&tracked.execution) {
-            return self.rehearse_undo(tracked).await;
-        }
-        self.once(step, Way::Do)?;
         let execution = &tracked.execution;
         if let Err(reason) = self.still_valid(tracked, step) {
             return self.give_up(execution, step, &reason);
         }
+        if execution.irreversible.is_none() && is_untouched(execution) {
+            return self.rehearse_undo(tracked).await;
+        }
+        self.once(step, Way::Do)?;
         self.undisturbed(execution, step).await?;
         // Asked here to spare the managed system reads that lead nowhere; what counts is the answer before sending.
         if let Err(rest) = self.permitted(tracked) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use mapek_model::{
-    Action, Captured, Execution, ExecutionId, StepIndex, StepStatus, UndoClass, Way, since,
+    Action, Captured, Execution, ExecutionId, StepIndex, StepStatus, UndoClass, Way,
 };
 use serde_json::Value;
 
@@ -97,7 +97,6 @@ impl Act<'_> {
             others.into_iter().filter(|it| it.updated >= execution.started).cloned().collect()
         };
         let this = what(effector.as_ref(), action);
-        let may_wait = since(self.now, execution.updated) < self.control.config().park_max;
         let mut setter = Setter::Others;
         for other in others.iter().rev() {
             let steps = (0..).map(StepIndex).zip(&other.plan.steps).zip(other.status.steps());
@@ -115,10 +114,7 @@ impl Act<'_> {
                 match effector.read_back(&planned.action, way, captured, &receipt).await {
                     Ok(Presence::Applied { .. }) => return Ok(Setter::Ours(other.id)),
                     Ok(_) => {}
-                    Err(error) if may_wait && error.is_transient() => {
-                        let other = other.id;
-                        return Err(self.rest(format!("whether execution {other} set it: {error}")));
-                    }
+                    // That a person is needed is sure, and they are not to wait for the rest.
                     Err(error) => {
                         setter = Setter::Untold { other: other.id, why: error.to_string() };
                     }
