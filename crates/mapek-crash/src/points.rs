@@ -14,7 +14,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 /// What a journal record is about, as far as points tell it apart.
-const RECORDS: [&str; 29] = [
+const RECORDS: [&str; 30] = [
     "started",
     "rehearsed",
     "intended-do",
@@ -42,6 +42,7 @@ const RECORDS: [&str; 29] = [
     "resumed",
     "rearmed",
     "watched",
+    "held-back",
     "moved",
     "decided",
 ];

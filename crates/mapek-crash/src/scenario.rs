@@ -18,6 +18,8 @@ pub(crate) enum People {
     Approve,
     /// Somebody has paused the loop, and resumes it after two minutes.
     Pause,
+    /// Somebody pauses the loop when a plan has begun, and resumes it two minutes after that.
+    Interrupt,
     /// Somebody takes back what has run to its end.
     RollBack,
     /// Somebody closes what needs an operator.
@@ -167,6 +169,12 @@ pub(crate) fn all() -> Vec<Scenario> {
             ..PLAIN
         },
         Scenario { name: "pause", people: People::Pause, ..PLAIN },
+        Scenario {
+            name: "pause-before-another-try",
+            people: People::Interrupt,
+            faults: || vec![ApiFault::failure(Call::Scale, 503, 2)],
+            ..PLAIN
+        },
         Scenario { name: "rollback-by-a-person", people: People::RollBack, ..PLAIN },
         Scenario { name: "rearm", steps: throttle, people: People::Rearm, away_s: 120, ..PLAIN },
         Scenario { name: "policy-rolled-back", steps: roll_back, ..PLAIN },

@@ -33,12 +33,13 @@ pub(super) fn act(story: &Story) -> Result<(), BoxError> {
             }
         }
         People::Pause => {
-            let early = now.duration_since(START.parse()?) < PAUSED_FOR;
-            match (early, control.paused()) {
-                (true, None) => control.pause("ada", "not tonight", now)?,
-                (false, Some(_)) => control.resume("ada", "good morning", now)?,
-                _ => {}
-            }
+            pause_while(story, now.duration_since(START.parse()?) < PAUSED_FOR)?;
+        }
+        People::Interrupt => {
+            let executions = control.executions();
+            let begun = executions.iter().filter(|it| it.status.is_live()).map(|it| it.started);
+            let fresh = begun.max().is_some_and(|at| now.duration_since(at) < PAUSED_FOR);
+            pause_while(story, fresh)?;
         }
         People::RollBack => {
             for execution in control.executions() {
@@ -58,6 +59,16 @@ pub(super) fn act(story: &Story) -> Result<(), BoxError> {
     Ok(())
 }
 
+fn pause_while(story: &Story, wanted: bool) -> Result<(), BoxError> {
+    let (control, now) = (&story.control, story.clock.now());
+    match (wanted, control.paused()) {
+        (true, None) => control.pause("ada", "not tonight", now)?,
+        (false, Some(_)) => control.resume("ada", "good morning", now)?,
+        _ => {}
+    }
+    Ok(())
+}
+
 /// Whether people have done what they want to do.
 pub(super) fn are_done(story: &Story) -> bool {
     let executions = story.control.executions();
@@ -66,7 +77,7 @@ pub(super) fn are_done(story: &Story) -> bool {
             executions.iter().all(|it| it.status.ending() != Some(Ending::Completed))
         }
         People::Resolve => executions.iter().all(|it| !it.status.needs_operator()),
-        People::Pause => story.control.paused().is_none(),
+        People::Pause | People::Interrupt => story.control.paused().is_none(),
         _ => true,
     }
 }

@@ -36,6 +36,7 @@ fn kind(bytes: &[u8]) -> &'static str {
         Body::Cycle(_) | Body::SetBack { .. } => "cycle",
         Body::Decided(_) => "decided",
         Body::Watched { .. } => "watched",
+        Body::HeldBack { .. } => "held-back",
         Body::Moved { .. } => "moved",
         Body::Checkpoint { .. } => "checkpoint",
         Body::Execution { record } => match record.event {

@@ -19,7 +19,7 @@ use super::{
     needs_operator, nth,
 };
 use crate::{
-    Body, Control, EffectError, Effector, Error, Repeat, Sending,
+    Body, Control, Decision, EffectError, Effector, Error, Repeat, Sending,
     ledger::{Ledger, Tracked},
 };
 
@@ -62,6 +62,14 @@ impl<'a> Act<'a> {
     }
 
     pub(super) async fn run(&mut self) -> Rest {
+        let rest = self.go_on().await;
+        match self.note_held_back(&rest) {
+            Ok(()) => rest,
+            Err(failed) => Rest { held_back: rest.held_back, ..failed },
+        }
+    }
+
+    async fn go_on(&mut self) -> Rest {
         if let Err(rest) = self.see() {
             return rest;
         }
@@ -179,6 +187,19 @@ impl<'a> Act<'a> {
             return Ok(());
         }
         let body = Body::Watched { execution: self.id, watch };
+        let written = ledger.commit(Some(&self.observation.target), self.now, body);
+        written.map_err(|error| self.journal_failed(&error))
+    }
+
+    /// What the rails refuse is written down, but not anew in each cycle.
+    fn note_held_back(&self, rest: &Rest) -> Turn {
+        let Some(said @ Decision::Refused { .. }) = &rest.held_back else { return Ok(()) };
+        let mut ledger = self.control.ledger();
+        let known = ledger.view.executions.get(&self.id).map(|tracked| &tracked.held_back);
+        if known.is_none_or(|known| *known == said.rails()) {
+            return Ok(());
+        }
+        let body = Body::HeldBack { execution: self.id, said: said.clone() };
         let written = ledger.commit(Some(&self.observation.target), self.now, body);
         written.map_err(|error| self.journal_failed(&error))
     }

@@ -93,6 +93,13 @@ pub enum Body {
         /// All that is known of them now.
         watch: Watch,
     },
+    /// The rails hold back what an execution would do next. It is written down when that begins, and when others hold it back.
+    HeldBack {
+        /// Which execution.
+        execution: ExecutionId,
+        /// What they say.
+        said: Decision,
+    },
     /// Resources of the record's target were seen in another state than before, or for the first time.
     Moved {
         /// Which, by kind and id.

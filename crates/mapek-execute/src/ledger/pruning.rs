@@ -197,7 +197,7 @@ impl<'a> Sorting<'a> {
                     self.keep.extend(spent.records.into_iter().filter(|_| stays));
                 }
             }
-            Body::Watched { execution, .. } => {
+            Body::Watched { execution, .. } | Body::HeldBack { execution, .. } => {
                 if self.stay.logs.contains(&execution) {
                     self.keep.insert(at);
                 }

@@ -38,6 +38,8 @@ pub(crate) struct Tracked {
     pub(crate) due: Option<Timestamp>,
     /// What of it was sent, and when.
     pub(crate) sends: Sends,
+    /// Which rails hold back what it would do next.
+    pub(crate) held_back: BTreeSet<String>,
     /// Since when what was sent last, and not answered, is looked for. Who starts anew begins to look anew.
     pub(crate) looked_for: Option<Timestamp>,
 }
@@ -91,7 +93,8 @@ impl Traces {
         self.written.push_back((record.sequence, record.at));
         match &record.body {
             Body::Execution { record: ExecutionRecord { execution, .. } }
-            | Body::Watched { execution, .. } => {
+            | Body::Watched { execution, .. }
+            | Body::HeldBack { execution, .. } => {
                 self.logs.insert(*execution, record.sequence);
             }
             body => {
@@ -136,6 +139,11 @@ impl View {
             Body::Watched { execution, watch } => {
                 if let Some(tracked) = self.executions.get_mut(execution) {
                     tracked.watch.clone_from(watch);
+                }
+            }
+            Body::HeldBack { execution, said } => {
+                if let Some(tracked) = self.executions.get_mut(execution) {
+                    tracked.held_back = said.rails();
                 }
             }
             Body::Moved { moves } => {
@@ -204,6 +212,7 @@ impl View {
         let followed = match self.executions.get_mut(&id) {
             Some(tracked) => {
                 tracked.looked_for = None;
+                tracked.held_back.clear();
                 tracked.sends.take(happened);
                 tracked.execution.apply(happened)
             }
@@ -234,6 +243,7 @@ impl View {
             due: Some(record.at),
             sends: Sends::default(),
             looked_for: None,
+            held_back: BTreeSet::new(),
             execution,
         };
         self.executions.insert(happened.execution, tracked);

@@ -94,6 +94,12 @@ pub enum Decision {
 }
 
 impl Decision {
+    /// Which rails refuse; none if it is no refusal.
+    pub(crate) fn rails(&self) -> BTreeSet<String> {
+        let Self::Refused { refusals } = self else { return BTreeSet::new() };
+        refusals.iter().map(|refusal| refusal.rail.clone()).collect()
+    }
+
     /// The word that metrics use.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {

@@ -10,7 +10,8 @@ use mapek_store::{MemoryStore, Store};
 
 use super::world::{Scene, config, custom, id, plan, seconds, start_time};
 use crate::{
-    Body, Config, CycleInputs, Entry, Error, Journal, Record, Retention, ledger::Ledger, scan,
+    Body, Config, CycleInputs, Decision, Entry, Error, Journal, Record, Retention, ledger::Ledger,
+    scan, verify,
 };
 
 fn ledger() -> Ledger {
@@ -294,4 +295,33 @@ fn what_is_kept_is_found_by_whoever_has_its_hash() {
     assert_eq!(control.archive().cycle(CycleNumber::new(7)).unwrap().len(), 1);
     assert_eq!((control.cycle(), control.head()), (CycleNumber::new(7), Sequence::new(1)));
     assert_eq!(control.epoch().get(), 1);
+}
+
+/// Which rails were written down to hold back the only execution, each time.
+fn written_down_to_hold_back(scene: &Scene) -> Vec<Vec<String>> {
+    let held = told(&scene.store).into_iter().filter_map(|record| match record.body {
+        Body::HeldBack { said: Decision::Refused { refusals }, .. } => Some(refusals),
+        _ => None,
+    });
+    held.map(|refusals| refusals.into_iter().map(|it| it.rail).collect()).collect()
+}
+
+#[tokio::test]
+async fn what_holds_back_the_next_step_is_written_down_when_it_begins_and_when_it_is_another() {
+    let mut scene = Scene::new();
+    let mut slow = plan(vec![custom("alpha"), custom("beta")]);
+    slow.steps[0].wait = seconds(15);
+    scene.start(slow).unwrap();
+    scene.cycle().await;
+    let control = scene.executor.control();
+    control.pause("ada", "I look", scene.now).unwrap();
+    scene.cycles(4).await;
+    assert_eq!(written_down_to_hold_back(&scene), [["pause"]]);
+    scene.crash();
+    scene.cycles(2).await;
+    assert_eq!(written_down_to_hold_back(&scene), [["pause"]], "who starts anew knows it");
+    scene.executor.control().resume("ada", "seen", scene.now).unwrap();
+    scene.cycle().await;
+    assert_eq!(scene.world.effects(Way::Do), ["alpha", "beta"]);
+    assert_eq!(verify(&scene.store).unwrap().damage, []);
 }
