@@ -4,7 +4,8 @@
 //! resource, or may still have been, is taken for ours; any other was grown by somebody else. A resource without a generation tells nothing.
 
 use mapek_model::{
-    Action, ExecutionId, Observation, Resource, StepStatus, TargetId, Timestamp, Way, since,
+    Action, ExecutionId, Observation, Resource, StepStatus, TargetId, Timestamp, Way, earlier,
+    since,
 };
 
 use super::Control;
@@ -13,7 +14,8 @@ use crate::{
     ledger::{Sent, Tracked, Trails, View},
 };
 
-/// Most resources of one target that are followed; of more nothing is known.
+/// Most resources of one target that are followed; of more nothing is known. Where there are so many, those go that have not been there
+/// for as long as a change could be an answer to ours.
 const RESOURCES_MAX: usize = 1000;
 
 impl Control {
@@ -22,6 +24,11 @@ impl Control {
         let mut ledger = self.ledger();
         ledger.refresh()?;
         let target = &observation.target;
+        if let Some(trails) = ledger.view.trails.get_mut(target)
+            && trails.len().saturating_add(observation.resources.len()) > RESOURCES_MAX
+        {
+            trails.forget_missed(earlier(now, self.config().rails.others.window));
+        }
         let none = Trails::default();
         let trails = ledger.view.trails.get(target).unwrap_or(&none);
         let mut room = RESOURCES_MAX.saturating_sub(trails.len());

@@ -79,6 +79,8 @@ pub(crate) struct Trail {
     pub(crate) at: Timestamp,
     /// When it was looked at last. Who starts anew does not know it.
     pub(crate) looked: Option<Timestamp>,
+    /// Since when it is not there any more, as far as this process has looked.
+    missed: Option<Timestamp>,
     newest: Sequence,
     changes: VecDeque<(Sequence, ForeignChange)>,
     answers: VecDeque<(Sequence, ForeignChange)>,
@@ -117,7 +119,9 @@ impl Trails {
     pub(super) fn set_back(&mut self, now: Timestamp) {
         for trail in self.by_resource.values_mut() {
             trail.at = now.min(trail.at);
-            trail.looked = trail.looked.map(|looked| now.min(looked));
+            for at in trail.looked.iter_mut().chain(&mut trail.missed) {
+                *at = now.min(*at);
+            }
             for (_, change) in trail.changes.iter_mut().chain(&mut trail.answers) {
                 (change.since, change.seen) = (now.min(change.since), now.min(change.seen));
             }
@@ -126,12 +130,20 @@ impl Trails {
 
     /// These were looked at. What is not among them was not: what became of it meanwhile nobody saw.
     pub(crate) fn look(&mut self, resources: &[Resource], now: Timestamp) {
+        for trail in self.by_resource.values_mut() {
+            trail.missed.get_or_insert(now);
+        }
         for resource in resources.iter().filter(|it| it.generation.is_some()) {
             let key = (resource.kind.clone(), resource.id.clone());
             if let Some(trail) = self.by_resource.get_mut(&key) {
-                trail.looked = Some(now);
+                (trail.looked, trail.missed) = (Some(now), None);
             }
         }
+    }
+
+    /// Forgets what has been missed since then, or longer.
+    pub(crate) fn forget_missed(&mut self, then: Timestamp) {
+        self.by_resource.retain(|_, trail| trail.missed.is_none_or(|missed| missed > then));
     }
 
     pub(super) fn take(&mut self, record: &Record, moves: &[Moved]) {
@@ -141,6 +153,7 @@ impl Trails {
                 generation: moved.after,
                 at: record.at,
                 looked: None,
+                missed: None,
                 newest: record.sequence,
                 changes: VecDeque::new(),
                 answers: VecDeque::new(),

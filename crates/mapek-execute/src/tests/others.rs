@@ -448,3 +448,24 @@ async fn a_thousand_things_are_followed_and_a_look_that_shows_nothing_new_is_not
     let told: Vec<_> = moves(&scene).drain(1000..).map(|it| it.id).collect();
     assert_eq!(told, ["thing-1000", "thing-1999"], "of the others nothing is known");
 }
+
+#[tokio::test]
+async fn what_is_gone_for_an_hour_makes_room_for_what_is_new() {
+    let names = |from: usize| (from..from + 600).map(|n| (format!("thing-{n}"), 1));
+    let mut scene = scene(&[]);
+    scene.generations = names(1000).collect();
+    scene.cycle().await;
+    let window = scene.config.rails.others.window;
+    scene.generations = names(2000).collect();
+    scene.cycle().await;
+    let followed = |scene: &Scene| moves(scene).len();
+    assert_eq!(followed(&scene), 1000, "the old may come back");
+    scene.now = later(scene.now, window);
+    scene.crash();
+    scene.cycle().await;
+    assert_eq!(followed(&scene), 1000, "who starts anew has missed them for no time");
+    scene.now = later(scene.now, window);
+    scene.cycle().await;
+    assert_eq!(followed(&scene), 1200);
+    assert_eq!(changed(&mut scene, "thing-2599").await, others(None));
+}
