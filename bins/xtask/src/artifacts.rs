@@ -37,17 +37,24 @@ fn public_api(workspace: &Workspace) -> Result<(), Error> {
     workspace.cmd("cargo semver-checks --workspace --baseline-rev").arg(tag.trim()).run()
 }
 
-/// Lists what the binary is made of, with licences and hashes, as CycloneDX.
+/// Lists what each program is made of, with licences and hashes, as CycloneDX.
 fn bill_of_materials(workspace: &Workspace) -> Result<(), Error> {
     setup::for_bill_of_materials(workspace)?;
-    let manifest = workspace.root.join("bins/mapek-cli/Cargo.toml");
+    for (package, program) in [("mapek-cli", "mapek"), ("charter-simd", "charter-simd")] {
+        bill_of(workspace, package, program)?;
+    }
+    Ok(())
+}
+
+fn bill_of(workspace: &Workspace, package: &str, program: &str) -> Result<(), Error> {
+    let manifest = workspace.root.join("bins").join(package).join("Cargo.toml");
     let line = "cargo cyclonedx --quiet --format json --spec-version 1.5 --override-filename bom";
     workspace.cmd(line).arg("--manifest-path").arg(manifest.display().to_string()).run()?;
     // It lies beside the manifest of every member; one is wanted, and not in the tree.
-    let report = workspace.report("mapek.cdx.json")?;
-    for package in &workspace.packages {
-        let made = package.directory.join("bom.json");
-        if package.name == "mapek-cli" {
+    let report = workspace.report(&format!("{program}.cdx.json"))?;
+    for member in &workspace.packages {
+        let made = member.directory.join("bom.json");
+        if member.name == package {
             // Our own crates are named by where they are: below the root, wherever that is.
             let bill = read(&made)?.replace(&text(&workspace.root), "");
             let written = std::fs::write(&report, bill);

@@ -2,7 +2,7 @@
 //! is needed for that.
 
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -20,8 +20,8 @@ pub(crate) const STATIC: &str = "-Ctarget-feature=+crt-static";
 /// How long anything may take that is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(200);
-/// As an engine writes it, with the name of another container.
-const HOSTS: &str = "127.0.0.1 localhost charter\n";
+/// Where names are asked for in the root: an address of this host that nothing else has.
+const NAMES: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 77);
 
 pub(crate) fn run(workspace: &Workspace, debug: bool) -> Result<(), Error> {
     if !is_root() {
@@ -73,7 +73,8 @@ fn furnish(workspace: &Workspace, root: &Path, programs: &Path) -> Result<(), Er
         set_mode(&root.join(program), 0o755)?;
     }
     put(root, "etc/nsswitch.conf", b"hosts: files dns\n")?;
-    put(root, "etc/hosts", HOSTS.as_bytes())?;
+    put(root, "etc/hosts", b"127.0.0.1 localhost\n")?;
+    put(root, "etc/resolv.conf", format!("nameserver {NAMES}\n").as_bytes())?;
     for directory in ["dev", "tmp", "var/lib/mape-k"] {
         let path = root.join(directory);
         fs::create_dir_all(&path).map_err(|error| failed("make", &path, &error))?;
@@ -91,6 +92,7 @@ fn furnish(workspace: &Workspace, root: &Path, programs: &Path) -> Result<(), Er
 /// Both programs, each of them by itself, and the one beside the other.
 fn live(root: &Path) -> Result<(), Error> {
     let (charter, api) = (free_port()?, free_port()?);
+    answer_for_names()?;
     inside(root, "/mapek --version", &[]).run()?;
     let listen = format!("/charter-simd --listen 127.0.0.1:{charter}");
     let server = Started::new(root, &listen, &[])?;
@@ -122,6 +124,36 @@ fn live(root: &Path) -> Result<(), Error> {
         println!("{name}: {:.1} MB, needs no library", bytes as f64 / 1e6);
     }
     Ok(())
+}
+
+/// Answers from now on to whoever asks where a name is, as the servers of engines and clusters do: `charter` is a name like those of their
+/// services.
+fn answer_for_names() -> Result<(), Error> {
+    let socket = UdpSocket::bind((NAMES, 53));
+    let socket =
+        socket.map_err(|error| Error::other(format!("cannot answer at {NAMES}:53: {error}")))?;
+    std::thread::spawn(move || {
+        let mut question = [0; 512];
+        while let Ok((length, from)) = socket.recv_from(&mut question) {
+            // Who hears nothing asks again.
+            drop(answer(&question[..length]).map(|answer| socket.send_to(&answer, from)));
+        }
+    });
+    Ok(())
+}
+
+/// That a name is here, if its IPv4 address is asked for; else that there is none of that sort. Messages are those of RFC 1035, section 4.
+fn answer(message: &[u8]) -> Option<Vec<u8>> {
+    let (header, rest) = message.split_at_checked(12)?;
+    let name = rest.iter().position(|byte| *byte == 0)?;
+    let question = rest.get(..name + 5)?;
+    let is_address = question.ends_with(&[0, 1, 0, 1]);
+    let mut answer = vec![header[0], header[1], 0x81, 0x80, 0, 1, 0, is_address.into(), 0, 0, 0, 0];
+    answer.extend(question);
+    if is_address {
+        answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 127, 0, 0, 1]);
+    }
+    Some(answer)
 }
 
 /// A command line that runs in `root`, as whoever runs in the image.
@@ -196,4 +228,26 @@ fn free_port() -> Result<u16, Error> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
     let address = listener.and_then(|listener| listener.local_addr());
     address.map(|it| it.port()).map_err(|error| Error::other(format!("no port is free: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(kind: u8) -> Vec<u8> {
+        let header = [7, 9, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+        [&header[..], b"\x07charter\0", &[0, kind, 0, 1]].concat()
+    }
+
+    #[test]
+    fn a_name_is_here_and_has_no_address_of_another_sort() {
+        let here = answer(&asked(1)).unwrap();
+        assert_eq!((&here[..4], here[7]), (&[7, 9, 0x81, 0x80][..], 1));
+        assert!(here.ends_with(&[0, 4, 127, 0, 0, 1]));
+        let none = answer(&asked(28)).unwrap();
+        assert_eq!((none[7], none.len()), (0, asked(28).len()));
+        for cut in [&[][..], &[0; 11], &asked(1)[..20], &asked(1)[..23]] {
+            assert_eq!(answer(cut), None);
+        }
+    }
 }
