@@ -167,7 +167,7 @@ impl Inner {
                 let phase = |id| Some(book.entries.get(id)?.status.phase().clone());
                 phase(id) == Some(mapek_model::Phase::Closed)
             }
-            Claim::Rearmed(kind, at) => book.rearmed.get(kind) == Some(at),
+            Claim::Rearmed(kind, at) => book.rearmed.get(kind).is_some_and(|(then, _)| then == at),
         };
         (!holds).then(|| format!("{claim:?} was acknowledged and is not durable"))
     }

@@ -71,7 +71,9 @@ pub use quality::{Answer, Doubt, DoubtKind, Level, Quality};
 pub use rank::{Priority, Risk, Severity, Verdict};
 pub use series::{Query, Sample, Series};
 pub use silence::{Silence, Silences};
-pub use time::{BackwardSpan, Duration, Span, Timestamp, duration, earlier, later, since};
+pub use time::{
+    BackwardSpan, Duration, Span, Timestamp, drawn_back, duration, earlier, later, since,
+};
 pub use unit::{Confidence, Cost, OutOfRange, Ratio, Score, Utility, number};
 pub use verification::{
     Guard, InvalidVerification, Look, Sight, Verification, VerificationOverride,

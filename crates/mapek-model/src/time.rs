@@ -115,6 +115,27 @@ pub fn earlier(at: Timestamp, by: Duration) -> Timestamp {
     at.checked_sub(by).unwrap_or(Timestamp::MIN)
 }
 
+/// Where a moment belongs that a clock which went back to `now` calls the future: right behind now, within half a second, and behind
+/// what was before it by a millionth of what was between them. What is not after now stays where it is.
+///
+/// ```
+/// use mapek_model::{Duration, drawn_back, later};
+/// # use mapek_model::Timestamp;
+/// let now: Timestamp = "2026-03-01T11:00:00Z".parse().unwrap();
+/// let [judged, rearmed] = [3600, 3601].map(|s| later(now, Duration::from_secs(s)));
+/// let back = [drawn_back(judged, now), drawn_back(rearmed, now)];
+/// assert!(now < back[0] && back[0] < back[1] && back[1] < later(now, Duration::from_millis(500)));
+/// assert_eq!(drawn_back(now, now), now);
+/// ```
+#[must_use]
+pub fn drawn_back(at: Timestamp, now: Timestamp) -> Timestamp {
+    let ahead = since(at, now);
+    if ahead.is_zero() {
+        return at;
+    }
+    later(now, (ahead / 1_000_000).min(Duration::from_millis(500)))
+}
+
 /// Serde for durations as people write them: a number of seconds (`30`, `0.5`) or a text with units (`30s`, `5m`,
 /// `1h 30m`, `250ms`). Written as such a text.
 ///

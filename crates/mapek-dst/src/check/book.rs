@@ -26,7 +26,8 @@ pub(crate) struct Entry {
     pub(crate) outstanding: Option<(StepIndex, Way, Epoch)>,
     /// Whether a step is known to have taken effect.
     pub(crate) applied: bool,
-    pub(crate) judged: Option<(Verdict, i64)>,
+    /// Its verdict, and how many records there were by then.
+    pub(crate) judged: Option<(Verdict, u64)>,
 }
 
 impl Entry {
@@ -58,9 +59,10 @@ pub(crate) struct Book {
     pub(crate) latch: Option<String>,
     pub(crate) said: BTreeMap<PlanHash, Said>,
     pub(crate) rejected: BTreeSet<PlanHash>,
-    pub(crate) rearmed: BTreeMap<ActionKind, i64>,
-    /// When others were seen to have set otherwise what we had set, by resource.
-    pub(crate) answers: BTreeMap<String, Vec<i64>>,
+    /// When a kind was re-armed last, and how many records there were by then.
+    pub(crate) rearmed: BTreeMap<ActionKind, (i64, u64)>,
+    /// When others were seen to have set otherwise what we had set, by resource; and how many records there were by then.
+    pub(crate) answers: BTreeMap<String, Vec<(i64, u64)>>,
     pub(crate) records: u64,
 }
 
@@ -85,7 +87,7 @@ impl Book {
         match record.body {
             Body::Latch { paused, by, .. } => self.latch = paused.then_some(by),
             Body::Rearmed { kind, .. } => {
-                self.rearmed.insert(kind, millis(record.at));
+                self.rearmed.insert(kind, (millis(record.at), self.records));
             }
             Body::Approval { plan, event } => match event {
                 ApprovalEvent::Approved { by, .. } => {
@@ -110,7 +112,8 @@ impl Book {
             Body::Moved { moves } => {
                 for moved in moves {
                     if matches!(moved.writer, Writer::Others { answers: Some(_), .. }) {
-                        self.answers.entry(moved.id).or_default().push(millis(record.at));
+                        let answer = (millis(record.at), self.records);
+                        self.answers.entry(moved.id).or_default().push(answer);
                     }
                 }
             }
@@ -120,7 +123,7 @@ impl Book {
                     (millis(record.at), self.said.values_mut().map(|it| &mut it.newest));
                 let entries = self.entries.values_mut();
                 let entries = entries.flat_map(|it| [&mut it.started, &mut it.updated]);
-                let answers = self.answers.values_mut().flatten();
+                let answers = self.answers.values_mut().flatten().map(|(at, _)| at);
                 entries.chain(said).chain(answers).for_each(|it| *it = at.min(*it));
             }
             _ => {}
@@ -165,7 +168,7 @@ impl Book {
                 self.keys.insert(key.to_string(), (id, step, way));
             }
             ExecutionEvent::Applied { way: Way::Do, .. } => entry.applied = true,
-            ExecutionEvent::Judged { verdict, .. } => entry.judged = Some((verdict, at)),
+            ExecutionEvent::Judged { verdict, .. } => entry.judged = Some((verdict, self.records)),
             _ => {}
         }
     }

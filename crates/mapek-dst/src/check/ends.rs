@@ -93,11 +93,11 @@ impl Checker {
     /// Two degradations within a day, and nobody has trusted the kind again.
     fn breaker(&self, id: ExecutionId, plan: &Plan, told: &mut Told) {
         for kind in plan.steps.iter().map(|step| step.action.kind()) {
-            let rearmed = self.book.rearmed.get(&kind).copied().unwrap_or(i64::MIN);
+            let rearmed = self.book.rearmed.get(&kind).map_or(0, |(_, record)| *record);
             let harm = self.book.entries.values().filter(|entry| {
                 entry.sent_kinds().contains(&kind)
-                    && entry.judged.is_some_and(|(verdict, at)| {
-                        verdict == Verdict::Degradation && at > rearmed
+                    && entry.judged.is_some_and(|(verdict, record)| {
+                        verdict == Verdict::Degradation && record > rearmed
                     })
             });
             let count = harm.count();

@@ -55,9 +55,10 @@ impl Checker {
         for action in plan.steps.iter().map(|step| &step.action) {
             let Some((_, resource)) = slot(action).and_then(Slot::resource) else { continue };
             let kind = action.kind();
-            let rearmed = self.book.rearmed.get(&kind).copied().unwrap_or(i64::MIN);
+            let rearmed = self.book.rearmed.get(&kind).map_or(0, |(_, record)| *record);
             let answers = self.book.answers.get(resource).into_iter().flatten();
-            let times: Vec<_> = answers.copied().filter(|at| *at > rearmed).collect();
+            let since = answers.filter(|(_, record)| *record > rearmed);
+            let times: Vec<_> = since.map(|(at, _)| *at).collect();
             if times.windows(REVERSALS).any(|run| run[run.len() - 1] - run[0] <= WINDOW) {
                 let often = times.len();
                 let message =

@@ -1,7 +1,7 @@
 //! When steps were sent, so that what changes then is not taken for somebody else's.
 
 use mapek_model::{
-    Duration, ExecutionEvent, ExecutionRecord, StepIndex, Timestamp, Way, later, since,
+    Duration, ExecutionEvent, ExecutionRecord, StepIndex, Timestamp, Way, drawn_back, later, since,
 };
 
 /// One sending, from its intent until it was known what became of it.
@@ -75,9 +75,9 @@ impl Sends {
     /// The clock went back to `now`: what was sent later was sent at the latest now, and is no younger for it.
     pub(super) fn set_back(&mut self, now: Timestamp, by: Duration) {
         for sent in &mut self.0 {
-            sent.back = sent.back.saturating_add(by);
-            sent.from = now.min(sent.from);
-            sent.to = sent.to.map(|to| now.min(to));
+            sent.from = drawn_back(sent.from, now);
+            sent.back = sent.back.saturating_add(by).saturating_add(since(sent.from, now));
+            sent.to = sent.to.map(|to| drawn_back(to, now));
         }
     }
 

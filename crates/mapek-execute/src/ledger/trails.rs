@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use mapek_model::{ExecutionId, Generation, Resource, Sequence, Timestamp};
+use mapek_model::{ExecutionId, Generation, Resource, Sequence, Timestamp, drawn_back};
 use serde::{Deserialize, Serialize};
 
 use crate::Record;
@@ -115,7 +115,7 @@ pub(crate) struct Trails {
 }
 
 impl Trails {
-    /// The clock went back to `now`: what was seen later was seen at the latest now.
+    /// The clock went back to `now`: what was seen later was seen now, in the order in which it was.
     pub(super) fn set_back(&mut self, now: Timestamp) {
         for trail in self.by_resource.values_mut() {
             trail.at = now.min(trail.at);
@@ -123,7 +123,7 @@ impl Trails {
                 *at = now.min(*at);
             }
             for (_, change) in trail.changes.iter_mut().chain(&mut trail.answers) {
-                (change.since, change.seen) = (now.min(change.since), now.min(change.seen));
+                (change.since, change.seen) = (now.min(change.since), drawn_back(change.seen, now));
             }
         }
     }
@@ -260,8 +260,9 @@ mod tests {
         change(&mut trails, 20, false);
         trails.set_back(at(15));
         let seen: Vec<_> = trails.foreign().iter().map(|it| (it.since, it.seen)).collect();
-        assert_eq!(seen, [(at(9), at(10)), (at(15), at(15))]);
+        let then = drawn_back(at(20), at(15));
+        assert_eq!(seen, [(at(9), at(10)), (at(15), then)]);
         assert_eq!(trails.get("thing", "alpha").unwrap().at, at(15));
-        assert_eq!(trails.get("thing", "alpha").unwrap().others_last(), Some(at(15)));
+        assert_eq!(trails.get("thing", "alpha").unwrap().others_last(), Some(then));
     }
 }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use mapek_model::{
     ActionKind, ContentHash, CycleNumber, Duration, Execution, ExecutionEvent, ExecutionId,
-    ExecutionRecord, Outcome, PlanHash, ReplayError, Sequence, TargetId, Timestamp, since,
+    ExecutionRecord, Outcome, PlanHash, ReplayError, Sequence, TargetId, Timestamp, drawn_back,
+    since,
 };
 
 use super::{sent::Sends, trails::Trails};
@@ -166,6 +167,9 @@ impl View {
             for at in tracked.due.iter_mut().chain(&mut tracked.looked_for) {
                 *at = now.min(*at);
             }
+        }
+        for at in self.rearmed.values_mut().flat_map(BTreeMap::values_mut) {
+            *at = drawn_back(*at, now);
         }
         self.proposals.set_back(now);
         self.trails.values_mut().for_each(|trails| trails.set_back(now));

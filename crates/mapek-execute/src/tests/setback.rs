@@ -1,11 +1,15 @@
 //! A clock that is set back prolongs nothing.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use mapek_model::{
-    Action, ContentHash, CycleNumber, Phase, Step, Timestamp, Way, earlier, later, since,
+    Action, ContentHash, CycleNumber, Ending, ExecutionEvent, IdempotencyKey, Measured, Phase,
+    Step, StepIndex, TargetId, Timestamp, Verdict, Way, earlier, later, since,
 };
+use mapek_store::MemoryStore;
 
 use super::world::{Fault, Scene, config, custom, id, plan, seconds, start_time};
-use crate::{Body, Config, CycleInputs, verify};
+use crate::{Body, Config, CycleInputs, ledger::Ledger, rails::Breaker, verify};
 
 const HOUR: u64 = 3600;
 
@@ -131,6 +135,69 @@ async fn a_plan_that_runs_expires_no_later_than_it_would_from_now_on() {
 fn both(names: &[&str]) -> (Vec<String>, Vec<String>) {
     let names: Vec<_> = names.iter().map(|it| (*it).to_owned()).collect();
     (names.clone(), names)
+}
+
+/// A view in which a kind did harm twice and was re-armed, all by a clock that is an hour ahead, in this order.
+fn rearmed_ahead(harm: [u64; 2], rearmed: u64) -> Ledger {
+    let mut ledger = Ledger::open(Arc::new(MemoryStore::new())).unwrap();
+    let at = |s| later(start_time(), seconds(HOUR + s));
+    let mut happened: Vec<_> =
+        harm.map(|s| (s, true)).into_iter().chain([(rearmed, false)]).collect();
+    happened.sort_unstable();
+    for (n, (s, harmed)) in (1..).zip(happened) {
+        if harmed {
+            does_harm(&mut ledger, n, at(s));
+        } else {
+            let (by, reason) = ("ada".to_owned(), "mended".to_owned());
+            let body = Body::Rearmed { kind: custom("a").action.kind(), by, reason };
+            ledger.commit(Some(&TargetId::default()), at(s), body).unwrap();
+        }
+    }
+    let by = seconds(HOUR);
+    ledger.commit(None, start_time(), Body::SetBack { by }).unwrap();
+    ledger
+}
+
+/// An execution that did harm.
+fn does_harm(ledger: &mut Ledger, n: u128, at: Timestamp) {
+    let (plan, before) = (Box::new(plan(vec![custom("a")])), Measured::default());
+    let (step, way, receipt) = (StepIndex(0), Way::Do, serde_json::Value::Null);
+    let key = IdempotencyKey::of(id(n), step, way);
+    let judged = ExecutionEvent::Judged {
+        verdict: Verdict::Degradation,
+        reason: "worse".to_owned(),
+        after: Measured::default(),
+        time_to_effect: None,
+    };
+    for event in [
+        ExecutionEvent::Started { plan, chosen_with: mapek_model::Confidence::MAX, before },
+        ExecutionEvent::Intended { step, way, attempt: 1, key, captured: None },
+        ExecutionEvent::Applied { step, way, receipt },
+        ExecutionEvent::VerificationBegan,
+        judged,
+        ExecutionEvent::Ended { ending: Ending::NeedsOperator, reason: "so".to_owned() },
+        ExecutionEvent::Closed { by: "ada".to_owned(), reason: "so".to_owned() },
+    ] {
+        ledger.happen(id(n), at, event).unwrap();
+    }
+}
+
+#[test]
+fn what_was_rearmed_by_a_clock_that_was_ahead_is_armed_for_what_comes() {
+    let disabled = |ledger: &Ledger| {
+        let never = BTreeMap::new();
+        let rearmed = ledger.view.rearmed.get(&TargetId::default()).unwrap_or(&never);
+        let others = ledger.view.others(&TargetId::default(), None);
+        !Breaker::new(Default::default()).disabled(&others, rearmed).is_empty()
+    };
+    let mut forgiven = rearmed_ahead([10, 20], 30);
+    assert!(!disabled(&forgiven), "it is forgiven still");
+    assert!(disabled(&rearmed_ahead([20, 30], 10)), "that came after it");
+    // What happens from now on counts, though the re-arming was written down an hour later.
+    for n in [8, 9] {
+        does_harm(&mut forgiven, n, later(start_time(), seconds(60 * n as u64)));
+    }
+    assert!(disabled(&forgiven));
 }
 
 #[tokio::test]

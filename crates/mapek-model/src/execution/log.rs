@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{
     Captured, Confidence, Duration, ExecutionEvent, ExecutionId, ExecutionStatus,
     IllegalTransition, Irreversible, Look, Measured, Outcome, Plan, StepIndex, TargetId, Timestamp,
-    Verdict, Way, since,
+    Verdict, Way, drawn_back, since,
 };
 
 /// One entry of an execution's log.
@@ -225,7 +225,7 @@ impl Execution {
 
     /// The clock went back to `now`: what is said to have happened later has happened at the latest now. So what is waited for begins anew
     /// at most, instead of waiting until the clock has come as far again; and nothing is cut short. The onsets of the episodes that it
-    /// treats stay: they are names. So does when it was judged: that is compared with what people said before and after it.
+    /// treats stay: they are names. When it was judged is [drawn back](drawn_back): that is compared with what people said before and after it.
     pub fn set_back(&mut self, now: Timestamp) {
         self.status.hasten(since(self.first_applied.unwrap_or(self.started), now));
         self.plan.set_back(now);
@@ -235,6 +235,9 @@ impl Execution {
         let own = [&mut self.started, &mut self.updated];
         for at in own.into_iter().chain(captured).chain(applied).chain(looks) {
             *at = now.min(*at);
+        }
+        if let Some(judgement) = &mut self.judgement {
+            judgement.at = drawn_back(judgement.at, now);
         }
     }
 
