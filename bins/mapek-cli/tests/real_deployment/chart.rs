@@ -110,6 +110,7 @@ async fn bad_values_are_refused_with_their_name() {
         ("config.orchestrator.loop_intervall=3", "loop_intervall is not allowed"),
         ("config.plan.min_violations=many", "config.plan.min_violations: Invalid type"),
         ("config.execute.rails.profile=all", "config.execute.rails.profile"),
+        ("monitoring.alertmanager.existingSecret=A_B", "existingSecret: Does not match"),
         ("extraVolumeMounts[0].mountPath=run", "extraVolumeMounts"),
         ("initContainers[0].name=helper", "initContainers"),
     ] {
@@ -421,6 +422,25 @@ async fn production_keeps_a_month_and_tells_three_alertmanagers() {
     for service in ["prometheus", "alertmanager"] {
         assert!(find(&documents, "Service", service)["spec"]["ports"].is_array());
     }
+}
+
+#[tokio::test]
+async fn addresses_of_people_are_in_no_release_and_no_upgrade_takes_them_away() {
+    let named = "monitoring.alertmanager.existingSecret=people";
+    let documents = rendered(&["--values", PRODUCTION, "--set", named]).await;
+    assert!(documents.iter().all(|it| it["kind"] != "Secret"), "nothing is written over theirs");
+    let pod = &find(&documents, "StatefulSet", "alertmanager")["spec"]["template"]["spec"];
+    assert_eq!(
+        pod["volumes"][0],
+        serde_json::json!({"name": "config", "secret": {"secretName": "people"}})
+    );
+    // What the document says to patch is where it says.
+    let text = std::fs::read_to_string(deploy().join("../docs/deployment.md")).unwrap();
+    assert!(text.contains("path: /spec/template/spec/volumes/0/secret/secretName"));
+    // One that a release has is gone with the next that has it not.
+    let own = "monitoring.enabled=true,monitoring.alertmanager.existingSecret=alertmanager-config";
+    let told = template(&["--set", own]).await;
+    assert!(told.code == Some(1) && told.err.contains("take another name"), "{told:?}");
 }
 
 #[tokio::test]
