@@ -16,13 +16,20 @@ const SPIFFE: &str = "helm/mape-k/values-spiffe.yaml";
 const FOREIGN: [&str; 2] = ["ServiceMonitor", "PrometheusRule"];
 
 async fn template(more: &[&str]) -> Ran {
-    let words = ["template", "mape-k", CHART, "--namespace", "mape-k"];
+    template_of(CHART, more).await
+}
+
+async fn template_of(chart: &str, more: &[&str]) -> Ran {
+    let words = ["template", "mape-k", chart, "--namespace", "mape-k"];
     tool(installed("helm"), &[&words, more].concat()).await
 }
 
 /// What the chart renders with these arguments.
 async fn rendered(more: &[&str]) -> Vec<Value> {
-    let told = template(more).await;
+    documents(&template(more).await)
+}
+
+fn documents(told: &Ran) -> Vec<Value> {
     assert_eq!(told.code, Some(0), "{told:?}");
     serde_saphyr::from_multiple(&told.out).unwrap()
 }
@@ -441,6 +448,51 @@ async fn addresses_of_people_are_in_no_release_and_no_upgrade_takes_them_away() 
     let own = "monitoring.enabled=true,monitoring.alertmanager.existingSecret=alertmanager-config";
     let told = template(&["--set", own]).await;
     assert!(told.code == Some(1) && told.err.contains("take another name"), "{told:?}");
+}
+
+/// Copies the chart, so that a test can change it.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            copy(&from, &to);
+        } else {
+            std::fs::copy(from, to).unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn new_rules_and_new_routes_are_taken_up_by_an_upgrade() {
+    let directory = tempfile::tempdir().unwrap();
+    copy(&deploy().join(CHART), directory.path());
+    let chart = directory.path().to_str().unwrap();
+    let sums = async |more: &[&str]| {
+        let told =
+            template_of(chart, &[&["--set", "monitoring.enabled=true"][..], more].concat()).await;
+        let documents = documents(&told);
+        ["prometheus", "alertmanager"].map(|name| {
+            let pod = &find(&documents, "StatefulSet", name)["spec"]["template"];
+            pod["metadata"]["annotations"]["checksum/config"].clone()
+        })
+    };
+    let before = sums(&[]).await;
+    assert!(before.iter().all(Value::is_string), "{before:?}");
+    assert_eq!(sums(&["--set", "replicas=0"]).await, before, "nobody is restarted for nothing");
+    for (file, changed) in [("mape-k.rules.yml", [true, false]), ("alertmanager.yml", [false, true])]
+    {
+        let path = directory.path().join("files").join(file);
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, format!("{text}# another one\n")).unwrap();
+        let after = sums(&[]).await;
+        std::fs::write(&path, text).unwrap();
+        assert_eq!([after[0] != before[0], after[1] != before[1]], changed, "{file}");
+    }
+    // What it cannot see it does not vouch for.
+    let named = sums(&["--set", "monitoring.alertmanager.existingSecret=people"]).await;
+    assert_eq!(named, [before[0].clone(), Value::Null]);
 }
 
 #[tokio::test]

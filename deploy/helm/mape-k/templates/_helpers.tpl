@@ -37,3 +37,43 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- $tls := "- url: https://mape-k:5000/webhooks/alerts\n        http_config: {tls_config: {ca_file: /etc/mape-k-tls/ca.crt}}" -}}
 {{- .Files.Get "files/alertmanager.yml" | replace $clear (ternary $clear $tls (empty .Values.secrets.tls)) -}}
 {{- end }}
+
+{{/* Prometheus's files: what it scrapes and whom it tells, and the rules. */}}
+{{- define "mape-k.prometheus" -}}
+prometheus.yml: |
+  global:
+    scrape_interval: 15s
+    evaluation_interval: 30s
+  rule_files: [/etc/prometheus/*.rules.yml]
+  alerting:
+    alertmanagers:
+      - static_configs:
+          - targets:
+              {{- range $i := until (int .Values.monitoring.alertmanager.replicas) }}
+              - alertmanager-{{ $i }}.alertmanager-cluster:9093
+              {{- end }}
+  scrape_configs:
+    - job_name: charter
+      static_configs:
+        - targets: ["charter:8000"]
+    - job_name: mapek
+      {{- if .Values.secrets.tls }}
+      scheme: https
+      tls_config: {ca_file: /etc/mape-k-tls/ca.crt}
+      {{- end }}
+      static_configs:
+        - targets: ["mape-k:9090"]
+    - job_name: alertmanager
+      static_configs:
+        - targets:
+            {{- range $i := until (int .Values.monitoring.alertmanager.replicas) }}
+            - alertmanager-{{ $i }}.alertmanager-cluster:9093
+            {{- end }}
+    - job_name: prometheus
+      static_configs:
+        - targets: ["localhost:9090"]
+{{- range $name := list "charter" "mape-k" }}
+{{ $name }}.rules.yml: |
+  {{- $.Files.Get (printf "files/%s.rules.yml" $name) | nindent 2 }}
+{{- end }}
+{{- end }}
