@@ -65,7 +65,7 @@ async fn what_it_renders_is_what_kubernetes_takes() {
     for (name, more) in [
         ("all", &everything[..]),
         ("lost", &["--set", "persistence.enabled=false"]),
-        ("spiffe", &["--values", SPIFFE]),
+        ("spiffe", &["--values", SPIFFE, "--set", "monitoring.enabled=true"]),
     ] {
         let told = template(more).await;
         assert_eq!(told.code, Some(0), "{told:?}");
@@ -241,8 +241,9 @@ fn config(documents: &[Value]) -> Value {
 async fn checked(documents: &[Value], directory: &Path) -> Ran {
     let text = find(documents, "ConfigMap", "mape-k-config")["data"]["mape_k_config.yaml"].clone();
     let here = directory.display().to_string();
-    let text =
-        text.as_str().unwrap().replace("/etc/mape-k", &here).replace("/var/lib/mape-k", &here);
+    let text = ["/etc/mape-k", "/var/lib/mape-k", "/run"]
+        .iter()
+        .fold(text.as_str().unwrap().to_owned(), |text, there| text.replace(there, &here));
     let made = rcgen::generate_simple_self_signed(["mape-k".to_owned()]).unwrap();
     let token =
         ran(mapek(&["token", "new", "--name", "ada", "--role", "admin", "--json"]), "").await;
@@ -253,6 +254,9 @@ async fn checked(documents: &[Value], directory: &Path) -> Ran {
         ("tokens/tokens.yaml", format!("tokens: [{}]\n", token["entry"])),
         ("tls/tls.crt", made.cert.pem()),
         ("tls/tls.key", made.signing_key.serialize_pem()),
+        ("svid/svid.pem", made.cert.pem()),
+        ("svid/key.pem", made.signing_key.serialize_pem()),
+        ("svid/bundle.pem", made.cert.pem()),
     ] {
         let path = directory.join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -340,6 +344,65 @@ async fn the_workload_api_comes_to_the_loop_as_files() {
     let get = &helper["startupProbe"]["httpGet"];
     assert_eq!(get["path"], word("readiness_path"));
     assert_eq!(get["port"].to_string(), word("bind_port"));
+}
+
+#[tokio::test]
+async fn who_scrapes_and_who_sends_alerts_speaks_tls_where_the_workload_api_certifies() {
+    let more = ["--values", SPIFFE, "--set", "monitoring.enabled=true,serviceMonitor.enabled=true"];
+    let documents = rendered(&more).await;
+    let told = checked(&documents, tempfile::tempdir().unwrap().path()).await;
+    assert_eq!(told.code, Some(0), "{}{}", told.out, told.err);
+    assert!(config(&documents)["alertmanager"]["webhook_tls"]["certificate_file"].is_string());
+
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("ca.crt"), "").unwrap();
+    let here = directory.path().display().to_string();
+    let kept = async |kind: &str, name: &str, field: &str, file: &str| {
+        let text = find(&documents, kind, name)[field][file].as_str().unwrap().to_owned();
+        let path = directory.path().join(file);
+        std::fs::write(&path, text.replace("/etc/mape-k-tls", &here)).unwrap();
+        (path.to_str().unwrap().to_owned(), serde_saphyr::from_str::<Value>(&text).unwrap())
+    };
+    let (path, scraped) = kept("ConfigMap", "prometheus-config", "data", "prometheus.yml").await;
+    content("promtool", &["check", "config", &path]).await;
+    for (job, at) in [("charter", "charter:8000"), ("mapek", "mape-k:9090")] {
+        let jobs = scraped["scrape_configs"].as_array().unwrap();
+        let job = jobs.iter().find(|it| it["job_name"] == job).unwrap();
+        assert_eq!(job["static_configs"][0]["targets"][0], at);
+        assert_eq!(job["scheme"], "https", "{job}");
+        assert_eq!(job["tls_config"]["ca_file"], "/etc/mape-k-tls/ca.crt", "{job}");
+    }
+    let (path, routes) =
+        kept("Secret", "alertmanager-config", "stringData", "alertmanager.yml").await;
+    content("amtool", &["check-config", &path]).await;
+    let hook = &routes["receivers"][0]["webhook_configs"][0];
+    assert_eq!(hook["url"], "https://mape-k:5000/webhooks/alerts");
+    assert_eq!(hook["http_config"]["tls_config"]["ca_file"], "/etc/mape-k-tls/ca.crt");
+    // The bundle is where they look for it.
+    for name in ["prometheus", "alertmanager"] {
+        let set = find(&documents, "StatefulSet", name);
+        let mounts = container(set)["volumeMounts"].as_array().unwrap();
+        let mount = mounts.iter().find(|it| it["mountPath"] == "/etc/mape-k-tls").unwrap();
+        let volumes = set["spec"]["template"]["spec"]["volumes"].as_array().unwrap();
+        let volume = volumes.iter().find(|it| it["name"] == mount["name"]).unwrap();
+        let bundle = serde_json::json!({"name": "spire-bundle", "items": [{"key": "bundle.crt", "path": "ca.crt"}]});
+        assert_eq!(volume["configMap"], bundle, "{name}");
+    }
+    let endpoint = &find(&documents, FOREIGN[0], "mape-k")["spec"]["endpoints"][0];
+    assert_eq!(
+        (&endpoint["scheme"], &endpoint["tlsConfig"]["serverName"]),
+        (&"https".into(), &"mape-k".into())
+    );
+    assert_eq!(
+        endpoint["tlsConfig"]["ca"]["configMap"],
+        serde_json::json!({"name": "spire-bundle", "key": "bundle.crt"})
+    );
+    // A certificate that nobody could believe is no release.
+    for who in ["monitoring", "serviceMonitor"] {
+        let set = format!("{who}.enabled=true,trust.configMap=");
+        let told = template(&["--values", SPIFFE, "--set", &set]).await;
+        assert!(told.code == Some(1) && told.err.contains("set trust.configMap"), "{told:?}");
+    }
 }
 
 /// The absolute paths in a configuration, but for that of the webhook.
@@ -481,7 +544,8 @@ async fn new_rules_and_new_routes_are_taken_up_by_an_upgrade() {
     let before = sums(&[]).await;
     assert!(before.iter().all(Value::is_string), "{before:?}");
     assert_eq!(sums(&["--set", "replicas=0"]).await, before, "nobody is restarted for nothing");
-    for (file, changed) in [("mape-k.rules.yml", [true, false]), ("alertmanager.yml", [false, true])]
+    for (file, changed) in
+        [("mape-k.rules.yml", [true, false]), ("alertmanager.yml", [false, true])]
     {
         let path = directory.path().join("files").join(file);
         let text = std::fs::read_to_string(&path).unwrap();
