@@ -127,6 +127,28 @@ async fn bad_values_are_refused_with_their_name() {
 }
 
 #[tokio::test]
+async fn a_cluster_that_is_too_old_is_told_so() {
+    let on = async |version: &str, more: &[&str]| {
+        template(&[&["--kube-version", version], more].concat()).await
+    };
+    let sidecar = ["--values", SPIFFE];
+    for (version, more, named) in [
+        ("1.24.17", &[][..], "chart requires kubeVersion: >=1.25.0"),
+        ("1.25.0", &sidecar, "needs Kubernetes 1.29; this is v1.25.0"),
+        ("v1.28.15-eks-2d5f260", &sidecar, "spiffe-helper has restartPolicy Always"),
+    ] {
+        let told = on(version, more).await;
+        assert!(told.code == Some(1) && told.err.contains(named), "{version}: {told:?}");
+    }
+    let ends = ["--set", "initContainers[0].name=a,initContainers[0].image=b"];
+    for (version, more) in
+        [("1.25.0", &[][..]), ("1.25.0", &ends), ("1.29.0", &sidecar), ("v1.29.0-gke.1", &sidecar)]
+    {
+        documents(&on(version, more).await);
+    }
+}
+
+#[tokio::test]
 async fn one_loop_runs_with_no_right_that_it_does_not_use() {
     let documents = rendered(&[]).await;
     let kinds: BTreeSet<_> = documents.iter().map(|it| it["kind"].as_str().unwrap()).collect();
