@@ -253,6 +253,70 @@ async fn ports_and_policies_fit_each_other() {
     }
 }
 
+/// Whether a policy lets it pass, in (`ingress`) or out (`egress`), from or to pods with this label `app`.
+fn lets(policy: &Value, way: &str, app: &str, protocol: &str, port: &Value) -> bool {
+    let peers = if way == "ingress" { "from" } else { "to" };
+    let has =
+        |list: &Value, found: &dyn Fn(&Value) -> bool| list.as_array().unwrap().iter().any(found);
+    has(&policy["spec"][way], &|rule| {
+        has(&rule[peers], &|it| it["podSelector"]["matchLabels"]["app"] == app)
+            && has(&rule["ports"], &|it| it["protocol"] == protocol && it["port"] == *port)
+    })
+}
+
+#[tokio::test]
+async fn who_watches_is_reached_by_those_who_need_it_and_reaches_no_more() {
+    let documents = rendered(&["--values", PRODUCTION]).await;
+    let policy = |name: &str| find(&documents, "NetworkPolicy", name);
+    for name in ["prometheus", "alertmanager"] {
+        assert_eq!(strings(&policy(name)["spec"]["policyTypes"]), ["Ingress", "Egress"]);
+        assert_eq!(policy(name)["spec"]["podSelector"]["matchLabels"]["app"], name);
+        let rules = [("ingress", "from"), ("egress", "to")];
+        for (way, peers) in rules {
+            for rule in policy(name)["spec"][way].as_array().unwrap() {
+                assert!(!rule[peers].as_array().unwrap().is_empty(), "nobody means everybody");
+            }
+        }
+        let out = policy(name)["spec"]["egress"].as_array().unwrap();
+        assert!(out.iter().any(|it| it["ports"][0]["port"] == 53), "{name} asks for names");
+    }
+    // Who calls is let out there and let in here: the same ports, by the number or by its name.
+    for (from, to, protocol, number, name) in [
+        ("prometheus", "mape-k", "TCP", 9090, "metrics"),
+        ("prometheus", "alertmanager", "TCP", 9093, "web"),
+        ("alertmanager", "alertmanager", "TCP", 9094, ""),
+        ("alertmanager", "alertmanager", "UDP", 9094, ""),
+        ("alertmanager", "mape-k", "TCP", 5000, "webhook"),
+        ("mape-k", "prometheus", "TCP", 9090, "web"),
+        ("mape-k", "alertmanager", "TCP", 9093, "web"),
+    ] {
+        let port = number.into();
+        assert!(lets(policy(from), "egress", to, protocol, &port), "{from} to {to}");
+        let named = if name.is_empty() { port } else { name.into() };
+        assert!(lets(policy(to), "ingress", from, protocol, &named), "{to} from {from}");
+    }
+    assert!(lets(policy("prometheus"), "egress", "charter", "TCP", &8000.into()));
+    assert!(lets(policy("prometheus"), "ingress", "grafana", "TCP", &"web".into()));
+    for (from, to) in [("alertmanager", "prometheus"), ("grafana", "alertmanager")] {
+        assert!(!lets(policy(to), "ingress", from, "TCP", &"web".into()), "{to} from {from}");
+    }
+    // No request ends it, or has it take other files.
+    let args = strings(&container(find(&documents, "StatefulSet", "prometheus"))["args"]);
+    assert!(args.iter().all(|it| !it.contains("lifecycle")), "{args:?}");
+
+    // People are elsewhere.
+    let out = |documents: &[Value]| {
+        let egress = &find(documents, "NetworkPolicy", "alertmanager")["spec"]["egress"];
+        egress.as_array().unwrap().iter().any(|it| it["ports"][0]["port"] == 443)
+    };
+    assert!(!out(&documents));
+    let named = "monitoring.alertmanager.existingSecret=people";
+    assert!(out(&rendered(&["--values", PRODUCTION, "--set", named]).await));
+    let documents =
+        rendered(&["--set", "monitoring.enabled=true,networkPolicy.enabled=false"]).await;
+    assert!(documents.iter().all(|it| it["kind"] != "NetworkPolicy"));
+}
+
 /// The loop's configuration in a release.
 fn config(documents: &[Value]) -> Value {
     let map = find(documents, "ConfigMap", "mape-k-config");

@@ -130,3 +130,14 @@ prometheus.yml: |
   {{- $.Files.Get (printf "files/%s.rules.yml" $name) | nindent 2 }}
 {{- end }}
 {{- end }}
+
+{{/* The way out to names. */}}
+{{- define "mape-k.dns" -}}
+- to:
+    - namespaceSelector:
+        matchLabels:
+          kubernetes.io/metadata.name: kube-system
+  ports:
+    - {protocol: UDP, port: 53}
+    - {protocol: TCP, port: 53}
+{{- end }}
