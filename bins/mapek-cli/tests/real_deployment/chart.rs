@@ -1,12 +1,16 @@
 //! The chart, and the plain manifests that it renders.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
+use mapek_testkit::wait_until;
 use serde_json::Value;
 
 use crate::{
     files::{content, deploy, entries, installed, knows, strings, tool, yaml},
-    support::{Ran, mapek, ran},
+    support::{DEADLINE, Ran, free_port, mapek, ran},
 };
 
 const CHART: &str = "helm/mape-k";
@@ -325,6 +329,12 @@ fn config(documents: &[Value]) -> Value {
 
 /// What the loop says of the configuration in a release, with the files that its secrets bring.
 async fn checked(documents: &[Value], directory: &Path) -> Ran {
+    let (path, _) = brought(documents, directory).await;
+    ran(mapek(&["check", "--config", path.to_str().unwrap()]), "").await
+}
+
+/// The configuration in a release, in a place with the files that its secrets bring, and the token of an admin.
+async fn brought(documents: &[Value], directory: &Path) -> (PathBuf, String) {
     let text = find(documents, "ConfigMap", "mape-k-config")["data"]["mape_k_config.yaml"].clone();
     let here = directory.display().to_string();
     let text = ["/etc/mape-k", "/var/lib/mape-k", "/run"]
@@ -340,6 +350,8 @@ async fn checked(documents: &[Value], directory: &Path) -> Ran {
         ("tokens/tokens.yaml", format!("tokens: [{}]\n", token["entry"])),
         ("tls/tls.crt", made.cert.pem()),
         ("tls/tls.key", made.signing_key.serialize_pem()),
+        ("tls/ca.crt", made.cert.pem()),
+        ("trust/ca.crt", made.cert.pem()),
         ("svid/svid.pem", made.cert.pem()),
         ("svid/key.pem", made.signing_key.serialize_pem()),
         ("svid/bundle.pem", made.cert.pem()),
@@ -348,13 +360,45 @@ async fn checked(documents: &[Value], directory: &Path) -> Ran {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     }
-    let path = directory.join("config.yaml");
-    ran(mapek(&["check", "--config", path.to_str().unwrap()]), "").await
+    (directory.join("config.yaml"), token["token"].as_str().unwrap().to_owned())
+}
+
+/// As in the production pod: TLS with a certificate for the names of the Service, and no shell to help oneself with.
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_in_the_pod_reach_the_loop_that_runs_there() {
+    for more in
+        [&["--values", PRODUCTION][..], &["--values", PRODUCTION, "--set", "trust.configMap=ca"]]
+    {
+        let documents = rendered(more).await;
+        let directory = tempfile::tempdir().unwrap();
+        let (config, token) = brought(&documents, directory.path()).await;
+        let ports = [free_port(), free_port(), free_port()].map(|port| port.to_string());
+        let in_pod = |args: &[&str]| {
+            let mut command = mapek(args);
+            command.env("MAPEK_CONFIG", &config).env("MAPEK__API__PORT", &ports[0]);
+            command.env("MAPEK__API__METRICS_PORT", &ports[1]).env("WEBHOOK_PORT", &ports[2]);
+            command
+        };
+        let mut looped = in_pod(&["run"]).spawn().unwrap();
+        let lives = async || ran(in_pod(&["health"]), "").await.out == "it lives\n";
+        wait_until(DEADLINE, "the loop lives", lives).await.unwrap();
+        // `kubectl exec -i` brings the token on the standard input.
+        let said = async |act: &str| {
+            let args = [act, "--reason", "x", "--token-file", "/dev/stdin"];
+            ran(in_pod(&args), token.clone()).await
+        };
+        let paused = said("pause").await;
+        assert!(paused.code == Some(0) && paused.out.starts_with("paused by ada"), "{paused:?}");
+        assert!(!directory.path().join("data/PAUSE").exists(), "it was heard");
+        assert_eq!(said("resume").await.out, "resumed\n");
+        looped.kill().await.unwrap();
+    }
 }
 
 #[tokio::test]
 async fn the_loop_takes_its_configuration() {
-    for more in [&[][..], &["--values", PRODUCTION]] {
+    let trusted = ["--values", PRODUCTION, "--set", "trust.configMap=ca"];
+    for more in [&[][..], &["--values", PRODUCTION], &trusted] {
         let documents = rendered(more).await;
         let directory = tempfile::tempdir().unwrap();
         let told = checked(&documents, directory.path()).await;
@@ -363,6 +407,7 @@ async fn the_loop_takes_its_configuration() {
         assert_eq!(config["orchestrator"]["mode"], "production");
         assert_eq!(config["execute"]["rails"]["profile"], "observe");
         assert_eq!(config["api"]["tls"].is_object(), !more.is_empty());
+        assert_eq!(config["api"]["client_tls"].is_object(), !more.is_empty());
         // Every file that it names is mounted.
         let deployment = find(&documents, "Deployment", "mape-k");
         let mounts: Vec<_> = container(deployment)["volumeMounts"]

@@ -28,13 +28,23 @@ secret: {name: {{ $trust.secret | default .Values.secrets.tls }}, key: {{ $trust
 {{- define "mape-k.trustVolume" -}}
 {{- $trust := fromYaml (include "mape-k.trust" .) -}}
 {{- with $trust.configMap }}
-- name: tls
-  configMap: {name: {{ .name }}, items: [{key: {{ .key }}, path: ca.crt}]}
+configMap: {name: {{ .name }}, items: [{key: {{ .key }}, path: ca.crt}]}
 {{- end }}
 {{- with $trust.secret }}
-- name: tls
-  # Not the key.
-  secret: {secretName: {{ .name }}, items: [{key: {{ .key }}, path: ca.crt}]}
+# Not the key.
+secret: {secretName: {{ .name }}, items: [{key: {{ .key }}, path: ca.crt}]}
+{{- end }}
+{{- end }}
+
+{{/* How commands in the loop's pod know the loop, which they call by 127.0.0.1; nothing where the values say it, or no TLS is spoken. */}}
+{{- define "mape-k.clientTls" -}}
+{{- if and (eq (include "mape-k.scheme" .) "HTTPS") (empty (dig "api" "client_tls" dict .Values.config)) }}
+{{- if or .Values.trust.configMap .Values.trust.secret }}
+ca_file: /etc/mape-k/trust/ca.crt
+{{- else if .Values.secrets.tls }}
+ca_file: /etc/mape-k/tls/{{ .Values.trust.key }}
+{{- end }}
+server_name: {{ .Values.trust.serverName | default "mape-k" }}
 {{- end }}
 {{- end }}
 
@@ -68,6 +78,9 @@ secret: {name: {{ $trust.secret | default .Values.secrets.tls }}, key: {{ $trust
 {{- $tls := dict "certificate_file" "/etc/mape-k/tls/tls.crt" "key_file" "/etc/mape-k/tls/tls.key" -}}
 {{- $_ := set $api "tls" $tls }}
 {{- $_ := set $alertmanager "webhook_tls" $tls }}
+{{- end }}
+{{- with include "mape-k.clientTls" . }}
+{{- $_ := set $api "client_tls" (fromYaml .) }}
 {{- end }}
 {{- $knowledge := dict "sqlite_path" "/var/lib/mape-k/data/knowledge.db" -}}
 {{- $own := dict "api" $api "alertmanager" $alertmanager "execute" $execute "knowledge" $knowledge -}}
