@@ -620,6 +620,8 @@ async fn production_keeps_a_month_and_tells_three_alertmanagers() {
     assert_eq!(alertmanager["spec"]["replicas"], 3);
     let headless = alertmanager["spec"]["serviceName"].as_str().unwrap();
     assert_eq!(find(&documents, "Service", headless)["spec"]["clusterIP"], "None");
+    let balanced = find(&documents, "Service", "alertmanager");
+    assert_eq!(balanced["spec"]["sessionAffinity"], "ClientIP", "the loop tells one of them");
     for service in ["prometheus", "alertmanager"] {
         assert!(find(&documents, "Service", service)["spec"]["ports"].is_array());
     }
