@@ -17,7 +17,7 @@ pub(crate) fn ask(args: &HealthArgs) -> Result<(), Box<dyn Error>> {
         ca: args.ca_file.clone(),
         certificate: args.identity_file.clone(),
         key: args.identity_file.clone(),
-        server_id: None,
+        ..ClientFiles::default()
     };
     let tls = ClientTls::open(files, clock())?;
     let client = reqwest::Client::builder()

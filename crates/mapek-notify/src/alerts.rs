@@ -47,6 +47,9 @@ impl Alerts {
         HEARTBEAT,
     ];
 
+    /// Whose they are, by the label `team`: who runs the loop, as of the shipped rules on it. The heartbeat is nobody's.
+    pub const TEAM: &str = "sre";
+
     /// To this Alertmanager.
     #[must_use]
     pub const fn new(api: Arc<dyn AlertmanagerApi>) -> Self {
@@ -169,6 +172,7 @@ impl Board {
         let labels = [
             ("alertname", condition.kind.alertname()),
             ("severity", condition.severity.as_str()),
+            ("team", Alerts::TEAM),
             ("target", target.as_str()),
             ("subject", &subject),
         ];

@@ -279,6 +279,7 @@ async fn alerts_fire_while_it_is_so_and_end_with_it_or_with_the_loop() {
         (alert.labels.value("severity"), alert.labels.value("target")),
         ("critical", "default")
     );
+    assert_eq!(alert.labels.value("team"), Alerts::TEAM, "routes go by it");
     assert!(!alert.annotations.value("description").contains("<!"));
     assert_eq!(mapek_model::since(alert.ends_at, now), Config::default().alert_interval * 4);
 

@@ -41,6 +41,8 @@ pub struct ClientFiles {
     pub key: Option<PathBuf>,
     /// Who the server has to be, in place of the name that it is called by. Needs `ca`: a public authority vouches for no SPIFFE ID.
     pub server_id: Option<SpiffeId>,
+    /// The name that has to be in its certificate, in place of the one that it is called by: where it is called by an address, or through a tunnel.
+    pub server_name: Option<String>,
 }
 
 /// How a client speaks TLS 1.2 and 1.3. Clones share what is in force.
@@ -56,6 +58,8 @@ struct Inner {
 
 struct Files {
     paths: ClientFiles,
+    /// That of `paths`, as TLS knows names.
+    server_name: Option<ServerName<'static>>,
     provider: Arc<CryptoProvider>,
 }
 
@@ -96,8 +100,14 @@ impl ClientTls {
         if files.server_id.is_some() && files.ca.is_none() {
             return Err(Error::NoBundle);
         }
-        let provider = provider();
-        let files = Files { paths: files, provider: Arc::clone(&provider) };
+        if files.server_id.is_some() && files.server_name.is_some() {
+            return Err(Error::TwoNames);
+        }
+        let server_name = files.server_name.clone().map(|name| {
+            ServerName::try_from(name.clone()).map_err(|_| Error::NoName { given: name })
+        });
+        let (server_name, provider) = (server_name.transpose()?, provider());
+        let files = Files { paths: files, server_name, provider: Arc::clone(&provider) };
         let kept = Kept::open(files, now)?;
         Ok(Self(Arc::new(Inner { kept, provider, system: OnceLock::new() })))
     }
@@ -217,9 +227,14 @@ impl ServerCertVerifier for Inner {
                 algorithms,
             )
             .map_err(|error| told(Refusal::of_server(&name, bundle, &error)))?;
-            match &self.kept.source().paths.server_id {
-                None => verify_server_name(&parsed, server_name)
-                    .map_err(|error| told(Refusal::of_server(&name, bundle, &error))),
+            let source = self.kept.source();
+            match &source.paths.server_id {
+                None => {
+                    let expected = source.server_name.as_ref().unwrap_or(server_name);
+                    verify_server_name(&parsed, expected).map_err(|error| {
+                        told(Refusal::of_server(&expected.to_str(), bundle, &error))
+                    })
+                }
                 Some(expected) => is_named(end_entity, expected)
                     .map_err(|shown| told(Refusal::stranger(&name, expected, &shown))),
             }

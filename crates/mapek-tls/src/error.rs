@@ -90,6 +90,16 @@ pub enum Error {
     /// A SPIFFE ID is expected, and nobody is trusted to vouch for it.
     #[error("a server of a SPIFFE ID is expected without the authorities that may vouch for it")]
     NoBundle,
+    /// A server is to have a name that is none.
+    #[error("{given} is no name that a certificate could have")]
+    #[non_exhaustive]
+    NoName {
+        /// What was given.
+        given: String,
+    },
+    /// A server is expected by two names.
+    #[error("a server is expected by a SPIFFE ID and by a name")]
+    TwoNames,
 }
 
 impl Error {
@@ -111,6 +121,8 @@ impl Error {
             Self::NotYetValid { .. } => "wait, correct the clock, or make another one",
             Self::Incomplete { .. } => "give certificate and key together",
             Self::NoBundle => "give the trust bundle of its trust domain as the CA",
+            Self::NoName { .. } => "give one of the names in its certificate, as mapek.example",
+            Self::TwoNames => "give the one that its certificate has",
         }
     }
 }

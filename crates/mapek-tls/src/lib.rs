@@ -17,6 +17,7 @@
 //!     certificate: Some("/run/svid/svid.pem".into()),
 //!     key: Some("/run/svid/key.pem".into()),
 //!     server_id: Some("spiffe://prod/charter".parse()?),
+//!     server_name: None,
 //! };
 //! let tls = ClientTls::open(files, now())?;
 //! // For `reqwest::ClientBuilder::tls_backend_preconfigured`, or a connector of your own.

@@ -34,6 +34,9 @@ pub(crate) struct ApiArgs {
     /// The SPIFFE ID that the API has to have, in place of the name in its URL.
     #[arg(long, value_name = "ID", env = "MAPEK_SERVER_ID")]
     pub(crate) server_id: Option<SpiffeId>,
+    /// The name that the certificate of the API has to have, in place of that in its URL.
+    #[arg(long, value_name = "NAME", env = "MAPEK_SERVER_NAME", conflicts_with = "server_id")]
+    pub(crate) server_name: Option<String>,
     /// Print JSON, in the shapes of the API; lists as lines.
     #[arg(long)]
     pub(crate) json: bool,

@@ -175,14 +175,18 @@ fn client_files(args: &ApiArgs, section: &ClientTlsSection) -> ClientFiles {
     let shown = args.identity_file.as_ref().map(|both| (Some(both.clone()), Some(both.clone())));
     let (certificate, key) =
         shown.unwrap_or_else(|| (section.certificate_file.clone(), section.key_file.clone()));
+    // Whoever says one of the two means nothing of what the configuration says of either.
+    let said = args.server_id.is_some() || args.server_name.is_some();
+    let configured = Some(section).filter(|_| !said);
     ClientFiles {
         ca: args.ca_file.clone().or_else(|| section.ca_file.clone()),
         certificate,
         key,
         server_id: args.server_id.clone().or_else(|| {
             // It was checked with the configuration.
-            section.server_id.as_deref().and_then(|id| id.parse().ok())
+            configured?.server_id.as_deref().and_then(|id| id.parse().ok())
         }),
+        server_name: args.server_name.clone().or_else(|| configured?.server_name.clone()),
     }
 }
 

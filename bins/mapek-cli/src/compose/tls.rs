@@ -60,6 +60,7 @@ impl Tls {
             certificate: section.certificate_file.clone(),
             key: section.key_file.clone(),
             server_id,
+            server_name: section.server_name.clone(),
         };
         let tls = ClientTls::open(files, self.now).map_err(|error| refused(key, error))?;
         if section.is_set() {

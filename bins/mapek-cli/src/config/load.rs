@@ -82,6 +82,7 @@ pub fn load(
     notices.extend(without_effect(&config));
     notices.extend(tls_in_clear_text(&config));
     notices.extend(exposed(&config));
+    notices.extend(secrets_in_clear_text(&config));
     Ok(Loaded { config, notices })
 }
 
@@ -202,6 +203,36 @@ fn exposed(config: &Config) -> Vec<String> {
         ),
     ];
     told.into_iter().filter(|(it_is_so, _)| *it_is_so).map(|(_, text)| text).collect()
+}
+
+/// Keys and tokens that whoever stands between can read.
+fn secrets_in_clear_text(config: &Config) -> Vec<String> {
+    let (execute, otlp) = (&config.execute, &config.logging.otlp);
+    let mut sent = Vec::new();
+    if execute.charter_api_key.is_some() && !config.staging.use_mock_charter {
+        sent.push(("Charter's key", "execute.charter_url".to_owned(), &*execute.charter_url));
+    }
+    if let (Some(_), Some(url)) = (&otlp.token_file, &otlp.endpoint) {
+        sent.push(("its token", "logging.otlp.endpoint".to_owned(), url));
+    }
+    // An address in a file is not known yet.
+    for webhook in &config.alertmanager.notify.webhooks {
+        if let (Some(_), Some(url)) = (&webhook.token_file, &webhook.url) {
+            let key = format!("alertmanager.notify.webhooks.{}.url", webhook.name);
+            sent.push(("its token", key, url));
+        }
+    }
+    let told = sent.into_iter().filter_map(|(what, key, url)| {
+        let url = reqwest::Url::parse(url).ok().filter(|url| url.scheme() == "http")?;
+        let host = url.host_str()?;
+        reaches_out(host.trim_matches(['[', ']'])).then(|| {
+            format!(
+                "{key} is http://{host}, which is elsewhere: {what} is sent in clear text. Write https://, \
+                 and who vouches for it into its tls"
+            )
+        })
+    });
+    told.collect()
 }
 
 /// TLS of clients that speak none.
@@ -429,6 +460,59 @@ mod tests {
         ] {
             assert_eq!(told(text), Vec::<String>::new(), "{text}");
         }
+    }
+
+    #[test]
+    fn secrets_that_cross_a_network_in_clear_text_are_told() {
+        let told = |text: &str| secrets_in_clear_text(&parse(text, "x").unwrap()).join("\n");
+        for (text, key, what) in [
+            (
+                "execute: {charter_url: 'http://charter:8000', charter_api_key: s3cret}",
+                "execute.charter_url is http://charter,",
+                "Charter's key",
+            ),
+            (
+                "execute: {charter_url: 'HTTP://[2001:db8::1]:8000', charter_api_key: s3cret}",
+                "execute.charter_url is http://[2001:db8::1],",
+                "Charter's key",
+            ),
+            (
+                "logging: {otlp: {endpoint: 'http://10.0.0.1:4318', token_file: x}}",
+                "logging.otlp.endpoint is http://10.0.0.1,",
+                "its token",
+            ),
+            (
+                "alertmanager: {notify: {webhooks: [{name: a, url: 'http://pager/?x=s3cret', token_file: x}]}}",
+                "alertmanager.notify.webhooks.a.url is http://pager,",
+                "its token",
+            ),
+        ] {
+            let said = told(text);
+            assert!(said.starts_with(key) && said.contains(what), "{text}: {said}");
+            assert!(said.contains("in clear text") && !said.contains("s3cret"), "{said}");
+        }
+        for text in [
+            "execute: {charter_url: 'http://charter:8000'}",
+            "execute: {charter_url: 'https://charter:8000', charter_api_key: s3cret}",
+            "execute: {charter_url: 'http://localhost:8000', charter_api_key: s3cret}",
+            "execute: {charter_url: 'http://127.0.0.1:8000', charter_api_key: s3cret}",
+            "execute: {charter_url: 'http://[::1]:8000', charter_api_key: s3cret}",
+            "{execute: {charter_url: 'http://charter:8000', charter_api_key: s3cret}, staging: {use_mock_charter: true}}",
+            "alertmanager: {notify: {webhooks: [{name: a, url_file: x, token_file: x}]}}",
+        ] {
+            assert_eq!(told(text), "", "{text}");
+        }
+        // A key in a file is one, too, and whoever loads the configuration hears of it.
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("key");
+        std::fs::write(&file, "s3cret\n").unwrap();
+        let pairs = [
+            ("MAPEK__EXECUTE__CHARTER_URL", "http://charter:8000".to_owned()),
+            ("MAPEK__EXECUTE__CHARTER_API_KEY_FILE", file.display().to_string()),
+        ];
+        let loaded = load(None, pairs.map(|(name, value)| (name.to_owned(), value))).unwrap();
+        let told = loaded.notices.join("\n");
+        assert!(told.contains("Charter's key is sent in clear text"), "{told}");
     }
 
     #[test]

@@ -138,10 +138,71 @@ async fn a_loop_that_does_not_answer_is_paused_by_its_file() {
     let told = ran(mapek(&pause), "").await;
     assert_eq!(told.code, Some(0), "{told:?}");
     assert!(told.err.contains("cannot be asked"), "{}", told.err);
-    assert!(told.out.contains("remove it, and then resume"), "{}", told.out);
-    assert_eq!(std::fs::read_to_string(state.join("PAUSE")).unwrap(), "it hangs\n");
+    assert!(told.out.contains("`mapek resume` takes it away"), "{}", told.out);
+    let written = std::fs::read_to_string(state.join("PAUSE")).unwrap();
+    assert_eq!(written, "written by mapek: it hangs\n");
     // Of a loop that is somewhere else, nobody knows where its file would be.
     let there = ["pause", "--reason", "x", "--url", "http://127.0.0.1:1"];
     let told = ran(mapek(&there), "").await;
     assert_eq!(told.code, Some(3), "{told:?}");
+}
+
+#[tokio::test]
+async fn what_a_pause_had_to_write_is_taken_away_by_a_resume_and_what_a_person_made_is_not() {
+    let (operator, one) = token("grace", "operator").await;
+    let (viewer, two) = token("ada", "viewer").await;
+    let running = Running::start_with(&format!("auth: {{tokens: [{one}, {two}]}}")).await;
+    let config = running.directory.path().join("mapek.yaml");
+    let file = running.directory.path().join("state/PAUSE");
+    let beside = |token: &str, args: &[&str]| {
+        let mut command = mapek(&[args, &["--reason", "3 a.m."]].concat());
+        command.env("MAPEK_TOKEN", token).env("MAPEK_CONFIG", &config);
+        command
+    };
+    // Its API is somewhere else than where it is looked for.
+    let lost = |token: &str, args: &[&str]| {
+        let mut command = beside(token, args);
+        command.env("MAPEK__API__PORT", "1");
+        command
+    };
+    let stands = async || {
+        let told = asked(&running, &operator, &["status", "--json"]).await;
+        serde_json::from_str::<Value>(&told.out).unwrap()["paused"].to_string()
+    };
+    let stopped = async || stands().await.contains("file PAUSE");
+
+    let paused = ran(lost(&operator, &["pause"]), "").await;
+    assert!(paused.code == Some(0) && paused.err.contains("cannot be asked"), "{paused:?}");
+    assert!(file.exists());
+    wait_until(DEADLINE, "it is seen", stopped).await.unwrap();
+    // Who may not resume takes nothing away, and who is elsewhere cannot.
+    let refused = ran(beside(&viewer, &["resume"]), "").await;
+    assert_eq!(refused.code, Some(4), "{refused:?}");
+    let elsewhere = asked(&running, &operator, &["resume", "--reason", "x"]).await;
+    assert!(elsewhere.code == Some(1) && elsewhere.err.contains("without --url"), "{elsewhere:?}");
+    assert!(file.exists());
+    let resumed = ran(beside(&operator, &["resume"]), "").await;
+    assert_eq!((resumed.code, resumed.out.as_str()), (Some(0), "resumed\n"), "{resumed:?}");
+    assert!(resumed.err.contains("PAUSE is taken away"), "{resumed:?}");
+    assert!(!file.exists());
+    let goes_on = async || stands().await == "null";
+    wait_until(DEADLINE, "it goes on", goes_on).await.unwrap();
+
+    // Where nobody can be asked it is taken away as well, and nobody is told that all is well.
+    assert_eq!(ran(lost(&operator, &["pause"]), "").await.code, Some(0));
+    let halfway = ran(lost(&operator, &["resume"]), "").await;
+    assert_eq!(halfway.code, Some(3), "{halfway:?}");
+    assert!(halfway.err.contains("PAUSE is taken away"), "{halfway:?}");
+    assert!(halfway.err.contains("cannot be asked") && !file.exists(), "{halfway:?}");
+
+    // A person's file is theirs, also with a line of ours.
+    std::fs::write(&file, "do not touch it\n").unwrap();
+    assert_eq!(ran(beside(&operator, &["pause", "--file"]), "").await.code, Some(0));
+    let kept = ran(beside(&operator, &["resume"]), "").await;
+    assert!(kept.code == Some(1) && kept.err.contains("who made that file"), "{kept:?}");
+    assert!(file.exists());
+    wait_until(DEADLINE, "it is seen", stopped).await.unwrap();
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(ran(beside(&operator, &["resume"]), "").await.code, Some(0));
+    running.stop().await;
 }

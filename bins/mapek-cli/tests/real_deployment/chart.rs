@@ -1,12 +1,16 @@
 //! The chart, and the plain manifests that it renders.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
+use mapek_testkit::wait_until;
 use serde_json::Value;
 
 use crate::{
     files::{content, deploy, entries, installed, knows, strings, tool, yaml},
-    support::{Ran, mapek, ran},
+    support::{DEADLINE, Ran, free_port, mapek, ran},
 };
 
 const CHART: &str = "helm/mape-k";
@@ -16,13 +20,20 @@ const SPIFFE: &str = "helm/mape-k/values-spiffe.yaml";
 const FOREIGN: [&str; 2] = ["ServiceMonitor", "PrometheusRule"];
 
 async fn template(more: &[&str]) -> Ran {
-    let words = ["template", "mape-k", CHART, "--namespace", "mape-k"];
+    template_of(CHART, more).await
+}
+
+async fn template_of(chart: &str, more: &[&str]) -> Ran {
+    let words = ["template", "mape-k", chart, "--namespace", "mape-k"];
     tool(installed("helm"), &[&words, more].concat()).await
 }
 
 /// What the chart renders with these arguments.
 async fn rendered(more: &[&str]) -> Vec<Value> {
-    let told = template(more).await;
+    documents(&template(more).await)
+}
+
+fn documents(told: &Ran) -> Vec<Value> {
     assert_eq!(told.code, Some(0), "{told:?}");
     serde_saphyr::from_multiple(&told.out).unwrap()
 }
@@ -58,7 +69,7 @@ async fn what_it_renders_is_what_kubernetes_takes() {
     for (name, more) in [
         ("all", &everything[..]),
         ("lost", &["--set", "persistence.enabled=false"]),
-        ("spiffe", &["--values", SPIFFE]),
+        ("spiffe", &["--values", SPIFFE, "--set", "monitoring.enabled=true"]),
     ] {
         let told = template(more).await;
         assert_eq!(told.code, Some(0), "{told:?}");
@@ -110,11 +121,34 @@ async fn bad_values_are_refused_with_their_name() {
         ("config.orchestrator.loop_intervall=3", "loop_intervall is not allowed"),
         ("config.plan.min_violations=many", "config.plan.min_violations: Invalid type"),
         ("config.execute.rails.profile=all", "config.execute.rails.profile"),
+        ("monitoring.alertmanager.existingSecret=A_B", "existingSecret: Does not match"),
         ("extraVolumeMounts[0].mountPath=run", "extraVolumeMounts"),
         ("initContainers[0].name=helper", "initContainers"),
     ] {
         let told = template(&["--set", bad]).await;
         assert!(told.code == Some(1) && told.err.contains(named), "{bad}: {told:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_cluster_that_is_too_old_is_told_so() {
+    let on = async |version: &str, more: &[&str]| {
+        template(&[&["--kube-version", version], more].concat()).await
+    };
+    let sidecar = ["--values", SPIFFE];
+    for (version, more, named) in [
+        ("1.24.17", &[][..], "chart requires kubeVersion: >=1.25.0"),
+        ("1.25.0", &sidecar, "needs Kubernetes 1.29; this is v1.25.0"),
+        ("v1.28.15-eks-2d5f260", &sidecar, "spiffe-helper has restartPolicy Always"),
+    ] {
+        let told = on(version, more).await;
+        assert!(told.code == Some(1) && told.err.contains(named), "{version}: {told:?}");
+    }
+    let ends = ["--set", "initContainers[0].name=a,initContainers[0].image=b"];
+    for (version, more) in
+        [("1.25.0", &[][..]), ("1.25.0", &ends), ("1.29.0", &sidecar), ("v1.29.0-gke.1", &sidecar)]
+    {
+        documents(&on(version, more).await);
     }
 }
 
@@ -223,6 +257,70 @@ async fn ports_and_policies_fit_each_other() {
     }
 }
 
+/// Whether a policy lets it pass, in (`ingress`) or out (`egress`), from or to pods with this label `app`.
+fn lets(policy: &Value, way: &str, app: &str, protocol: &str, port: &Value) -> bool {
+    let peers = if way == "ingress" { "from" } else { "to" };
+    let has =
+        |list: &Value, found: &dyn Fn(&Value) -> bool| list.as_array().unwrap().iter().any(found);
+    has(&policy["spec"][way], &|rule| {
+        has(&rule[peers], &|it| it["podSelector"]["matchLabels"]["app"] == app)
+            && has(&rule["ports"], &|it| it["protocol"] == protocol && it["port"] == *port)
+    })
+}
+
+#[tokio::test]
+async fn who_watches_is_reached_by_those_who_need_it_and_reaches_no_more() {
+    let documents = rendered(&["--values", PRODUCTION]).await;
+    let policy = |name: &str| find(&documents, "NetworkPolicy", name);
+    for name in ["prometheus", "alertmanager"] {
+        assert_eq!(strings(&policy(name)["spec"]["policyTypes"]), ["Ingress", "Egress"]);
+        assert_eq!(policy(name)["spec"]["podSelector"]["matchLabels"]["app"], name);
+        let rules = [("ingress", "from"), ("egress", "to")];
+        for (way, peers) in rules {
+            for rule in policy(name)["spec"][way].as_array().unwrap() {
+                assert!(!rule[peers].as_array().unwrap().is_empty(), "nobody means everybody");
+            }
+        }
+        let out = policy(name)["spec"]["egress"].as_array().unwrap();
+        assert!(out.iter().any(|it| it["ports"][0]["port"] == 53), "{name} asks for names");
+    }
+    // Who calls is let out there and let in here: the same ports, by the number or by its name.
+    for (from, to, protocol, number, name) in [
+        ("prometheus", "mape-k", "TCP", 9090, "metrics"),
+        ("prometheus", "alertmanager", "TCP", 9093, "web"),
+        ("alertmanager", "alertmanager", "TCP", 9094, ""),
+        ("alertmanager", "alertmanager", "UDP", 9094, ""),
+        ("alertmanager", "mape-k", "TCP", 5000, "webhook"),
+        ("mape-k", "prometheus", "TCP", 9090, "web"),
+        ("mape-k", "alertmanager", "TCP", 9093, "web"),
+    ] {
+        let port = number.into();
+        assert!(lets(policy(from), "egress", to, protocol, &port), "{from} to {to}");
+        let named = if name.is_empty() { port } else { name.into() };
+        assert!(lets(policy(to), "ingress", from, protocol, &named), "{to} from {from}");
+    }
+    assert!(lets(policy("prometheus"), "egress", "charter", "TCP", &8000.into()));
+    assert!(lets(policy("prometheus"), "ingress", "grafana", "TCP", &"web".into()));
+    for (from, to) in [("alertmanager", "prometheus"), ("grafana", "alertmanager")] {
+        assert!(!lets(policy(to), "ingress", from, "TCP", &"web".into()), "{to} from {from}");
+    }
+    // No request ends it, or has it take other files.
+    let args = strings(&container(find(&documents, "StatefulSet", "prometheus"))["args"]);
+    assert!(args.iter().all(|it| !it.contains("lifecycle")), "{args:?}");
+
+    // People are elsewhere.
+    let out = |documents: &[Value]| {
+        let egress = &find(documents, "NetworkPolicy", "alertmanager")["spec"]["egress"];
+        egress.as_array().unwrap().iter().any(|it| it["ports"][0]["port"] == 443)
+    };
+    assert!(!out(&documents));
+    let named = "monitoring.alertmanager.existingSecret=people";
+    assert!(out(&rendered(&["--values", PRODUCTION, "--set", named]).await));
+    let documents =
+        rendered(&["--set", "monitoring.enabled=true,networkPolicy.enabled=false"]).await;
+    assert!(documents.iter().all(|it| it["kind"] != "NetworkPolicy"));
+}
+
 /// The loop's configuration in a release.
 fn config(documents: &[Value]) -> Value {
     let map = find(documents, "ConfigMap", "mape-k-config");
@@ -231,10 +329,17 @@ fn config(documents: &[Value]) -> Value {
 
 /// What the loop says of the configuration in a release, with the files that its secrets bring.
 async fn checked(documents: &[Value], directory: &Path) -> Ran {
+    let (path, _) = brought(documents, directory).await;
+    ran(mapek(&["check", "--config", path.to_str().unwrap()]), "").await
+}
+
+/// The configuration in a release, in a place with the files that its secrets bring, and the token of an admin.
+async fn brought(documents: &[Value], directory: &Path) -> (PathBuf, String) {
     let text = find(documents, "ConfigMap", "mape-k-config")["data"]["mape_k_config.yaml"].clone();
     let here = directory.display().to_string();
-    let text =
-        text.as_str().unwrap().replace("/etc/mape-k", &here).replace("/var/lib/mape-k", &here);
+    let text = ["/etc/mape-k", "/var/lib/mape-k", "/run"]
+        .iter()
+        .fold(text.as_str().unwrap().to_owned(), |text, there| text.replace(there, &here));
     let made = rcgen::generate_simple_self_signed(["mape-k".to_owned()]).unwrap();
     let token =
         ran(mapek(&["token", "new", "--name", "ada", "--role", "admin", "--json"]), "").await;
@@ -245,18 +350,55 @@ async fn checked(documents: &[Value], directory: &Path) -> Ran {
         ("tokens/tokens.yaml", format!("tokens: [{}]\n", token["entry"])),
         ("tls/tls.crt", made.cert.pem()),
         ("tls/tls.key", made.signing_key.serialize_pem()),
+        ("tls/ca.crt", made.cert.pem()),
+        ("trust/ca.crt", made.cert.pem()),
+        ("svid/svid.pem", made.cert.pem()),
+        ("svid/key.pem", made.signing_key.serialize_pem()),
+        ("svid/bundle.pem", made.cert.pem()),
     ] {
         let path = directory.join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     }
-    let path = directory.join("config.yaml");
-    ran(mapek(&["check", "--config", path.to_str().unwrap()]), "").await
+    (directory.join("config.yaml"), token["token"].as_str().unwrap().to_owned())
+}
+
+/// As in the production pod: TLS with a certificate for the names of the Service, and no shell to help oneself with.
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_in_the_pod_reach_the_loop_that_runs_there() {
+    for more in
+        [&["--values", PRODUCTION][..], &["--values", PRODUCTION, "--set", "trust.configMap=ca"]]
+    {
+        let documents = rendered(more).await;
+        let directory = tempfile::tempdir().unwrap();
+        let (config, token) = brought(&documents, directory.path()).await;
+        let ports = [free_port(), free_port(), free_port()].map(|port| port.to_string());
+        let in_pod = |args: &[&str]| {
+            let mut command = mapek(args);
+            command.env("MAPEK_CONFIG", &config).env("MAPEK__API__PORT", &ports[0]);
+            command.env("MAPEK__API__METRICS_PORT", &ports[1]).env("WEBHOOK_PORT", &ports[2]);
+            command
+        };
+        let mut looped = in_pod(&["run"]).spawn().unwrap();
+        let lives = async || ran(in_pod(&["health"]), "").await.out == "it lives\n";
+        wait_until(DEADLINE, "the loop lives", lives).await.unwrap();
+        // `kubectl exec -i` brings the token on the standard input.
+        let said = async |act: &str| {
+            let args = [act, "--reason", "x", "--token-file", "/dev/stdin"];
+            ran(in_pod(&args), token.clone()).await
+        };
+        let paused = said("pause").await;
+        assert!(paused.code == Some(0) && paused.out.starts_with("paused by ada"), "{paused:?}");
+        assert!(!directory.path().join("data/PAUSE").exists(), "it was heard");
+        assert_eq!(said("resume").await.out, "resumed\n");
+        looped.kill().await.unwrap();
+    }
 }
 
 #[tokio::test]
 async fn the_loop_takes_its_configuration() {
-    for more in [&[][..], &["--values", PRODUCTION]] {
+    let trusted = ["--values", PRODUCTION, "--set", "trust.configMap=ca"];
+    for more in [&[][..], &["--values", PRODUCTION], &trusted] {
         let documents = rendered(more).await;
         let directory = tempfile::tempdir().unwrap();
         let told = checked(&documents, directory.path()).await;
@@ -265,6 +407,7 @@ async fn the_loop_takes_its_configuration() {
         assert_eq!(config["orchestrator"]["mode"], "production");
         assert_eq!(config["execute"]["rails"]["profile"], "observe");
         assert_eq!(config["api"]["tls"].is_object(), !more.is_empty());
+        assert_eq!(config["api"]["client_tls"].is_object(), !more.is_empty());
         // Every file that it names is mounted.
         let deployment = find(&documents, "Deployment", "mape-k");
         let mounts: Vec<_> = container(deployment)["volumeMounts"]
@@ -332,6 +475,65 @@ async fn the_workload_api_comes_to_the_loop_as_files() {
     let get = &helper["startupProbe"]["httpGet"];
     assert_eq!(get["path"], word("readiness_path"));
     assert_eq!(get["port"].to_string(), word("bind_port"));
+}
+
+#[tokio::test]
+async fn who_scrapes_and_who_sends_alerts_speaks_tls_where_the_workload_api_certifies() {
+    let more = ["--values", SPIFFE, "--set", "monitoring.enabled=true,serviceMonitor.enabled=true"];
+    let documents = rendered(&more).await;
+    let told = checked(&documents, tempfile::tempdir().unwrap().path()).await;
+    assert_eq!(told.code, Some(0), "{}{}", told.out, told.err);
+    assert!(config(&documents)["alertmanager"]["webhook_tls"]["certificate_file"].is_string());
+
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("ca.crt"), "").unwrap();
+    let here = directory.path().display().to_string();
+    let kept = async |kind: &str, name: &str, field: &str, file: &str| {
+        let text = find(&documents, kind, name)[field][file].as_str().unwrap().to_owned();
+        let path = directory.path().join(file);
+        std::fs::write(&path, text.replace("/etc/mape-k-tls", &here)).unwrap();
+        (path.to_str().unwrap().to_owned(), serde_saphyr::from_str::<Value>(&text).unwrap())
+    };
+    let (path, scraped) = kept("ConfigMap", "prometheus-config", "data", "prometheus.yml").await;
+    content("promtool", &["check", "config", &path]).await;
+    for (job, at) in [("charter", "charter:8000"), ("mapek", "mape-k:9090")] {
+        let jobs = scraped["scrape_configs"].as_array().unwrap();
+        let job = jobs.iter().find(|it| it["job_name"] == job).unwrap();
+        assert_eq!(job["static_configs"][0]["targets"][0], at);
+        assert_eq!(job["scheme"], "https", "{job}");
+        assert_eq!(job["tls_config"]["ca_file"], "/etc/mape-k-tls/ca.crt", "{job}");
+    }
+    let (path, routes) =
+        kept("Secret", "alertmanager-config", "stringData", "alertmanager.yml").await;
+    content("amtool", &["check-config", &path]).await;
+    let hook = &routes["receivers"][0]["webhook_configs"][0];
+    assert_eq!(hook["url"], "https://mape-k:5000/webhooks/alerts");
+    assert_eq!(hook["http_config"]["tls_config"]["ca_file"], "/etc/mape-k-tls/ca.crt");
+    // The bundle is where they look for it.
+    for name in ["prometheus", "alertmanager"] {
+        let set = find(&documents, "StatefulSet", name);
+        let mounts = container(set)["volumeMounts"].as_array().unwrap();
+        let mount = mounts.iter().find(|it| it["mountPath"] == "/etc/mape-k-tls").unwrap();
+        let volumes = set["spec"]["template"]["spec"]["volumes"].as_array().unwrap();
+        let volume = volumes.iter().find(|it| it["name"] == mount["name"]).unwrap();
+        let bundle = serde_json::json!({"name": "spire-bundle", "items": [{"key": "bundle.crt", "path": "ca.crt"}]});
+        assert_eq!(volume["configMap"], bundle, "{name}");
+    }
+    let endpoint = &find(&documents, FOREIGN[0], "mape-k")["spec"]["endpoints"][0];
+    assert_eq!(
+        (&endpoint["scheme"], &endpoint["tlsConfig"]["serverName"]),
+        (&"https".into(), &"mape-k".into())
+    );
+    assert_eq!(
+        endpoint["tlsConfig"]["ca"]["configMap"],
+        serde_json::json!({"name": "spire-bundle", "key": "bundle.crt"})
+    );
+    // A certificate that nobody could believe is no release.
+    for who in ["monitoring", "serviceMonitor"] {
+        let set = format!("{who}.enabled=true,trust.configMap=");
+        let told = template(&["--values", SPIFFE, "--set", &set]).await;
+        assert!(told.code == Some(1) && told.err.contains("set trust.configMap"), "{told:?}");
+    }
 }
 
 /// The absolute paths in a configuration, but for that of the webhook.
@@ -418,9 +620,76 @@ async fn production_keeps_a_month_and_tells_three_alertmanagers() {
     assert_eq!(alertmanager["spec"]["replicas"], 3);
     let headless = alertmanager["spec"]["serviceName"].as_str().unwrap();
     assert_eq!(find(&documents, "Service", headless)["spec"]["clusterIP"], "None");
+    let balanced = find(&documents, "Service", "alertmanager");
+    assert_eq!(balanced["spec"]["sessionAffinity"], "ClientIP", "the loop tells one of them");
     for service in ["prometheus", "alertmanager"] {
         assert!(find(&documents, "Service", service)["spec"]["ports"].is_array());
     }
+}
+
+#[tokio::test]
+async fn addresses_of_people_are_in_no_release_and_no_upgrade_takes_them_away() {
+    let named = "monitoring.alertmanager.existingSecret=people";
+    let documents = rendered(&["--values", PRODUCTION, "--set", named]).await;
+    assert!(documents.iter().all(|it| it["kind"] != "Secret"), "nothing is written over theirs");
+    let pod = &find(&documents, "StatefulSet", "alertmanager")["spec"]["template"]["spec"];
+    assert_eq!(
+        pod["volumes"][0],
+        serde_json::json!({"name": "config", "secret": {"secretName": "people"}})
+    );
+    // What the document says to patch is where it says.
+    let text = std::fs::read_to_string(deploy().join("../docs/deployment.md")).unwrap();
+    assert!(text.contains("path: /spec/template/spec/volumes/0/secret/secretName"));
+    // One that a release has is gone with the next that has it not.
+    let own = "monitoring.enabled=true,monitoring.alertmanager.existingSecret=alertmanager-config";
+    let told = template(&["--set", own]).await;
+    assert!(told.code == Some(1) && told.err.contains("take another name"), "{told:?}");
+}
+
+/// Copies the chart, so that a test can change it.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            copy(&from, &to);
+        } else {
+            std::fs::copy(from, to).unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn new_rules_and_new_routes_are_taken_up_by_an_upgrade() {
+    let directory = tempfile::tempdir().unwrap();
+    copy(&deploy().join(CHART), directory.path());
+    let chart = directory.path().to_str().unwrap();
+    let sums = async |more: &[&str]| {
+        let told =
+            template_of(chart, &[&["--set", "monitoring.enabled=true"][..], more].concat()).await;
+        let documents = documents(&told);
+        ["prometheus", "alertmanager"].map(|name| {
+            let pod = &find(&documents, "StatefulSet", name)["spec"]["template"];
+            pod["metadata"]["annotations"]["checksum/config"].clone()
+        })
+    };
+    let before = sums(&[]).await;
+    assert!(before.iter().all(Value::is_string), "{before:?}");
+    assert_eq!(sums(&["--set", "replicas=0"]).await, before, "nobody is restarted for nothing");
+    for (file, changed) in
+        [("mape-k.rules.yml", [true, false]), ("alertmanager.yml", [false, true])]
+    {
+        let path = directory.path().join("files").join(file);
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, format!("{text}# another one\n")).unwrap();
+        let after = sums(&[]).await;
+        std::fs::write(&path, text).unwrap();
+        assert_eq!([after[0] != before[0], after[1] != before[1]], changed, "{file}");
+    }
+    // What it cannot see it does not vouch for.
+    let named = sums(&["--set", "monitoring.alertmanager.existingSecret=people"]).await;
+    assert_eq!(named, [before[0].clone(), Value::Null]);
 }
 
 #[tokio::test]

@@ -62,10 +62,16 @@ fn images_hold_a_static_program_and_run_it_as_nobody() {
         let owned = (file == MAPE_K).then(|| format!("--from=build --chown=65532:65532 {state}"));
         assert_eq!(copies.get(2), owned.as_ref(), "{file}");
     }
-    let ignored = std::fs::read_to_string(root().join(".dockerignore")).unwrap();
-    assert!(
-        ignored.lines().any(|line| line == "target") && ignored.lines().any(|line| line == ".git")
-    );
+    // Keys and passwords of a machine (`deploy/.env`) are in no image, and in no commit.
+    for (file, names) in [
+        (".dockerignore", &["target", ".git", "**/.env"][..]),
+        (".gitignore", &["/target", ".env"]),
+    ] {
+        let ignored = std::fs::read_to_string(root().join(file)).unwrap();
+        for name in names {
+            assert!(ignored.lines().any(|line| line == *name), "{file}: {name}");
+        }
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use mapek::notify::{Alerts, Kind};
 use serde_json::Value;
 
 use crate::{
@@ -149,6 +150,19 @@ async fn alerts_go_to_whom_they_are_for() {
         let receiver = expected(&label("severity"), &label("team"));
         assert_ne!(receiver, "default", "{}", rule["alert"]);
     }
+    // What the loop itself sends.
+    for kind in Kind::ALL {
+        let severity = kind.severity().as_str();
+        let labels =
+            [("alertname", kind.alertname()), ("severity", severity), ("team", Alerts::TEAM)]
+                .map(|(name, value)| format!("{name}={value}"));
+        let receiver = receiver(&labels).await;
+        assert_eq!(receiver, expected(severity, Alerts::TEAM), "{kind}");
+        assert_ne!(receiver, "default", "{kind}");
+    }
+    let kinds = Kind::ALL.map(Kind::alertname);
+    let others: Vec<_> = Alerts::NAMES.into_iter().filter(|name| !kinds.contains(name)).collect();
+    assert_eq!(others, ["MapekHeartbeat"]);
 }
 
 #[tokio::test]

@@ -85,6 +85,24 @@ async fn a_server_that_is_not_believed_is_named_with_the_reason() {
     assert!(other.contains(words), "{other}");
 }
 
+#[tokio::test]
+async fn a_server_that_is_called_by_its_address_is_known_by_the_name_that_is_expected() {
+    let (ca, files) = (authority("ours"), Files::new());
+    let said = async |expected: &str, names: Vec<rcgen::SanType>| {
+        let theirs = Files::new();
+        let server = opened(theirs.server(&Pair::of(&ca, names), None));
+        let (address, _told, _serving) = listen(move || server.config()).await;
+        let server_name = Some(expected.to_owned());
+        let client = calling(ClientFiles { server_name, ..files.client(&ca) });
+        call(client.config(), address, "127.0.0.1").await.map(|_| ())
+    };
+    assert_eq!(said("mapek", vec![dns("mapek"), dns("mapek.prod")]).await, Ok(()));
+    let other = said("mapek", vec![dns("charter")]).await.unwrap_err();
+    assert!(other.contains("the server mapek shows a certificate of charter"), "{other}");
+    let id = said("mapek", vec![uri("spiffe://prod/mapek")]).await;
+    assert!(id.is_err(), "an ID is no name");
+}
+
 /// A server that shows what a careful one would not: what has expired.
 fn opened_at_any_time(files: &Files, pair: &Pair) -> mapek_tls::ServerTls {
     let then = "2000-01-01T00:00:00Z".parse().unwrap();

@@ -79,6 +79,14 @@ fn a_client_is_refused_what_makes_no_sense_together() {
     let unvouched = open(ClientFiles { server_id, ..none() }).unwrap_err();
     assert!(matches!(unvouched, Error::NoBundle), "{unvouched}");
     assert!(unvouched.remedy().contains("trust bundle"));
+    let server_id = Some("spiffe://prod/charter".parse().unwrap());
+    let server_name = Some("charter".to_owned());
+    let two = open(ClientFiles { server_id, server_name, ..files.client(&ca) }).unwrap_err();
+    assert!(matches!(two, Error::TwoNames), "{two}");
+    let none_at_all = open(ClientFiles { server_name: Some("a b".to_owned()), ..none() });
+    let none_at_all = none_at_all.unwrap_err();
+    assert_eq!(none_at_all.to_string(), "a b is no name that a certificate could have");
+    assert!(none_at_all.remedy().contains("mapek.example"));
     let empty = files.write("empty", "\n");
     let error = open(ClientFiles { ca: Some(empty.clone()), ..none() }).unwrap_err();
     assert!(names(&error.to_string(), &empty), "{error}");

@@ -17,7 +17,7 @@ use super::{
 use crate::cli::{ApiArgs, RearmArgs, ReasonArgs};
 
 pub(super) use decide::{Verdict, decide};
-pub(super) use pause::{latch, pause};
+pub(super) use pause::{latch, pause, resume};
 
 /// Prints what an act is answered with: as JSON, or in a line.
 fn told(args: &ApiArgs, answer: &Value, line: impl FnOnce(&Value) -> String) -> Done {
@@ -74,12 +74,6 @@ async fn execution_id(api: &Api, id: &str) -> miette::Result<String> {
         return Ok(super::api::segment(id)?.to_owned());
     }
     Ok(word(&show::find_execution(api, id).await?["id"]))
-}
-
-pub(super) async fn resume(args: &ReasonArgs) -> Done {
-    let answer =
-        Api::of(&args.api)?.post("/api/v1/resume", &json!({"reason": args.reason})).await?;
-    told(&args.api, &answer, |_| "resumed".to_owned())
 }
 
 pub(super) async fn rearm(args: &RearmArgs) -> Done {

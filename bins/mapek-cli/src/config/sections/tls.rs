@@ -24,6 +24,9 @@ pub(crate) struct ClientTlsSection {
     /// Who the other side has to be, by the one SPIFFE ID in its certificate, in place of the name in the URL. Needs `ca_file`.
     #[garde(custom(optional_spiffe_id))]
     pub(crate) server_id: Option<String>,
+    /// The name that has to be in the certificate of the other side, in place of the one in the URL: where that is an address, or leads through a tunnel.
+    #[garde(skip)]
+    pub(crate) server_name: Option<String>,
 }
 
 impl ClientTlsSection {
