@@ -40,7 +40,34 @@ fn remedy(error: &serde_saphyr::Error) -> Option<String> {
         _ => return None,
     };
     Some(nearest(word, expected.iter().copied()).map_or_else(
-        || format!("valid {what}s here are {}", expected.join(", ")),
+        || {
+            let (all, version) = (expected.join(", "), env!("CARGO_PKG_VERSION"));
+            format!("valid {what}s here are {all}; this is version {version}, a newer one may know {word}")
+        },
         |near| format!("the nearest valid {what} is {near}"),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize, Validate)]
+    #[serde(deny_unknown_fields)]
+    struct Section {
+        #[garde(skip)]
+        interval: u64,
+    }
+
+    #[test]
+    fn a_key_of_a_newer_version_is_told_from_a_misspelt_one() {
+        assert_eq!(parse::<Section>("interval: 3", "x").unwrap().interval, 3);
+        let misspelt = parse::<Section>("intervall: 3", "c.yaml").unwrap_err();
+        assert!(misspelt.starts_with("c.yaml:1:1: unknown field"), "{misspelt}");
+        assert!(misspelt.ends_with("= help: the nearest valid key is interval"), "{misspelt}");
+        let newer = parse::<Section>("interval: 3\nforesight: deep", "c.yaml").unwrap_err();
+        let version = env!("CARGO_PKG_VERSION");
+        let help = format!("this is version {version}, a newer one may know foresight");
+        assert!(newer.starts_with("c.yaml:2:1:") && newer.ends_with(&help), "{newer}");
+    }
 }

@@ -41,8 +41,8 @@ Chores of the workspace. Call them as `cargo xtask CHORE`.
                       what is shipped: each crate builds from its package, the public API is that of the newest release or a
                       newer version's, what the binary is made of (CycloneDX, in target/reports), the same bytes from two builds
   release-check [--keep-going]
-                      what takes too long for CI: coverage, each feature alone, benchmarks against the reference, crashes,
-                      intake, recovery, streams, fuzzing, mutants, unused dependencies, programs without anything else,
+                      what takes too long for CI: coverage, each feature alone, benchmarks against the reference, more seeds of
+                      the simulation, crashes, intake, recovery, streams, fuzzing, mutants, unused dependencies, programs without anything else,
                       artifacts
   help                this text";
 

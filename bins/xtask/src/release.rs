@@ -4,10 +4,12 @@ use crate::bench::{self, Options, RATIO_MAX};
 use crate::error::Error;
 use crate::steps::Steps;
 use crate::workspace::Workspace;
-use crate::{artifacts, coverage, features, image, mutants, reliability, setup};
+use crate::{artifacts, coverage, dst, features, image, mutants, reliability, setup};
 
 /// How often the loop is killed before a release.
 const KILLS: u32 = 10_000;
+/// How many stories of the simulation are told before a release, from the first on that CI does not tell.
+const SEEDS: [&str; 4] = ["--seeds", "20000", "--from", "1000"];
 
 pub(crate) fn run(workspace: &Workspace, keep_going: bool) -> Result<(), Error> {
     let mut steps = Steps::new("cargo xtask release-check", keep_going);
@@ -15,6 +17,7 @@ pub(crate) fn run(workspace: &Workspace, keep_going: bool) -> Result<(), Error> 
     steps.step("features", || features::alone(workspace))?;
     let options = Options { compare: true, save: false, ratio_max: RATIO_MAX };
     steps.step("benchmarks", || bench::run(workspace, &options))?;
+    steps.step("deterministic simulation", || dst::run(workspace, &SEEDS.map(str::to_owned)))?;
     let kills = ["--kills".to_owned(), KILLS.to_string()];
     steps.step("crash", || reliability::crash(workspace, &kills))?;
     steps.step("intake", || reliability::measure(workspace, "intake", &["--long".to_owned()]))?;
