@@ -102,7 +102,8 @@ async fn requests(receiver: &ScriptedHttp, count: u64) {
 }
 
 fn body(receiver: &ScriptedHttp, at: usize) -> Value {
-    receiver.requests()[at].json().unwrap()
+    let request = receiver.requests().swap_remove(at);
+    request.json().unwrap_or_else(|error| panic!("{error}: {request:?}"))
 }
 
 fn schema() -> Value {
