@@ -3,7 +3,6 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -13,6 +12,7 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 use crate::Error;
+use crate::port::free_port;
 use crate::wait::{POLL, within};
 
 /// A start takes 0.2 s on a quiet machine; a build on all cores can make it a hundred times slower.
@@ -240,13 +240,6 @@ fn cannot_run(program: &str, error: io::Error) -> Error {
         return Error::Missing { program: program.to_owned() };
     }
     Error::io(format!("starting `{program}`"))(error)
-}
-
-/// A port that was free a moment ago.
-fn free_port() -> Result<u16, Error> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-    let address = listener.and_then(|listener| listener.local_addr());
-    address.map(|address| address.port()).map_err(Error::io("looking for a free port"))
 }
 
 /// No proxy, no certificates, no connection that outlives a restart of the server.

@@ -64,7 +64,7 @@ impl World {
         let _already = logs.try_init();
         let clock = SystemClock::new();
         let directory = tempfile::tempdir().unwrap();
-        let (api, webhook) = (reserve().await, reserve().await);
+        let (api, webhook) = (reserve(), reserve());
         let charter = InProcess::try_new(setup.plant.clone(), 7, clock.now() - PAST).unwrap();
         charter.advance_to(clock.now());
         let charter_ends = CancellationToken::new();
@@ -266,8 +266,8 @@ fn spawn<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) {
 }
 
 /// A port that is free now. Two must know it before its owner can bind it.
-async fn reserve() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+fn reserve() -> SocketAddr {
+    (std::net::Ipv4Addr::LOCALHOST, mapek_testkit::free_port().unwrap()).into()
 }
 
 /// Whether a plan began in a cycle.

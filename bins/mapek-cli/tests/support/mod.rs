@@ -1,10 +1,6 @@
 //! Starts the binary, and what it talks to.
 
-use std::{
-    net::{SocketAddr, TcpListener},
-    process::Stdio,
-    time::Duration,
-};
+use std::{net::SocketAddr, process::Stdio, time::Duration};
 
 use charter_sim::{Driver, InProcess, PlantConfig, Server, serve};
 use mapek::{Clock as _, SystemClock};
@@ -49,7 +45,7 @@ pub(crate) async fn ran(mut command: Command, input: impl Into<Vec<u8>>) -> Ran 
 
 /// A port that was free a moment ago.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    mapek_testkit::free_port().unwrap()
 }
 
 /// A Charter on a port of its own, whose time passes by itself.
