@@ -1,7 +1,8 @@
 //! Ports for what is told where to listen before it does.
 
 use std::hash::{BuildHasher as _, RandomState};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::sync::{Mutex, PoisonError};
 
 use crate::Error;
 
@@ -10,8 +11,11 @@ const PORTS: std::ops::Range<u16> = 20_000..32_768;
 /// How many are tried.
 const ATTEMPTS: u16 = 100;
 
-/// A port of this host that was free a moment ago, and that no test gets which asks for any: whoever still calls a service that has been
-/// stopped must not reach another test.
+/// What keeps ports for this process: the same port of UDP, which nobody uses. It goes with the process.
+static KEPT: Mutex<Vec<UdpSocket>> = Mutex::new(Vec::new());
+
+/// A port of this host that is free, and that no other test gets before this process ends, whether it asks here or for any: whoever still
+/// calls a service that has been stopped must not reach another test.
 ///
 /// # Errors
 ///
@@ -24,8 +28,12 @@ pub fn free_port() -> Result<u16, Error> {
     });
     let mut taken = None;
     for port in wanted {
-        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
-            Ok(_) => return Ok(port),
+        let kept = UdpSocket::bind((Ipv4Addr::LOCALHOST, port));
+        match kept.and_then(|it| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map(|_| it)) {
+            Ok(kept) => {
+                KEPT.lock().unwrap_or_else(PoisonError::into_inner).push(kept);
+                return Ok(port);
+            }
             Err(error) => taken = Some(error),
         }
     }
@@ -39,15 +47,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ports_are_free_and_none_that_the_system_would_give() {
-        for _ in 0..100 {
-            let port = free_port().unwrap();
-            assert!(PORTS.contains(&port), "{port}");
-        }
-        let port = free_port().unwrap();
-        assert_eq!(
-            TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap().local_addr().unwrap().port(),
-            port
-        );
+    fn ports_are_free_and_each_is_given_once_and_none_that_the_system_would_give() {
+        let mut ports: Vec<_> = (0..500).map(|_| free_port().unwrap()).collect();
+        assert!(ports.iter().all(|port| PORTS.contains(port)), "{ports:?}");
+        TcpListener::bind((Ipv4Addr::LOCALHOST, ports[0])).unwrap();
+        ports.sort_unstable();
+        ports.dedup();
+        assert_eq!(ports.len(), 500);
     }
 }
