@@ -104,10 +104,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("charter-simd", &["charter-sim", "mapek-tls"]),
     ("xtask", &[]),
     ("mapek-crash", ANYTHING),
+    ("mapek-disk", &["mapek-model", "mapek-store"]),
     ("mapek-fuzz", ANYTHING),
     ("mapek-examples", ANYTHING),
     ("mapek-tests", ANYTHING),
 ];
+
+/// The one member with unsafe code: SQLite's file system under test.
+const UNSAFE: &str = "mapek-disk";
 
 /// Packages that the workspace promises to build on, in real use.
 const CARD: &[&str] = &[
@@ -241,13 +245,32 @@ fn manifests_inherit_what_the_workspace_sets() {
                 wrong.push(format!("{}: {key} is not inherited", member.name));
             }
         }
-        if !lines.windows(2).any(|pair| pair == ["[lints]", "workspace = true"]) {
+        let inherits = lines.windows(2).any(|pair| pair == ["[lints]", "workspace = true"]);
+        if member.name == UNSAFE {
+            let lints = lints(&read(&root().join("Cargo.toml")));
+            let own = lints.iter().filter(|lint| *lint != "unsafe_code = \"forbid\"");
+            let missing = own.filter(|lint| !lines.contains(&lint.as_str()));
+            wrong.extend(missing.map(|lint| format!("{UNSAFE}: without the lint {lint}")));
+        } else if !inherits {
             wrong.push(format!("{}: lints are not inherited", member.name));
         }
         let own = own_requirements(&lines);
         wrong.extend(own.map(|line| format!("{}: not from the workspace: {line}", member.name)));
     }
     none(wrong);
+}
+
+/// Unsafe code is needed for one thing, and nothing that is shipped knows of it.
+#[test]
+fn unsafe_code_is_in_one_crate_that_nobody_ships() {
+    let metadata = metadata();
+    let lints = lints(&read(&root().join("Cargo.toml")));
+    assert!(lints.iter().any(|lint| lint == "unsafe_code = \"forbid\""), "{lints:?}");
+    let member = members(&metadata).find(|member| member.name == UNSAFE).expect("it is a member");
+    assert_eq!(member.publish, Some(vec![]), "{UNSAFE} is published");
+    let arrows = own_arrows(&metadata);
+    let who = arrows.iter().filter(|(name, needs)| needs.contains(UNSAFE) && **name != "mapek-crash");
+    none(who.map(|(name, _)| format!("{name} -> {UNSAFE}")));
 }
 
 #[test]
@@ -297,6 +320,18 @@ fn the_helpers_can_tell() {
     assert_eq!(own_requirements(&lines).collect::<Vec<_>>(), ["b = \"1\""]);
     let lines = ["[target.'cfg(unix)'.dependencies]", "a.workspace = true", "d = \"2\""];
     assert_eq!(own_requirements(&lines).collect::<Vec<_>>(), ["d = \"2\""]);
+}
+
+/// What the workspace's manifest says of lints, line by line.
+fn lints(manifest: &str) -> Vec<String> {
+    let mut inside = false;
+    let of = |line: &&str| {
+        if line.starts_with('[') {
+            inside = line.starts_with("[workspace.lints.");
+        }
+        inside && line.contains('=')
+    };
+    manifest.lines().filter(of).map(str::to_owned).collect()
 }
 
 fn root() -> PathBuf {

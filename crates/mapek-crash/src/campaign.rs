@@ -3,12 +3,11 @@
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     path::PathBuf,
-    sync::{Mutex, PoisonError},
 };
 
 use crate::{
     BoxError,
-    driver::{Case, Outcome, run},
+    driver::{self, Case, CaseDisk, Outcome},
     points::{self, Stop},
     scenario,
 };
@@ -23,6 +22,8 @@ pub(crate) struct Plan {
     pub(crate) kills: Option<usize>,
     /// How many cases run at once.
     pub(crate) workers: usize,
+    /// Whether the machine goes down with each process that is killed.
+    pub(crate) power: bool,
     /// Where the files of the processes are.
     pub(crate) state: PathBuf,
     /// What chooses the pairs.
@@ -54,51 +55,33 @@ pub(crate) struct Report {
 
 /// Runs all of it.
 pub(crate) fn all(plan: &Plan, progress: impl Fn(&Report) + Sync) -> Result<Report, BoxError> {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let handle = runtime.handle();
+    let runtime = driver::runtime()?;
     let many = |cases: VecDeque<Case>, report: &mut Report| -> Result<Vec<Trace>, BoxError> {
-        let shared = Mutex::new((cases, std::mem::take(report), Vec::new()));
-        let failed = std::thread::scope(|scope| {
-            let work = || -> Result<(), String> {
-                loop {
-                    let next = lock(&shared).0.pop_front();
-                    let Some(case) = next else { return Ok(()) };
-                    let outcome = run(&case, &plan.state, handle)
-                        .map_err(|error| format!("{}: {error}", name(&case)))?;
-                    let mut shared = lock(&shared);
-                    shared.1.take(&case, &outcome);
-                    progress(&shared.1);
-                    // Of the cases with a kill there may be many thousands.
-                    shared.2.extend(outcome.traces.into_iter().filter(|_| case.stops.is_empty()));
-                    if plan.kills.is_some_and(|kills| shared.1.kills >= kills) {
-                        shared.0.clear();
-                    }
-                }
-            };
-            let workers: Vec<_> = (0..plan.workers).map(|_| scope.spawn(work)).collect();
-            let ended = workers.into_iter().map(|worker| worker.join());
-            ended
-                .map(|it| it.unwrap_or_else(|_| Err("a worker panicked".to_owned())))
-                .find_map(Result::err)
-        });
-        let (_, done, traces) = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
-        *report = done;
-        failed.map_or(Ok(traces), |failed| Err(failed.into()))
+        let mut traces = Vec::new();
+        let disk = if plan.power { CaseDisk::PowerCuts } else { CaseDisk::Plain };
+        let cases = cases.into_iter().map(|case| Case { disk: disk.clone(), ..case });
+        driver::run_all(cases.collect(), plan.workers, &plan.state, &runtime, |case, outcome| {
+            report.take(case, &outcome);
+            progress(report);
+            // Of the cases with a kill there may be many thousands.
+            traces.extend(outcome.traces.into_iter().filter(|_| case.stops.is_empty()));
+            plan.kills.is_none_or(|kills| report.kills < kills)
+        })?;
+        Ok(traces)
     };
     let mut report = Report::default();
     let wanted = |name: &str| plan.scenario.as_ref().is_none_or(|wanted| wanted == name);
     let names: Vec<_> =
         scenario::all().iter().map(|it| it.name).filter(|name| wanted(name)).collect();
     if !plan.stops.is_empty() {
-        let cases = names.iter().map(|name| Case { scenario: name, stops: plan.stops.clone() });
+        let cases = names.iter().map(|name| Case::of(name, plan.stops.clone()));
         many(cases.collect(), &mut report)?;
         return Ok(report);
     }
     // Each story once without a kill: it has to hold by itself, and tells which points it passes.
     let mut passed = BTreeMap::new();
     for name in names {
-        let case = Case { scenario: name, stops: Vec::new() };
+        let case = Case::of(name, Vec::new());
         let trace = many(VecDeque::from([case]), &mut report)?.pop().unwrap_or_default();
         passed.insert(name, count(&trace));
     }
@@ -135,7 +118,7 @@ fn each_once(passed: &BTreeMap<&'static str, Passed>) -> VecDeque<Case> {
     let at = |point: String| {
         let stories = passed.iter().filter(|(_, passed)| passed.contains_key(&point));
         let (scenario, _) = stories.min_by_key(|(_, passed)| passed.len())?;
-        Some(Case { scenario, stops: vec![Stop::at(point, 1)] })
+        Some(Case::of(scenario, vec![Stop::at(point, 1)]))
     };
     points::all().into_iter().filter_map(at).collect()
 }
@@ -147,7 +130,7 @@ fn singles(passed: &BTreeMap<&'static str, Passed>) -> VecDeque<Case> {
         let stops = passed.iter().flat_map(|(point, count)| {
             BTreeSet::from([1, *count]).into_iter().map(|nth| Stop::at(point.clone(), nth))
         });
-        stops.map(move |stop| Case { scenario, stops: vec![stop] }).collect::<Vec<_>>()
+        stops.map(move |stop| Case::of(scenario, vec![stop])).collect::<Vec<_>>()
     };
     passed.iter().flat_map(of).collect()
 }
@@ -162,7 +145,7 @@ fn pairs(passed: &BTreeMap<&'static str, Passed>, seed: u64) -> VecDeque<Case> {
                 let place = mix(seed, &format!("{scenario}/{first}/{second}"));
                 let nth = u32::try_from(place % u64::from(*count)).unwrap_or(0) + 1;
                 let stops = vec![Stop::at(first.clone(), nth), Stop::at(second.clone(), 1)];
-                pairs.push((place, Case { scenario, stops }));
+                pairs.push((place, Case::of(scenario, stops)));
             }
         }
     }
@@ -171,18 +154,9 @@ fn pairs(passed: &BTreeMap<&'static str, Passed>, seed: u64) -> VecDeque<Case> {
 }
 
 /// A number that a text and a seed give.
-fn mix(seed: u64, text: &str) -> u64 {
+pub(crate) fn mix(seed: u64, text: &str) -> u64 {
     let hash = mapek_model::ContentHash::of(format!("{seed}/{text}").as_bytes());
     hash.as_bytes().iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
-}
-
-fn name(case: &Case) -> String {
-    let stops: Vec<_> = case.stops.iter().map(|stop| format!(" --stop {stop}")).collect();
-    format!("--scenario {}{}", case.scenario, stops.concat())
-}
-
-fn lock<T>(shared: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Report {
@@ -205,7 +179,7 @@ impl Report {
         if !verdict.is_good() {
             let all = verdict.duplicates.iter().chain(&verdict.lost).chain(&verdict.wrong);
             let all: Vec<_> = all.map(String::as_str).collect();
-            self.findings.push(format!("{}\n    {}", name(case), all.join("\n    ")));
+            self.findings.push(format!("{case}\n    {}", all.join("\n    ")));
         }
     }
 

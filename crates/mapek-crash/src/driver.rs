@@ -1,9 +1,13 @@
 //! Lets a process live, kills it, lets it live again, and looks at what is left.
 
 mod alerts;
+mod follow;
+mod pool;
 mod reference;
 
 use std::{
+    collections::BTreeMap,
+    fmt,
     io::{BufRead as _, BufReader},
     path::Path,
     process::{Child, ChildStdout, Command, Stdio},
@@ -14,13 +18,17 @@ use mapek_model::ContentHash;
 
 use crate::{
     BoxError,
+    campaign::mix,
     check::{self, Verdict},
     life::Life,
     points::Stop,
     scenario::Scenario,
+    trouble::{Kind, Place, Trouble, flushed},
 };
 use alerts::Sender;
 pub(crate) use alerts::{name, starts_at};
+use follow::Followed;
+pub(crate) use pool::{run_all, runtime};
 use reference::Reference;
 
 /// Lives of one case after which it is given up: each kill needs one, and the last ends by itself.
@@ -31,6 +39,39 @@ const LIVES_MAX: usize = 8;
 pub(crate) struct Case {
     pub(crate) scenario: &'static str,
     pub(crate) stops: Vec<Stop>,
+    /// What its disk does.
+    pub(crate) disk: CaseDisk,
+}
+
+impl Case {
+    /// A story that is cut off there, on a disk that works.
+    pub(crate) const fn of(scenario: &'static str, stops: Vec<Stop>) -> Self {
+        Self { scenario, stops, disk: CaseDisk::Plain }
+    }
+}
+
+/// As it is asked for on the command line.
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "--scenario {}", self.scenario)?;
+        self.stops.iter().try_for_each(|stop| write!(f, " --stop {stop}"))?;
+        match &self.disk {
+            CaseDisk::Plain | CaseDisk::Troubled(None) => Ok(()),
+            CaseDisk::PowerCuts => f.write_str(" --power-cuts"),
+            CaseDisk::Troubled(Some(trouble)) => write!(f, " --trouble {trouble}"),
+        }
+    }
+}
+
+/// What the disk of a case does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum CaseDisk {
+    /// It is the system's.
+    Plain,
+    /// The machine goes down with each process that is killed.
+    PowerCuts,
+    /// There is trouble in the first life, if any is named.
+    Troubled(Option<Trouble>),
 }
 
 /// What came of a case.
@@ -41,6 +82,16 @@ pub(crate) struct Outcome {
     /// The points of each life, in order.
     pub(crate) traces: Vec<Vec<String>>,
     pub(crate) verdict: Verdict,
+    /// What was done where on the disk, and how often, in the last life.
+    pub(crate) places: BTreeMap<Place, u32>,
+    /// Whether it came to the trouble.
+    pub(crate) struck: bool,
+    /// Writes that were refused and told.
+    pub(crate) told: usize,
+    /// Refusals that nobody was told of.
+    pub(crate) silent: Vec<String>,
+    /// What was done although the journal could not be written.
+    pub(crate) acted: Vec<String>,
 }
 
 /// How one life ended.
@@ -78,6 +129,10 @@ pub(crate) fn run(
     let sender = scenario.webhooks.then(Sender::start);
     let mut outcome = Outcome::default();
     let mut stops = case.stops.iter();
+    let mut trouble = match &case.disk {
+        CaseDisk::Troubled(trouble) => trouble.clone(),
+        _ => None,
+    };
     let mut heard = Heard::default();
     for _ in 0..LIVES_MAX {
         let stop = stops.next();
@@ -86,15 +141,26 @@ pub(crate) fn run(
             directory: directory.path().to_owned(),
             charter: reference.url(),
             stop: stop.cloned(),
+            disk: case.disk != CaseDisk::Plain,
+            trouble: trouble.take(),
         };
         reference.expect(stop.cloned());
-        let end = live(&life, &victim, sender.as_ref(), &mut heard)?;
+        let mut followed = Followed::of(life.trouble.clone());
+        let end = live(&life, &victim, sender.as_ref(), &mut heard, &mut followed)?;
+        followed.end(!matches!(end, End::Done));
         let mut trace = std::mem::take(&mut heard.trace);
         trace.extend(reference.trace());
         outcome.traces.push(trace);
+        let in_trouble = followed.struck;
+        outcome.follow(followed);
         match end {
             End::Killed => {
                 outcome.kills.extend(stop.cloned());
+                let cuts = life.trouble.as_ref().is_some_and(|it| it.kind == Kind::PowerCut);
+                if cuts || case.disk == CaseDisk::PowerCuts {
+                    outcome.struck |= cuts;
+                    cut(&life, outcome.traces.len())?;
+                }
                 reference.pass(scenario.away_s);
             }
             // It ended by itself before it came to where it was to die; that is the end of the case.
@@ -109,6 +175,8 @@ pub(crate) fn run(
                 })?;
                 return Ok(outcome);
             }
+            // Somebody starts it again, on a disk that works.
+            End::Failed(_) if in_trouble => {}
             End::Failed(why) => {
                 outcome.verdict.wrong.push(why);
                 keep(directory, &mut outcome);
@@ -118,6 +186,23 @@ pub(crate) fn run(
     }
     outcome.verdict.wrong.push(format!("it has not ended after {LIVES_MAX} lives"));
     Ok(outcome)
+}
+
+/// The machine goes down. What of the writes that were not flushed is on the disk is chance, and the same each time.
+fn cut(life: &Life, lives: usize) -> Result<(), BoxError> {
+    let of = format!("{}/{lives}/{:?}/{:?}", life.scenario, life.stop, life.trouble);
+    mapek_disk::cut_the_power(&life.directory, &flushed(&life.directory), mix(1, &of))?;
+    Ok(())
+}
+
+impl Outcome {
+    fn follow(&mut self, followed: Followed) {
+        self.places = followed.places;
+        self.struck |= followed.struck;
+        self.told += followed.told;
+        self.silent.extend(followed.silent);
+        self.acted.extend(followed.acted);
+    }
 }
 
 /// What went wrong is left for people to look at.
@@ -131,6 +216,7 @@ fn live(
     victim: &Victim,
     sender: Option<&Sender>,
     heard: &mut Heard,
+    followed: &mut Followed,
 ) -> Result<End, BoxError> {
     let errors = std::fs::File::create(life.directory.join("stderr"))?;
     let mut child = Command::new(std::env::current_exe()?)
@@ -141,7 +227,7 @@ fn live(
         .spawn()?;
     let out = child.stdout.take().ok_or("the child has no output")?;
     *lock(victim) = Some(child);
-    let done = listen(out, victim, sender, heard)?;
+    let done = listen(out, victim, sender, heard, followed)?;
     let Some(mut child) = lock(victim).take() else { return Err("the child is gone".into()) };
     let status = child.wait()?;
     if done && status.success() {
@@ -160,11 +246,13 @@ fn listen(
     victim: &Victim,
     sender: Option<&Sender>,
     heard: &mut Heard,
+    followed: &mut Followed,
 ) -> Result<bool, BoxError> {
     let mut done = false;
     for line in BufReader::new(out).lines() {
         let line = line?;
         let (word, rest) = line.split_once(' ').unwrap_or((&line, ""));
+        followed.line(word, rest);
         match word {
             "point" => heard.trace.push(rest.to_owned()),
             "stop" => kill(victim),
@@ -172,6 +260,8 @@ fn listen(
                 let (sequence, hash) = rest.split_once(' ').ok_or("a record without a hash")?;
                 heard.records.push((sequence.parse()?, hash.parse()?));
             }
+            // On a disk in trouble a cycle has to have faults.
+            "fault" if followed.struck => {}
             "lost" | "fault" => heard.complaints.push(rest.to_owned()),
             "webhook" => sender.into_iter().for_each(|it| it.is_at(rest)),
             "listening" => sender.into_iter().for_each(Sender::send),

@@ -36,6 +36,7 @@ use crate::{
         WatchedCharter, WatchedCheckpoint, WatchedEffector, WatchedInbox, WatchedIntake,
         WatchedKnowledge, WatchedStore,
     },
+    trouble::{Trouble, Troubled},
 };
 use metrics::Metrics;
 use plant::Plant;
@@ -56,6 +57,10 @@ pub(crate) struct Life {
     pub(crate) charter: String,
     /// Where it dies, if it does.
     pub(crate) stop: Option<Stop>,
+    /// Whether its disk is ours.
+    pub(crate) disk: bool,
+    /// What happens to that, if anything does.
+    pub(crate) trouble: Option<Trouble>,
 }
 
 /// Lives it.
@@ -67,6 +72,8 @@ pub(crate) fn live(life: &Life) -> Result<(), BoxError> {
 }
 
 async fn begin(life: &Life) -> Result<(), BoxError> {
+    let disk = life.disk.then(|| Troubled::take(&life.directory, life.trouble.clone()));
+    let disk = disk.transpose()?;
     reach("process.started");
     let scenario = Scenario::named(&life.scenario)?;
     // Certificates are no use here, and reading them takes longer than a life.
@@ -97,7 +104,7 @@ async fn begin(life: &Life) -> Result<(), BoxError> {
         .waker(waker.clone())
         .build_cycle()?;
     let webhook = if scenario.webhooks { Some(webhook(&inbox).await?) } else { None };
-    let story = Story { scenario, control, metrics, plant, clock, inbox, webhook };
+    let story = Story { scenario, control, metrics, plant, clock, inbox, webhook, disk };
     story.tell(cycle).await
 }
 
@@ -185,6 +192,7 @@ struct Story {
     clock: ManualClock,
     inbox: Arc<dyn AlertInbox>,
     webhook: Option<Webhook>,
+    disk: Option<Troubled>,
 }
 
 impl Story {
@@ -193,7 +201,7 @@ impl Story {
             tell(&format!("webhook {}", webhook.local_addr()));
             tokio::spawn(webhook.serve(std::future::pending()));
         }
-        people::begin(&self)?;
+        self.heed(people::begin(&self))?;
         let mut quiet = 0;
         for _ in 0..CYCLES_MAX {
             self.metrics.show(
@@ -201,7 +209,7 @@ impl Story {
                 self.scenario.degrades,
                 !(self.scenario.steps)().is_empty(),
             );
-            people::act(&self)?;
+            self.heed(people::act(&self))?;
             reach("cycle.before");
             let woken_by = BTreeSet::from([WakeReason::Interval]);
             let report = cycle.run_once(self.clock.now(), woken_by).await;
@@ -209,9 +217,13 @@ impl Story {
             for fault in &report.faults {
                 tell(&format!("fault {fault}"));
             }
+            if self.disk.as_ref().is_some_and(|disk| !disk.go_on()) {
+                return Err("the disk is broken".into());
+            }
             quiet = if self.is_over().await? { quiet + 1 } else { 0 };
             // What ended is learned from in the cycle after.
             if quiet > 1 {
+                self.disk.iter().for_each(Troubled::count);
                 tell("done");
                 return Ok(());
             }
@@ -226,6 +238,15 @@ impl Story {
         let left = self.control.executions();
         let left: Vec<_> = left.iter().map(|it| it.status.to_string()).collect();
         Err(format!("it never ends: {left:?}").into())
+    }
+
+    /// Who is told that it failed asks again later, if the disk is in trouble.
+    fn heed(&self, done: Result<(), BoxError>) -> Result<(), BoxError> {
+        match done {
+            Err(error) if self.disk.is_some() => tell(&format!("person {error}")),
+            other => other?,
+        }
+        Ok(())
     }
 
     /// Whether there is nothing left to do.

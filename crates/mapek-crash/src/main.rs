@@ -1,10 +1,11 @@
-//! Kills the loop at every named point, and measures what it takes in and how fast it comes back.
+//! Kills the loop at every named point, has its disk fail at every operation, and measures what it takes in and how fast it comes back.
 //!
 //! `cargo xtask crash`, `cargo xtask intake` and `cargo xtask recovery` call this; `docs/reliability.md` says what comes of it.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it talks to the terminal")]
 
 mod campaign;
 mod check;
+mod disk;
 mod driver;
 mod intake;
 mod life;
@@ -14,6 +15,7 @@ mod points;
 mod recovery;
 mod scenario;
 mod seams;
+mod trouble;
 
 use std::{io::IsTerminal as _, path::PathBuf, process::ExitCode, time::Duration};
 
@@ -24,8 +26,10 @@ use mapek_loop::{Clock as _, SystemClock};
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 const HELP: &str = "\
-mapek-crash crash [--quick | --kills N] [--workers N] [--state DIR] [--seed N]
+mapek-crash crash [--quick | --kills N] [--power-cuts] [--workers N] [--state DIR] [--seed N]
                   [--scenario NAME] [--stop POINT[:COUNT]]... [--list]
+mapek-crash disk [--quick | --troubles N] [--workers N] [--state DIR] [--seed N]
+                 [--scenario NAME] [--trouble FILE.WHAT:COUNT:KIND]
 mapek-crash intake [--seconds N | --long] [--batch N] [--state DIR]
 mapek-crash recovery [--records N] [--state DIR]
 mapek-crash load --host URL [--webhook ADDRESS] [--seconds N] [--clients N] [--streams N] [--rate N]
@@ -66,6 +70,7 @@ fn run(args: &[String]) -> Result<ExitCode, BoxError> {
             Ok(ExitCode::SUCCESS)
         }
         [command, options @ ..] if command == "crash" => crash(options),
+        [command, options @ ..] if command == "disk" => disk(options),
         [command, options @ ..] if command == "intake" => intake(options),
         [command, options @ ..] if command == "recovery" => recovery(options),
         [command, options @ ..] if command == "load" => load(options),
@@ -104,38 +109,82 @@ fn crash(options: &[String]) -> Result<ExitCode, BoxError> {
             return Ok(ExitCode::SUCCESS);
         }
     };
-    let shows = std::io::stderr().is_terminal();
-    let report = campaign::all(&plan, |report| {
-        if shows {
-            eprint!("\r{}", report.line());
+    let report = campaign::all(&plan, |report| show(&report.line()))?;
+    let whole = plan.scenario.is_none() && plan.stops.is_empty();
+    let missed = if whole { report.missed() } else { Vec::new() };
+    conclude(&report.findings, &missed, &[report.details(), report.line()]);
+    Ok(code(report.is_good(&plan)))
+}
+
+fn disk(options: &[String]) -> Result<ExitCode, BoxError> {
+    let mut plan = disk::Plan {
+        troubles: None,
+        workers: workers(),
+        state: memory(),
+        seed: 1,
+        scenario: None,
+        trouble: None,
+    };
+    let mut options = options.iter();
+    while let Some(option) = options.next() {
+        let mut value = || options.next().ok_or_else(|| format!("{option} wants a value"));
+        match option.as_str() {
+            "--quick" => plan.troubles = None,
+            "--troubles" => plan.troubles = Some(value()?.parse()?),
+            "--workers" => plan.workers = value()?.parse::<usize>()?.clamp(1, 64),
+            "--state" => plan.state = value()?.into(),
+            "--seed" => plan.seed = value()?.parse()?,
+            "--scenario" => plan.scenario = Some(value()?.clone()),
+            "--trouble" => plan.trouble = Some(value()?.parse()?),
+            other => return Err(format!("unknown option `{other}`\n{HELP}").into()),
         }
-    })?;
-    if shows {
+    }
+    let report = disk::all(&plan, |report| show(&report.line()))?;
+    conclude(&report.findings, &report.missed(), &[report.details(), report.line()]);
+    Ok(code(report.is_good(&plan)))
+}
+
+/// How far it is, for whoever looks.
+fn show(line: &str) {
+    if std::io::stderr().is_terminal() {
+        eprint!("\r{line}");
+    }
+}
+
+/// What was found, what was not tried, and the last lines.
+fn conclude(findings: &[String], missed: &[String], last: &[String]) {
+    if std::io::stderr().is_terminal() {
         eprintln!();
     }
-    for finding in report.findings.iter().take(20) {
+    for finding in findings.iter().take(20) {
         println!("{finding}");
     }
-    if report.findings.len() > 20 {
-        println!("… and {} more", report.findings.len() - 20);
+    if findings.len() > 20 {
+        println!("… and {} more", findings.len() - 20);
     }
-    let missed = report.missed();
-    if plan.scenario.is_none() && plan.stops.is_empty() && !missed.is_empty() {
+    if !missed.is_empty() {
         println!("never reached: {}", missed.join(", "));
     }
-    println!("{}", report.details());
-    println!("{}", report.line());
-    Ok(code(report.is_good(&plan)))
+    last.iter().for_each(|line| println!("{line}"));
+}
+
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from)
+}
+
+/// What a kill does to a process it does on any file system; one in memory does it faster.
+fn memory() -> PathBuf {
+    let memory = PathBuf::from("/dev/shm");
+    if memory.is_dir() { memory } else { std::env::temp_dir() }
 }
 
 /// What is asked for; nothing if only the list of points is.
 fn plan(options: &[String]) -> Result<Option<Plan>, BoxError> {
-    let memory = PathBuf::from("/dev/shm");
     let mut plan = Plan {
         kills: None,
-        workers: std::thread::available_parallelism().map_or(2, usize::from),
-        // What a kill does to a process it does on any file system; one in memory does it faster.
-        state: if memory.is_dir() { memory } else { std::env::temp_dir() },
+        workers: workers(),
+        power: false,
+        state: memory(),
         seed: 1,
         scenario: None,
         stops: Vec::new(),
@@ -146,6 +195,7 @@ fn plan(options: &[String]) -> Result<Option<Plan>, BoxError> {
         match option.as_str() {
             "--quick" => plan.kills = None,
             "--kills" => plan.kills = Some(value()?.parse()?),
+            "--power-cuts" => plan.power = true,
             "--workers" => plan.workers = value()?.parse::<usize>()?.clamp(1, 64),
             "--state" => plan.state = value()?.into(),
             "--seed" => plan.seed = value()?.parse()?,

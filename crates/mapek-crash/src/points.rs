@@ -186,22 +186,35 @@ pub(crate) fn reach(point: &str) {
     let dies = here.lock().unwrap_or_else(PoisonError::into_inner).reach(point);
     tell(&format!("point {point}"));
     if dies {
-        tell("stop");
-        loop {
-            std::thread::park();
-        }
+        die();
     }
 }
 
-/// Reaches the point before a piece of work, and after it succeeded the one behind.
+/// Says that it is to be killed here, and goes no further.
+pub(crate) fn die() -> ! {
+    tell("stop");
+    loop {
+        std::thread::park();
+    }
+}
+
+/// Reaches the point before a piece of work, and the one behind. What was refused is told.
 pub(crate) async fn around<T, E>(
     what: &str,
     work: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
     reach(&format!("{what}.before"));
     let done = work.await;
-    reach(&format!("{what}.after"));
+    answered(what, &done);
     done
+}
+
+/// A piece of work is over.
+pub(crate) fn answered<T, E>(what: &str, done: &Result<T, E>) {
+    if done.is_err() {
+        tell(&format!("refused {what}"));
+    }
+    reach(&format!("{what}.after"));
 }
 
 /// A line for the parent. It is written at once and whole: a process that dies must not take it along.

@@ -4,7 +4,7 @@ use mapek_execute::{Body, Record};
 use mapek_model::{ContentHash, Ending, Epoch, ExecutionEvent, Sequence, Way};
 use mapek_store::{Error, Pruned, Pruning, Store, Stored};
 
-use crate::points::{reach, tell};
+use crate::points::{answered, reach, tell};
 
 /// A store that tells what is written to it.
 #[derive(Debug)]
@@ -14,7 +14,7 @@ impl<S> WatchedStore<S> {
     fn around<T>(what: &str, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
         reach(&format!("{what}.before"));
         let done = work();
-        reach(&format!("{what}.after"));
+        answered(what, &done);
         done
     }
 }

@@ -253,6 +253,18 @@ fn in_savepoint<T, E: Into<WorkError>>(
     Ok(value)
 }
 
+/// Puts the file into WAL mode; answers which one it is in.
+///
+/// The statement says "wal" before the change is on the disk, and tells with its next step whether it has come there. Whoever does not take that step may work on in
+/// a mode in which a crash of the machine takes back the newest commit.
+fn into_wal(connection: &Connection) -> rusqlite::Result<String> {
+    let mut statement = connection.prepare("PRAGMA journal_mode = WAL")?;
+    let mut rows = statement.query(())?;
+    let mode = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?.get(0)?;
+    rows.next()?;
+    Ok(mode)
+}
+
 fn connect(path: &Path, schema: Schema, durability: Durability) -> Result<Connection, Error> {
     let name = path.display();
     let doing = |error| failed(format!("opening {name}"), error);
@@ -260,9 +272,7 @@ fn connect(path: &Path, schema: Schema, durability: Durability) -> Result<Connec
     connection.busy_timeout(BUSY_TIMEOUT).map_err(doing)?;
     // The first statement that reads the file tells whether it is one.
     pragma(path, &connection, "schema_version")?;
-    let mode: String = connection
-        .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
-        .map_err(doing)?;
+    let mode = into_wal(&connection).map_err(doing)?;
     if mode != "wal" {
         let reason = format!("it cannot be put into WAL mode, only into {mode}");
         return Err(Error::Unusable { path: path.to_owned(), reason });

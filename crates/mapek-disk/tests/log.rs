@@ -1,0 +1,235 @@
+//! The log of the journal on a disk that fails at each operation in turn, or loses the power there.
+#![expect(clippy::unwrap_used, reason = "what fails in the helpers fails the test")]
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use mapek_disk::{Disk, Fate, What, cut_the_power};
+use mapek_model::{Epoch, Sequence};
+use mapek_store::{Error, Pruning, SqliteStore, Store};
+
+/// Records that are appended one after the other.
+const APPENDS: u64 = 8;
+
+/// Pages that SQLite keeps in memory.
+const CACHE: i64 = 4;
+
+/// A record. Each fifth is larger than what is kept in memory, so that some of it is written before its commit.
+fn record(number: u64) -> Vec<u8> {
+    let length = if number.is_multiple_of(5) { 40_000 } else { 300 };
+    let mut bytes = vec![number as u8; length];
+    bytes[..8].copy_from_slice(&number.to_be_bytes());
+    bytes
+}
+
+/// What was answered for, and what is left to see.
+#[derive(Debug, Default)]
+struct Told {
+    /// How far the log was said to go.
+    head: Sequence,
+    /// The highest epoch that was answered for.
+    epoch: Epoch,
+    errors: Vec<Error>,
+}
+
+/// Opens the log, appends to it, prunes it and closes it, as far as it can.
+fn live(path: &Path, told: &mut Told) {
+    let store = match SqliteStore::open(path) {
+        Ok(store) => store,
+        Err(error) => return told.errors.push(error),
+    };
+    store.database().call(|it| it.pragma_update(None, "cache_size", CACHE)).unwrap();
+    let epoch = match store.raise_epoch() {
+        Ok(epoch) => epoch,
+        Err(error) => return told.errors.push(error),
+    };
+    assert!(epoch > told.epoch, "an epoch was begun twice");
+    told.epoch = epoch;
+    let Ok(mut head) = store.head().map_err(|error| told.errors.push(error)) else { return };
+    assert!(head >= told.head, "{head} is there, and {} was answered for", told.head);
+    // Twice as often as there is something to append: what failed is tried once more.
+    for _ in 0..2 * APPENDS {
+        if head.get() >= APPENDS {
+            break;
+        }
+        match store.append(epoch, head, &[record(head.get() + 1)]) {
+            Ok(now) => {
+                (head, told.head) = (now, now);
+            }
+            Err(Error::WrongSequence { head: now, .. }) => head = now,
+            Err(error) => {
+                told.errors.push(error);
+                // As the journal does behind an error: it looks how far the log goes.
+                head = store.head().unwrap_or(head);
+            }
+        }
+    }
+    if head.get() == APPENDS {
+        let keep = [Sequence::new(2)].into();
+        let pruning = Pruning { through: Sequence::new(4), keep, blobs: [].into() };
+        match store.prune(epoch, head, &record(APPENDS + 1), &pruning) {
+            Ok(now) => told.head = now,
+            Err(error) => told.errors.push(error),
+        }
+    }
+}
+
+/// What the log has is what was appended, without a hole but what was pruned, at least as far as it was answered for.
+fn look(path: &Path, told: &Told) {
+    let store = SqliteStore::open(path).unwrap();
+    let head = store.head().unwrap();
+    assert!(head >= told.head, "{head} is there, and {} was answered for", told.head);
+    let pruned = store.pruned().unwrap();
+    let records = store.read(Sequence::new(0), 100).unwrap();
+    let numbers: Vec<_> = records.iter().map(|it| it.sequence.get()).collect();
+    let all: Vec<_> =
+        (1..=head.get()).filter(|it| *it == 2 || *it > pruned.through.get()).collect();
+    assert_eq!(numbers, all);
+    for it in &records {
+        assert!(it.bytes == record(it.sequence.get()), "record {} is another", it.sequence);
+    }
+    assert!(store.epoch().unwrap() >= told.epoch);
+    let sound: String = store
+        .database()
+        .call(|it| it.query_row("PRAGMA integrity_check", (), |row| row.get(0)))
+        .unwrap();
+    assert_eq!(sound, "ok");
+}
+
+/// A disk of one case.
+struct Case {
+    directory: tempfile::TempDir,
+    flushed: tempfile::TempDir,
+}
+
+impl Case {
+    fn new() -> Self {
+        // A disk in memory loses as much as another, and is faster.
+        let memory = Path::new("/dev/shm");
+        let place = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+        let [directory, flushed] = [(); 2].map(|()| tempfile::tempdir_in(&place).unwrap());
+        // Then what there is counts as flushed, and there is nothing.
+        std::fs::remove_dir(flushed.path()).unwrap();
+        Self { directory, flushed }
+    }
+
+    fn disk(&self) -> Disk {
+        Disk::below(self.directory.path()).unwrap().remembering(self.flushed.path()).unwrap()
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("journal.db")
+    }
+
+    fn cut(&self, seed: u64) {
+        cut_the_power(self.directory.path(), self.flushed.path(), seed).unwrap();
+    }
+}
+
+/// Every operation of a life without trouble.
+fn operations() -> Vec<What> {
+    let case = Case::new();
+    let disk = case.disk();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    disk.judge({
+        let seen = Arc::clone(&seen);
+        move |operation| {
+            seen.lock().unwrap().push(operation.what);
+            Fate::Done
+        }
+    });
+    let mut told = Told::default();
+    live(&case.path(), &mut told);
+    assert!(told.errors.is_empty(), "{:?}", told.errors);
+    look(&case.path(), &told);
+    drop(disk);
+    Arc::into_inner(seen).unwrap().into_inner().unwrap()
+}
+
+#[test]
+fn whatever_fails_nothing_is_lost_that_was_answered_for() {
+    let operations = operations();
+    for what in [What::Write, What::Sync, What::Truncate, What::Grow, What::Delete, What::Open] {
+        assert!(operations.contains(&what), "nothing was tried that does `{what}`");
+    }
+    let (mut tried, mut noticed) = (0_u64, 0_u64);
+    for (nth, what) in (0..).zip(&operations) {
+        let troubles: &[_] = match what {
+            What::Read => &[(Fate::Fails, 1)],
+            What::Write => {
+                &[(Fate::Fails, 1), (Fate::Torn, 1), (Fate::Full, 3), (Fate::Full, usize::MAX)]
+            }
+            _ => &[(Fate::Fails, 1), (Fate::Fails, 3), (Fate::Fails, usize::MAX)],
+        };
+        for (fate, lasts) in troubles {
+            tried += 1;
+            noticed += u64::from(fails(nth, *fate, *lasts, tried));
+        }
+    }
+    // The rest is what nobody was told of because nobody had asked for it: moving pages out of the log early, closing.
+    assert!(noticed * 2 > tried, "{noticed} of {tried} were told");
+}
+
+/// A life in which so many operations fail from the `nth` on, then one without trouble. Answers whether somebody was told.
+fn fails(nth: usize, fate: Fate, lasts: usize, seed: u64) -> bool {
+    let case = Case::new();
+    let disk = case.disk();
+    let count = AtomicUsize::new(0);
+    disk.judge(move |_| {
+        let number = count.fetch_add(1, Ordering::Relaxed);
+        let in_trouble = (nth..nth.saturating_add(lasts)).contains(&number);
+        if in_trouble { fate } else { Fate::Done }
+    });
+    let mut told = Told::default();
+    live(&case.path(), &mut told);
+    for error in &told.errors {
+        let text = error.to_string();
+        assert!(text.contains("journal.db"), "{text}");
+        assert!(!matches!(error, Error::Full { .. }) || fate == Fate::Full, "{text}");
+    }
+    disk.judge(|_| Fate::Done);
+    drop(disk);
+    // And every other time the machine goes down behind it.
+    if seed.is_multiple_of(2) {
+        case.cut(seed);
+    }
+    look(&case.path(), &told);
+    let noticed = !told.errors.is_empty();
+    told.errors.clear();
+    live(&case.path(), &mut told);
+    assert!(told.errors.is_empty(), "{:?}", told.errors);
+    look(&case.path(), &told);
+    noticed
+}
+
+/// The power goes before each operation in turn: what has come over the lips of the log by then is there.
+#[test]
+fn wherever_the_power_is_cut_nothing_is_lost_that_was_answered_for() {
+    for nth in 0..operations().len() {
+        for seed in 0..2 {
+            let case = Case::new();
+            let disk = case.disk();
+            let count = AtomicUsize::new(0);
+            // Behind the cut nothing reaches the disk any more: all of it fails.
+            disk.judge(move |_| {
+                let is_off = count.fetch_add(1, Ordering::Relaxed) >= nth;
+                if is_off { Fate::Fails } else { Fate::Done }
+            });
+            let mut told = Told::default();
+            live(&case.path(), &mut told);
+            drop(disk);
+            case.cut(seed * 1000 + nth as u64);
+            look(&case.path(), &told);
+            // The same disk, after the power is back, is as good as another.
+            let disk = case.disk();
+            live(&case.path(), &mut told);
+            look(&case.path(), &told);
+            drop(disk);
+        }
+    }
+}
