@@ -269,7 +269,8 @@ fn unsafe_code_is_in_one_crate_that_nobody_ships() {
     let member = members(&metadata).find(|member| member.name == UNSAFE).expect("it is a member");
     assert_eq!(member.publish, Some(vec![]), "{UNSAFE} is published");
     let arrows = own_arrows(&metadata);
-    let who = arrows.iter().filter(|(name, needs)| needs.contains(UNSAFE) && **name != "mapek-crash");
+    let who =
+        arrows.iter().filter(|(name, needs)| needs.contains(UNSAFE) && **name != "mapek-crash");
     none(who.map(|(name, _)| format!("{name} -> {UNSAFE}")));
 }
 

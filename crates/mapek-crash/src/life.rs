@@ -220,7 +220,8 @@ impl Story {
             if self.disk.as_ref().is_some_and(|disk| !disk.go_on()) {
                 return Err("the disk is broken".into());
             }
-            quiet = if self.is_over().await? { quiet + 1 } else { 0 };
+            let all_well = report.faults.is_empty();
+            quiet = if all_well && self.is_over().await? { quiet + 1 } else { 0 };
             // What ended is learned from in the cycle after.
             if quiet > 1 {
                 self.disk.iter().for_each(Troubled::count);

@@ -576,9 +576,7 @@ impl Inner {
     fn look_at_report(&mut self, id: ProcessId, report: &CycleReport) {
         let now = self.now;
         let errors = self.life(id).write_errors;
-        let waits = || report.progress.iter().filter_map(|it| it.advance.waits.as_deref());
-        let says = !report.faults.is_empty() || waits().any(|it| it.contains("the journal failed"));
-        if errors > 0 && !says {
+        if errors > 0 && report.faults.is_empty() {
             let number = report.number;
             let message = format!(
                 "{errors} writes failed in cycle {number} of p{id}, which says nothing of it"

@@ -303,7 +303,13 @@ impl Cycle {
         let begun = self.parts.clock.stopwatch();
         let advancing = self.parts.executor.advance(&draft.observation, now);
         match advancing.instrument(info_span!("execute")).await {
-            Ok(advances) => draft.progress.extend(self.progress(advances)),
+            Ok(advances) => {
+                let faulty =
+                    advances.iter().filter_map(|it| Some((it.execution, it.fault.as_ref()?)));
+                let text = |(id, fault)| format!("execution {id} cannot go on: {fault}");
+                draft.faults.extend(faulty.map(text));
+                draft.progress.extend(self.progress(advances));
+            }
             Err(error) => fault(&mut draft.faults, "no execution can go on", &error),
         }
         draft.timings.execute += self.parts.clock.stopwatch().saturating_sub(begun);

@@ -174,7 +174,8 @@ impl<'a> Act<'a> {
     fn journal_failed(&self, error: &Error) -> Rest {
         tracing::error!(execution = %self.id, %error, "an event cannot be written down");
         let source = std::error::Error::source(error).map(ToString::to_string);
-        self.rest(format!("the journal failed: {error}: {}", source.unwrap_or_default()))
+        let why = format!("the journal failed: {error}: {}", source.unwrap_or_default());
+        Rest { is_fault: true, ..self.rest(why) }
     }
 
     /// Takes in what this cycle saw of the episodes that the plan explains. Nothing may rest on what is not written down.
@@ -270,12 +271,17 @@ impl<'a> Act<'a> {
 
     /// Looked at again in the next cycle, which is due at once.
     fn soon(&self, why: impl Into<String>) -> Rest {
-        Rest { until: self.now, why: why.into(), held_back: None }
+        Rest { until: self.now, why: why.into(), held_back: None, is_fault: false }
     }
 
     /// Looked at again in the next cycle, which need not hurry for it: what holds it back may last all night.
     fn rest(&self, why: impl Into<String>) -> Rest {
-        Rest { until: later(self.now, UNHURRIED), why: why.into(), held_back: None }
+        Rest {
+            until: later(self.now, UNHURRIED),
+            why: why.into(),
+            held_back: None,
+            is_fault: false,
+        }
     }
 }
 
@@ -286,6 +292,7 @@ fn action_of(execution: &Execution, step: StepIndex) -> Result<&Action, Rest> {
         until: execution.updated,
         why: format!("step {nth} is not in the plan", nth = nth(step)),
         held_back: None,
+        is_fault: false,
     })
 }
 

@@ -53,6 +53,8 @@ pub struct Advance {
     pub waits: Option<String>,
     /// What the rails say, where they hold it back.
     pub held_back: Option<Decision>,
+    /// What went wrong on our own side, in words: the journal could not be read or written. Nothing was sent after that.
+    pub fault: Option<String>,
     /// When there is something to do next; absent when it has ended.
     pub due: Option<Timestamp>,
 }
@@ -218,6 +220,7 @@ impl Executor {
             execution: id,
             target,
             events,
+            fault: rest.is_fault.then(|| rest.why.clone()),
             waits: status.is_live().then_some(rest.why),
             held_back: rest.held_back,
             due: tracked.due,
@@ -239,6 +242,8 @@ struct Rest {
     until: Timestamp,
     why: String,
     held_back: Option<Decision>,
+    /// Whether it is our own journal.
+    is_fault: bool,
 }
 
 /// Ends an execution that only a person can take further.

@@ -128,7 +128,9 @@ async fn nothing_is_sent_unless_the_intent_is_written() {
         scene.store.fail_append(1, how);
         let advances = scene.cycle().await;
         assert!(scene.world.state().keys.is_empty(), "{how:?}");
-        assert!(advances[0].waits.as_ref().unwrap().contains("the journal failed"), "{advances:?}");
+        let fault = advances[0].fault.as_ref().unwrap();
+        assert!(fault.contains("the journal failed"), "{advances:?}");
+        assert_eq!(advances[0].waits.as_ref(), Some(fault));
         // The next cycle reads the journal again and goes on.
         let execution = scene.finish().await;
         assert_eq!(execution.status.ending(), Some(Ending::Completed), "{how:?}");

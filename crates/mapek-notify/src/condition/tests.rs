@@ -159,6 +159,7 @@ fn a_plan_that_is_half_done_and_may_not_go_on_is_told_while_it_may_not() {
             status: execution.status.clone(),
             waits: None,
             held_back: refusals.map(|refusals| mapek_execute::Decision::Refused { refusals }),
+            fault: None,
             due: None,
         };
         let progress = vec![mapek_loop::Progress { advance, state: execution.clone() }];

@@ -203,6 +203,7 @@ pub(crate) fn progress(execution: &Execution) -> Progress {
         status: ExecutionStatus::clone(&execution.status),
         waits: None,
         held_back: None,
+        fault: None,
         due: None,
     };
     Progress { advance, state: execution.clone() }
