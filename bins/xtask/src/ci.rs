@@ -46,7 +46,8 @@ pub(crate) fn run(workspace: &Workspace, keep_going: bool) -> Result<(), Error> 
         test(workspace, cmd(line), "ci-dst", "junit-dst.xml")?;
         dst::run(workspace, &["--seeds", "1000"].map(str::to_owned))
     })?;
-    steps.step("crash", || reliability::crash_quick(workspace))?;
+    steps.step("crash", || reliability::quick(workspace, "crash"))?;
+    steps.step("disk", || reliability::quick(workspace, "disk"))?;
     steps.step("simulation", || simulate::run(workspace, false))?;
     steps.finish()
 }

@@ -19,7 +19,10 @@ Chores of the workspace. Call them as `cargo xtask CHORE`.
   properties [--cases N]
                       try the laws of rails and executor with N cases each (1 000 000), in the release profile
   crash [--quick]     kill the loop at every named point once, and look at what is left of it
-  crash --kills N     the same at every pair of points, until there were N kills; see also docs/reliability.md
+  crash --kills N     the same at every pair of points, until there were N kills; with --power-cuts the machine goes down each time, and
+                      what was not flushed is gone; see also docs/reliability.md
+  disk [--quick]      have the disk fail, fill up or lose its power at each operation on each file once, and look at what is left of it
+  disk --troubles N   the same in every story, until there was trouble N times
   intake [--long]     how many alerts a second the webhook takes in, durable, and with how much memory; 10 minutes each if long
   load --host URL [--webhook ADDRESS] [--seconds N] [--clients N] [--streams N] [--rate N] [--alerts N] [--pid N]
                       how long a running loop takes to answer, and how much of it: API, metrics, event streams, webhook;
@@ -42,8 +45,8 @@ Chores of the workspace. Call them as `cargo xtask CHORE`.
                       newer version's, what the binary is made of (CycloneDX, in target/reports), the same bytes from two builds
   release-check [--keep-going]
                       what takes too long for CI: coverage, each feature alone, benchmarks against the reference, more seeds of
-                      the simulation, crashes, intake, recovery, streams, fuzzing, mutants, unused dependencies, programs without anything else,
-                      artifacts
+                      the simulation, crashes, power cuts, the disk, intake, recovery, streams, fuzzing, mutants, unused dependencies, programs
+                      without anything else, artifacts
   help                this text";
 
 /// A chore with its options.
@@ -60,6 +63,7 @@ pub(crate) enum Chore {
     Dst { options: Vec<String> },
     Properties { cases: u64 },
     Crash { arguments: Vec<String> },
+    Disk { arguments: Vec<String> },
     Intake { arguments: Vec<String> },
     Load { arguments: Vec<String> },
     Recovery { arguments: Vec<String> },
@@ -94,6 +98,7 @@ pub(crate) fn parse(args: &[String]) -> Result<Chore, Error> {
         ("properties", ["--cases"]) => cases(""),
         // What these understand they say themselves.
         ("crash", options) => Ok(Chore::Crash { arguments: owned(options) }),
+        ("disk", options) => Ok(Chore::Disk { arguments: owned(options) }),
         ("intake", options) => Ok(Chore::Intake { arguments: owned(options) }),
         ("load", options) => Ok(Chore::Load { arguments: owned(options) }),
         ("recovery", options) => Ok(Chore::Recovery { arguments: owned(options) }),
@@ -203,6 +208,8 @@ mod tests {
         assert_eq!(parsed("bench --save --compare --max-ratio 3"), Ok(Chore::Bench(all)));
         let arguments = vec!["--kills".to_owned(), "10000".to_owned()];
         assert_eq!(parsed("crash --kills 10000"), Ok(Chore::Crash { arguments }));
+        let arguments = owned(&["--troubles", "5000"]);
+        assert_eq!(parsed("disk --troubles 5000"), Ok(Chore::Disk { arguments }));
         assert_eq!(parsed("properties"), Ok(Chore::Properties { cases: 1_000_000 }));
         assert_eq!(parsed("properties --cases 9"), Ok(Chore::Properties { cases: 9 }));
         assert_eq!(parsed("intake"), Ok(Chore::Intake { arguments: vec![] }));

@@ -8,6 +8,8 @@ use crate::{artifacts, coverage, dst, features, image, mutants, reliability, set
 
 /// How often the loop is killed before a release.
 const KILLS: u32 = 10_000;
+/// How often the disk is in trouble before a release.
+const TROUBLES: u32 = 5_000;
 /// How many stories of the simulation are told before a release, from the first on that CI does not tell.
 const SEEDS: [&str; 4] = ["--seeds", "20000", "--from", "1000"];
 
@@ -19,7 +21,11 @@ pub(crate) fn run(workspace: &Workspace, keep_going: bool) -> Result<(), Error> 
     steps.step("benchmarks", || bench::run(workspace, &options))?;
     steps.step("deterministic simulation", || dst::run(workspace, &SEEDS.map(str::to_owned)))?;
     let kills = ["--kills".to_owned(), KILLS.to_string()];
-    steps.step("crash", || reliability::crash(workspace, &kills))?;
+    steps.step("crash", || reliability::campaign(workspace, "crash", &kills))?;
+    let power = [kills.as_slice(), &["--power-cuts".to_owned()]].concat();
+    steps.step("power cuts", || reliability::campaign(workspace, "crash", &power))?;
+    let troubles = ["--troubles".to_owned(), TROUBLES.to_string()];
+    steps.step("disk", || reliability::campaign(workspace, "disk", &troubles))?;
     steps.step("intake", || reliability::measure(workspace, "intake", &["--long".to_owned()]))?;
     steps.step("recovery", || reliability::measure(workspace, "recovery", &[]))?;
     steps.step("streams", || reliability::streams(workspace))?;

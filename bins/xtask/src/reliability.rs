@@ -1,4 +1,4 @@
-//! What `mapek-crash` does: kills the loop at every point, loads its webhook, and times how it comes back; and what `mapek-fuzz` does.
+//! What `mapek-crash` does: kills the loop at every point, has its disk fail, loads its webhook, and times how it comes back; and what `mapek-fuzz` does.
 
 use crate::error::Error;
 use crate::shell::Cmd;
@@ -7,19 +7,23 @@ use crate::workspace::Workspace;
 /// What it is called with, after the name of what is measured.
 type Arguments = [String];
 
-/// Every point once, in the profile and with the features that CI has built everything with already.
-pub(crate) fn crash_quick(workspace: &Workspace) -> Result<(), Error> {
+/// Every point (`crash`) or place on the disk (`disk`) once, in the profile and with the features that CI has built everything with already.
+pub(crate) fn quick(workspace: &Workspace, what: &str) -> Result<(), Error> {
     let line = "cargo build --quiet --locked --workspace --all-features --bin mapek-crash";
     workspace.cmd(line).run()?;
-    harness(workspace, "debug").arg("crash").arg("--quick").run()
+    harness(workspace, "debug").arg(what).arg("--quick").run()
 }
 
-/// As many kills as asked for, in the release profile.
-pub(crate) fn crash(workspace: &Workspace, arguments: &Arguments) -> Result<(), Error> {
+/// As many kills (`crash`), or as much trouble (`disk`), as asked for, in the release profile.
+pub(crate) fn campaign(
+    workspace: &Workspace,
+    what: &str,
+    arguments: &Arguments,
+) -> Result<(), Error> {
     if arguments.is_empty() || arguments == ["--quick"] {
-        return crash_quick(workspace);
+        return quick(workspace, what);
     }
-    measure(workspace, "crash", arguments)
+    measure(workspace, what, arguments)
 }
 
 /// Mutates what comes from outside, with all assertions in who reads it.

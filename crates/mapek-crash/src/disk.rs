@@ -16,7 +16,7 @@ use crate::{
 /// What is asked for.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
-    /// How much trouble there is to be at least; without a number, each kind once at each place.
+    /// How much trouble there is to be at least, in all stories; without a number, something at each place, and each kind with each operation.
     pub(crate) troubles: Option<usize>,
     /// How many cases run at once.
     pub(crate) workers: usize,
@@ -29,6 +29,9 @@ pub(crate) struct Plan {
     /// Only this trouble.
     pub(crate) trouble: Option<Trouble>,
 }
+
+/// Stories in which, together, everything is done to every file.
+const QUICK: [&str; 3] = ["degradation", "pruning", "webhooks"];
 
 /// What came of it.
 #[derive(Debug, Default)]
@@ -67,7 +70,11 @@ pub(crate) fn all(plan: &Plan, progress: impl Fn(&Report) + Sync) -> Result<Repo
         })?;
         Ok(found)
     };
-    let wanted = |name: &&str| plan.scenario.as_ref().is_none_or(|wanted| wanted == name);
+    let wanted = |name: &&str| match (&plan.scenario, plan.troubles) {
+        (Some(wanted), _) => wanted == name,
+        (None, Some(_)) => true,
+        (None, None) => QUICK.contains(name),
+    };
     let names: Vec<_> = scenario::all().iter().map(|it| it.name).filter(wanted).collect();
     let with = |trouble: Option<Trouble>| {
         let case = |name: &&'static str| Case {
@@ -110,12 +117,16 @@ fn every(found: &BTreeMap<&'static str, Places>, seed: u64) -> VecDeque<Case> {
     cases.into_iter().map(|(_, case)| case).collect()
 }
 
-/// Each kind once at each place, in a story and at a moment that the seed gives.
+/// Something at each place, and each kind with each operation, in stories and at moments that the seed gives.
 fn each_once(found: &BTreeMap<&'static str, Places>, seed: u64) -> VecDeque<Case> {
-    let mut seen = BTreeSet::new();
+    let (mut places, mut kinds) = (BTreeSet::new(), BTreeSet::new());
     let mut cases = every(found, seed);
     cases.retain(|case| match &case.disk {
-        CaseDisk::Troubled(Some(it)) => seen.insert((it.place.clone(), it.kind)),
+        CaseDisk::Troubled(Some(it)) => {
+            let (place, kind) = (it.place.clone(), (it.place.what(), it.kind));
+            // Both are taken down.
+            places.insert(place) | kinds.insert(kind)
+        }
         _ => false,
     });
     cases

@@ -1,6 +1,6 @@
 //! Kills the loop at every named point, has its disk fail at every operation, and measures what it takes in and how fast it comes back.
 //!
-//! `cargo xtask crash`, `cargo xtask intake` and `cargo xtask recovery` call this; `docs/reliability.md` says what comes of it.
+//! `cargo xtask crash`, `cargo xtask disk`, `cargo xtask intake` and `cargo xtask recovery` call this; `docs/reliability.md` says what comes of it.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it talks to the terminal")]
 
 mod campaign;

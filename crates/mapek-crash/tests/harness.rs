@@ -69,3 +69,26 @@ fn a_journal_whose_writer_was_killed_is_read_whole() {
     assert!(output.status.success(), "{output:?}");
     assert!(last_line(&output).starts_with("records=2000 "), "{output:?}");
 }
+
+#[test]
+fn a_disk_that_breaks_loses_nothing_and_lets_nothing_be_done() {
+    let output = harness("disk --scenario success --trouble journal.sync:20:broken");
+    assert!(output.status.success(), "{output:?}");
+    let line = last_line(&output);
+    assert!(line.contains("troubles=1 power_cuts=0"), "{line}");
+    assert!(line.ends_with("duplicates=0 lost=0 silent=0 acted=0"), "{line}");
+}
+
+#[test]
+fn a_machine_that_goes_down_before_a_flush_loses_nothing_that_was_answered_for() {
+    let output = harness("disk --scenario success --trouble journal.sync:30:power-cut");
+    assert!(output.status.success(), "{output:?}");
+    assert!(last_line(&output).contains("power_cuts=1 duplicates=0 lost=0"), "{output:?}");
+}
+
+#[test]
+fn trouble_that_there_is_not_is_named() {
+    let output = harness("disk --trouble journal.sync:1:rain");
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("full-for-good, power-cut"));
+}

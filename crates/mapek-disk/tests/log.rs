@@ -2,16 +2,18 @@
 #![expect(clippy::unwrap_used, reason = "what fails in the helpers fails the test")]
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
+        mpsc::sync_channel,
     },
 };
 
 use mapek_disk::{Disk, Fate, What, cut_the_power};
 use mapek_model::{Epoch, Sequence};
-use mapek_store::{Error, Pruning, SqliteStore, Store};
+use mapek_store::{Database, Durability, Error, Pruning, Schema, SqliteStore, Store, rusqlite};
 
 /// Records that are appended one after the other.
 const APPENDS: u64 = 8;
@@ -205,6 +207,83 @@ fn fails(nth: usize, fate: Fate, lasts: usize, seed: u64) -> bool {
     assert!(told.errors.is_empty(), "{:?}", told.errors);
     look(&case.path(), &told);
     noticed
+}
+
+/// Who shares a commit shares its end, and a write that fails in the middle of it takes back what others of the group had done before.
+#[test]
+fn of_those_who_share_a_commit_who_was_answered_is_there() {
+    const NOTES: Schema =
+        Schema::new("notes", &["CREATE TABLE notes (number INTEGER, text BLOB) STRICT;"]);
+    let (mut refused, mut kept) = (0, 0);
+    for nth in (0..200).step_by(5) {
+        for fate in [Fate::Fails, Fate::Full] {
+            let case = Case::new();
+            let disk = case.disk();
+            let database = Database::open(case.path(), NOTES, Durability::Full).unwrap();
+            database.call(|it| it.pragma_update(None, "cache_size", CACHE)).unwrap();
+            let count = AtomicUsize::new(0);
+            disk.judge(move |operation| {
+                let is_it =
+                    operation.what != What::Read && count.fetch_add(1, Ordering::Relaxed) == nth;
+                if is_it { fate } else { Fate::Done }
+            });
+            let answered = share_a_commit(&database);
+            disk.judge(|_| Fate::Done);
+            drop(database);
+            drop(disk);
+            case.cut(nth as u64);
+            let database = Database::open(case.path(), NOTES, Durability::Full).unwrap();
+            let there: BTreeSet<u32> = database
+                .call(|it| {
+                    let mut all = it.prepare("SELECT number FROM notes")?;
+                    let numbers = all.query_map((), |row| row.get(0))?;
+                    numbers.collect()
+                })
+                .unwrap();
+            let lost: Vec<_> = answered.difference(&there).collect();
+            assert!(lost.is_empty(), "{fate:?} at {nth}: {lost:?} of {answered:?} are gone");
+            refused += usize::from(answered.is_empty());
+            kept += answered.len();
+        }
+    }
+    assert!(refused > 0 && kept > 0, "{refused} groups were refused, {kept} notes kept");
+}
+
+/// Six that wait together, large and small in turn. Answers whose notes were answered for.
+fn share_a_commit(database: &Database) -> BTreeSet<u32> {
+    let (release, held) = sync_channel::<()>(0);
+    let (reached, holds) = sync_channel(0);
+    let waiting = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        let (waiting, reached) = (&waiting, &reached);
+        let holder = scope.spawn(move || {
+            let reached = reached.clone();
+            database.call(move |_| {
+                reached.send(()).ok();
+                held.recv().ok();
+                Ok::<(), rusqlite::Error>(())
+            })
+        });
+        holds.recv().unwrap();
+        let asking: Vec<_> = (0..6_u32)
+            .map(|number| {
+                scope.spawn(move || {
+                    let text = vec![0_u8; if number % 2 == 0 { 40_000 } else { 10 }];
+                    waiting.fetch_add(1, Ordering::Relaxed);
+                    let insert = move |it: &rusqlite::Connection| {
+                        it.execute("INSERT INTO notes VALUES (?1, ?2)", (number, text))
+                    };
+                    database.call(insert).ok().map(|_| number)
+                })
+            })
+            .collect();
+        while waiting.load(Ordering::Relaxed) < 6 {
+            std::thread::yield_now();
+        }
+        drop(release);
+        holder.join().unwrap().ok();
+        asking.into_iter().filter_map(|it| it.join().unwrap()).collect()
+    })
 }
 
 /// The power goes before each operation in turn: what has come over the lips of the log by then is there.
