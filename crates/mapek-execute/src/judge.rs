@@ -61,6 +61,8 @@ pub struct Case<'a> {
     pub observation: &'a Observation,
     /// What the execution itself is expected to bring about.
     pub expected: &'a [OwnEffect],
+    /// What others have set otherwise since the execution had set it, in words.
+    pub others: Option<&'a str>,
     /// The time.
     pub now: Timestamp,
 }
@@ -76,8 +78,8 @@ pub struct Case<'a> {
 ///   was coming anyway.
 /// - A guarded value that got worse is a degradation, whatever became of the cause.
 /// - Where something was gone before the first step took effect, or was on its way to be gone by now, it was healing by itself; where
-///   something was given up, because its component is not heard of any more, nobody knows. Unless things got worse nothing can be
-///   said.
+///   something was given up, because its component is not heard of any more, nobody knows; nor where others have set otherwise since
+///   what the execution had set. Unless things got worse nothing can be said.
 /// - Looks that contradict each other until patience ends say nothing either.
 #[must_use]
 pub fn judge(case: &Case<'_>, config: &Config) -> Examined {
@@ -175,6 +177,8 @@ impl Case<'_> {
         let given_up = self.watch.given_up();
         if seen.count.before == 0 {
             Some("the plan explains no episode".to_owned())
+        } else if let Some(others) = self.others {
+            Some(format!("what it had set is set otherwise by others since ({others})"))
         } else if faded > 0 {
             Some(format!("{faded} episodes were gone before the first step took effect"))
         } else if given_up > 0 {

@@ -4,9 +4,10 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use charter_client::{
-    Call, CallOptions, CharterApi, PolicyConfig, PolicyId, PolicySpec, PolicyStatus, ScaleRequest,
+    Call, CallOptions, CharterApi, HttpCharter, PolicyConfig, PolicyId, PolicySpec, PolicyStatus,
+    ScaleRequest,
 };
-use charter_sim::{ApiFault, InProcess, PlantConfig};
+use charter_sim::{AccessKeys, ApiFault, InProcess, PlantConfig, Server, serve};
 use jiff::{SignedDuration, Timestamp};
 use mapek_execute::{
     Advance, CharterEffector, Config, DryRun, EffectError, Effector, Executor, Order, Presence,
@@ -197,6 +198,44 @@ async fn a_way_back_that_charter_would_not_take_is_found_beforehand() {
         Action::RestartService { graceful: true, timeout: Duration::from_secs(30), node: None };
     let captured = Captured { at: start(), state: effector.capture(&restart).await.unwrap() };
     assert!(effector.rehearse(&restart, Way::Undo, &captured).await.is_err());
+}
+
+/// Over HTTP, where there are keys: with one that may only read nothing is counted on, neither the way there nor the way back.
+#[tokio::test]
+async fn a_key_that_may_not_send_is_found_beforehand() {
+    let (charter, _) = charter();
+    two_versions(&charter).await;
+    let keys = AccessKeys::new().with_key("s3cret").unwrap().with_read_only_key("0nly").unwrap();
+    let router = Server::new(charter.clone()).with_keys(keys).with_manual_time().router();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = tokio::spawn(serve(listener, router, std::future::pending()));
+    for (key, may) in [("s3cret", true), ("0nly", false)] {
+        let pool = HttpCharter::client_builder().no_proxy().build().unwrap();
+        let mut config = charter_client::Config::new(&url);
+        config.api_key = Some(key.into());
+        let client = config.build(pool).unwrap();
+        let effector = CharterEffector::new(Arc::new(client));
+        for action in reversible() {
+            let state = effector.capture(&action).await.unwrap();
+            let captured = Captured { at: start(), state };
+            for way in [Way::Do, Way::Undo] {
+                let rehearsed = effector.rehearse(&action, way, &captured).await;
+                match rehearsed {
+                    Ok(()) => assert!(may, "{action:?} {way:?} would be sent"),
+                    Err(error) => {
+                        let said = error.to_string();
+                        assert!(
+                            !may && said.contains("may not send"),
+                            "{action:?} {way:?}: {said}"
+                        );
+                        assert!(!error.is_transient());
+                    }
+                }
+            }
+        }
+    }
+    server.abort();
 }
 
 #[tokio::test]

@@ -67,19 +67,29 @@ pub struct Validation {
     /// Why not; empty when valid.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reasons: Vec<Reason>,
+    /// Whether the key of this call may send it; absent where Charter does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permitted: Option<bool>,
 }
 
 impl Validation {
     /// It would be accepted.
     #[must_use]
     pub fn valid() -> Self {
-        Self { valid: true, reasons: Vec::new() }
+        Self { valid: true, reasons: Vec::new(), permitted: None }
     }
 
     /// It would be refused.
     #[must_use]
     pub fn invalid(reasons: Vec<Reason>) -> Self {
-        Self { valid: false, reasons }
+        Self { valid: false, reasons, permitted: None }
+    }
+
+    /// The same, told whether this key may send it.
+    #[must_use]
+    pub const fn with_permission(mut self, permitted: bool) -> Self {
+        self.permitted = Some(permitted);
+        self
     }
 }
 

@@ -91,7 +91,7 @@ impl fmt::Debug for AccessKeys {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Access {
+pub(super) enum Access {
     Full,
     ReadOnly,
 }
@@ -109,10 +109,11 @@ fn any(known: &[[u8; 32]], key: &[u8; 32]) -> bool {
 }
 
 /// Lets a request through, or answers for it. Comes before routing: who has no key learns of no routes.
-pub(super) async fn check(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(super) async fn check(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let public = matches!(path, "/health" | "/metrics");
     if app.keys.is_open() || public {
+        request.extensions_mut().insert(Access::Full);
         return next.run(request).await;
     }
     let header = request.headers().get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
@@ -123,13 +124,13 @@ pub(super) async fn check(State(app): State<App>, request: Request, next: Next) 
     // Validation is a POST that reads.
     let reads = matches!(*request.method(), Method::GET | Method::HEAD)
         || path == "/api/v1/policies/validate";
-    match bearer.and_then(|key| app.keys.allows(key)) {
-        Some(Access::Full) => next.run(request).await,
-        Some(Access::ReadOnly) if reads => next.run(request).await,
-        Some(Access::ReadOnly) => {
-            let detail = "this key may only read";
-            Failure::from(Refusal::new(ProblemKind::Forbidden, detail)).into_response()
-        }
-        None => Failure::from(ProblemKind::Unauthorized).into_response(),
+    let Some(access) = bearer.and_then(|key| app.keys.allows(key)) else {
+        return Failure::from(ProblemKind::Unauthorized).into_response();
+    };
+    if access == Access::ReadOnly && !reads {
+        let detail = "this key may only read";
+        return Failure::from(Refusal::new(ProblemKind::Forbidden, detail)).into_response();
     }
+    request.extensions_mut().insert(access);
+    next.run(request).await
 }

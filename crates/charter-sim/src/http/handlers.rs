@@ -1,13 +1,12 @@
 //! The calls of the contract.
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{Extension, Path, Request, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
-use charter_client::{
-    Call, CallOptions, Extension, PolicyId, Problem, ProblemKind, ValidateRequest,
-};
+use charter_client::{Call, CallOptions, PolicyId, Problem, ProblemKind, ValidateRequest};
 use serde_json::{Value, json};
 
+use super::access::Access;
 use super::read;
 use super::reply::{self, Failure};
 use super::router::App;
@@ -27,7 +26,7 @@ pub(super) async fn health(State(app): State<App>) -> Reply {
     read(&app, Call::Health, |charter| {
         let mut health = charter.health();
         if manual_time {
-            health.extensions.insert(Extension::ManualTime);
+            health.extensions.insert(charter_client::Extension::ManualTime);
         }
         Ok(reply::json(200, &health))
     })
@@ -62,13 +61,17 @@ pub(super) async fn violations(State(app): State<App>) -> Reply {
     read(&app, Call::Violations, |charter| Ok(reply::json(200, &charter.violations()))).await
 }
 
-pub(super) async fn validate(State(app): State<App>, request: Request) -> Reply {
+pub(super) async fn validate(
+    State(app): State<App>,
+    Extension(access): Extension<Access>,
+    request: Request,
+) -> Reply {
     let body = read::json(request).await?;
     let request: ValidateRequest = read::shape(&body)?;
     read(&app, Call::Validate, |charter| {
         let verdict = charter.validate(&request);
         if verdict.valid {
-            return Ok(reply::json(200, &verdict));
+            return Ok(reply::json(200, &verdict.with_permission(access == Access::Full)));
         }
         let mut problem = Problem::new(ProblemKind::ValidationFailed).with_reasons(verdict.reasons);
         problem.extra.insert("valid".to_owned(), json!(false));

@@ -100,6 +100,15 @@ async fn keys_open_what_they_may_and_metrics_are_for_all() {
     let body = json!({"action": "scale_up", "replicas": 5});
     let answer = validate.bearer_auth(READ_ONLY_KEY).json(&body).send().await.unwrap();
     assert_eq!(answer.status(), 200, "validation only reads");
+    let verdict: Value = answer.json().await.unwrap();
+    assert_eq!(
+        verdict,
+        json!({"valid": true, "permitted": false}),
+        "what it reads may not be sent"
+    );
+    let own = server.post("/api/v1/policies/validate", &body).send().await.unwrap();
+    let verdict: Value = own.json().await.unwrap();
+    assert_eq!(verdict, json!({"valid": true, "permitted": true}));
     let inject = server.client.post(format!("{}/api/v1/sim/faults", server.base));
     let answer =
         inject.bearer_auth(READ_ONLY_KEY).json(&json!({"kind": "leak"})).send().await.unwrap();

@@ -2,14 +2,14 @@
 
 use charter_client::{
     ActionRequest, CharterApi, CommitteeState, CommitteeStatus, ETag, RestartRequest, ScaleRequest,
-    Seconds, Tagged, ValidateRequest,
+    Seconds, Tagged, ValidateRequest, Validation,
 };
 use mapek_model::{Action, Way};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{
-    failure::{reading, sending as failed, verdict},
+    failure::{permitted, reading, sending as failed, verdict},
     options,
 };
 use crate::{EffectError, Presence, Sending};
@@ -38,6 +38,10 @@ impl Committee<'_> {
     }
 
     pub(super) async fn rehearse(&self, action: &Action) -> Result<(), EffectError> {
+        verdict(&self.ask(action).await?)
+    }
+
+    async fn ask(&self, action: &Action) -> Result<Validation, EffectError> {
         let parameters = match action {
             Action::ScaleUp { replicas } | Action::ScaleDown { replicas } => {
                 json!({ "replicas": replicas })
@@ -51,11 +55,11 @@ impl Committee<'_> {
         };
         let request = ActionRequest { action: action.kind().as_str().to_owned(), parameters };
         let answer = self.api.validate(&ValidateRequest::Action(request)).await;
-        verdict(&answer.map_err(|error| reading(&error))?)
+        answer.map_err(|error| reading(&error))
     }
 
     /// Charter validates a size against the present one, which the undo would not be sent at: what it says of the sizes that it
-    /// accepts is what there is to go by.
+    /// accepts is what there is to go by, and whether it would take any from us.
     pub(super) async fn rehearse_undo(
         &self,
         action: &Action,
@@ -68,7 +72,7 @@ impl Committee<'_> {
         let (min, max) = (replicas_min.unwrap_or(1), replicas_max.unwrap_or(u32::MAX));
         let back = before.replicas;
         if (min..=max).contains(&back) {
-            return Ok(());
+            return permitted(&self.ask(action).await?);
         }
         let reason =
             format!("there is no way back to {back} replicas: {min} to {max} are accepted");

@@ -25,7 +25,7 @@ pub(super) fn sending(error: &Error) -> EffectError {
 
 pub(super) fn verdict(validation: &Validation) -> Result<(), EffectError> {
     if validation.valid {
-        return Ok(());
+        return permitted(validation);
     }
     let reasons: Vec<_> = validation
         .reasons
@@ -33,6 +33,14 @@ pub(super) fn verdict(validation: &Validation) -> Result<(), EffectError> {
         .map(|reason| format!("{}: {}", reason.field, reason.reason))
         .collect();
     Err(EffectError::refused(format!("it would not be accepted: {}", reasons.join("; "))))
+}
+
+/// Whether we may send what was asked about, as far as Charter says so, be it valid at the moment or not.
+pub(super) fn permitted(validation: &Validation) -> Result<(), EffectError> {
+    match validation.permitted {
+        Some(false) => Err(EffectError::refused("the key of this client may not send it")),
+        _ => Ok(()),
+    }
 }
 
 fn describe(error: &Error) -> String {

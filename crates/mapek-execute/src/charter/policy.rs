@@ -1,15 +1,15 @@
 //! Applying policies and rolling them back.
 
 use charter_client::{
-    ApplyRequest, CharterApi, ETag, Error, PolicyConfig, PolicyId, PolicySpec, PolicyStatus,
-    PolicyVersion, ProblemKind, ValidateRequest,
+    ActionRequest, ApplyRequest, CharterApi, ETag, Error, PolicyConfig, PolicyId, PolicySpec,
+    PolicyStatus, PolicyVersion, ProblemKind, ValidateRequest,
 };
 use mapek_model::{Action, Way};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    failure::{reading, sending as failed, verdict},
+    failure::{permitted, reading, sending as failed, verdict},
     options,
     spec::spec,
 };
@@ -35,6 +35,12 @@ pub(super) struct Before {
 struct Active {
     version: u64,
     config: PolicyConfig,
+}
+
+/// Whether the version in effect could be taken back.
+fn taking_back(id: &PolicyId) -> ValidateRequest {
+    let parameters = [("policy_id".to_owned(), Value::from(id.as_str()))].into_iter().collect();
+    ValidateRequest::Action(ActionRequest { action: "rollback_policy".to_owned(), parameters })
 }
 
 impl Policies<'_> {
@@ -64,7 +70,8 @@ impl Policies<'_> {
         if let Action::RollbackPolicy { from_version, .. } = action {
             let active = before.active.as_ref().map(|active| active.version);
             if active.is_some() && active == number(from_version) {
-                return Ok(());
+                let answer = self.api.validate(&taking_back(id)).await;
+                return verdict(&answer.map_err(|error| reading(&error))?);
             }
             let active = active.map_or_else(|| "none".to_owned(), |version| version.to_string());
             let reason = format!("version {from_version} is not in effect any more, but {active}");
@@ -83,7 +90,10 @@ impl Policies<'_> {
         before: &Before,
     ) -> Result<(), EffectError> {
         if before.active.is_none() && !matches!(action, Action::RollbackPolicy { .. }) {
-            return Ok(()); // back to no such policy
+            // Back to no such policy, which cannot be asked about while there is none: only whether we may send such a thing at all.
+            let policy = self.spec(action, id, before)?;
+            let answer = self.api.validate(&ValidateRequest::Policy { policy }).await;
+            return permitted(&answer.map_err(|error| reading(&error))?);
         }
         let policy = self.restored(id, before)?;
         let answer = self.api.validate(&ValidateRequest::Policy { policy }).await;

@@ -4,13 +4,13 @@
 //! resource, or may still have been, is taken for ours; any other was grown by somebody else. A resource without a generation tells nothing.
 
 use mapek_model::{
-    Action, ExecutionId, Observation, Resource, StepStatus, TargetId, Timestamp, Way, earlier,
-    since,
+    Action, Execution, ExecutionId, Observation, Resource, StepStatus, TargetId, Timestamp, Way,
+    earlier, since,
 };
 
 use super::Control;
 use crate::{
-    Body, Error, Moved, Writer,
+    Body, Error, ForeignChange, Moved, Writer,
     ledger::{Sent, Tracked, Trails, View},
 };
 
@@ -114,6 +114,14 @@ impl Control {
         let trails = ledger.view.trails.get(target)?;
         let newest = trails.foreign().into_iter().rfind(|change| change.id == resource)?;
         Some(newest.to_string())
+    }
+
+    /// What others have set otherwise since an execution had set it, newest, for people.
+    pub(crate) fn set_otherwise(&self, execution: &Execution) -> Option<String> {
+        let ledger = self.ledger();
+        let trails = ledger.view.trails.get(execution.target())?;
+        let answers = |it: &&ForeignChange| it.answers == Some(execution.id);
+        trails.foreign().into_iter().rfind(answers).map(ToString::to_string)
     }
 
     fn changes(&self, target: &TargetId, tracked: &Tracked, sent: &Sent, id: &str) -> bool {

@@ -99,11 +99,13 @@ impl<'a> Act<'a> {
 
     fn next(&self, tracked: &Tracked) -> Move {
         let expected: Vec<_> = self.control.expected_of(&tracked.execution).collect();
+        let others = self.control.set_otherwise(&tracked.execution);
         let scene = Scene {
             tracked,
             config: self.control.config(),
             observation: self.observation,
             expected: &expected,
+            others: others.as_deref(),
             now: self.now,
         };
         scene.next()

@@ -45,6 +45,8 @@ pub(super) struct Scene<'a> {
     pub(super) config: &'a Config,
     pub(super) observation: &'a Observation,
     pub(super) expected: &'a [OwnEffect],
+    /// What others have set otherwise since it was set here.
+    pub(super) others: Option<&'a str>,
     pub(super) now: Timestamp,
 }
 
@@ -122,6 +124,7 @@ impl Scene<'_> {
             watch: &self.tracked.watch,
             observation: self.observation,
             expected: self.expected,
+            others: self.others,
             now: self.now,
         };
         match judge(&case, self.config) {

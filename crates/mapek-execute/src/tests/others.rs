@@ -1,6 +1,6 @@
 //! Somebody else is at work on the same things.
 
-use mapek_model::{Ending, Step, StepStatus, Way, later};
+use mapek_model::{Ending, Step, StepStatus, Verdict, Way, later};
 
 use super::world::{Fault, Scene, custom, id, plan, seconds};
 use crate::{Body, Decision, Moved, Writer};
@@ -197,6 +197,36 @@ async fn no_step_follows_one_that_others_have_overwritten() {
     assert_eq!(scene.world.effects(Way::Do), ["alpha"]);
     assert!(scene.world.effects(Way::Undo).is_empty());
     assert_eq!(scene.world.is("alpha"), "theirs");
+}
+
+/// What they set may have helped as well as what we did: nobody can learn from it.
+#[tokio::test]
+async fn of_what_others_have_overwritten_before_it_was_judged_nothing_is_said() {
+    for overwritten in [false, true] {
+        let mut scene = scene(&["alpha"]);
+        scene.cycle().await;
+        scene.start(plan(vec![custom("alpha")])).unwrap();
+        scene.cycle().await;
+        step_up(&mut scene, "alpha");
+        scene.cycle().await;
+        if overwritten {
+            scene.world.set_by_others("alpha", "theirs");
+            step_up(&mut scene, "alpha");
+            scene.source = Some("ops".to_owned());
+            scene.cycle().await;
+            scene.crash();
+        }
+        scene.open.clear();
+        let execution = scene.finish().await;
+        let judgement = execution.judgement.unwrap();
+        if overwritten {
+            assert_eq!(judgement.verdict, Verdict::Unknown);
+            let why = "is set otherwise by others since (thing alpha was changed by ops";
+            assert!(judgement.reason.contains(why), "{}", judgement.reason);
+        } else {
+            assert_eq!(judgement.verdict, Verdict::Success, "{}", judgement.reason);
+        }
+    }
 }
 
 #[tokio::test]
