@@ -215,8 +215,11 @@ async fn a_certificate_that_a_browser_shows_acts_from_our_own_pages_alone() {
     let secured = Secured::start().await;
     let robot = Visitor::new(&secured, "spiffe://prod/robot");
     let own = format!("https://localhost:{}", secured.port);
+    let clear = format!("http://localhost:{}", secured.port);
     for (headers, words) in [
         (&[("origin", "https://evil.example")][..], "pages of other origins may not ask"),
+        // Whoever stands between can serve a page in clear text by our name.
+        (&[("origin", clear.as_str())], "pages of other origins may not ask"),
         (&[("origin", "null")], "pages of other origins may not ask"),
         (&[("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")], "other origins"),
         (&[("sec-fetch-site", "same-site"), ("sec-fetch-mode", "no-cors")], "other origins"),
