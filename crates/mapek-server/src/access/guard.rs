@@ -209,7 +209,8 @@ impl Guard {
                           they may";
             return Err(Refusal::new(StatusCode::FORBIDDEN, detail));
         }
-        if !PROBES.contains(&request.uri().path()) {
+        let counted = !PROBES.contains(&request.uri().path());
+        if counted {
             self.pay(Payer::address(address(request)))?;
         }
         let shown = self.shown(request.uri(), request.headers(), connected);
@@ -219,7 +220,9 @@ impl Guard {
             return Err(Refusal::new(StatusCode::FORBIDDEN, detail));
         }
         let caller = self.caller(&shown);
-        if let Caller::Known(identity) = &caller {
+        if let Caller::Known(identity) = &caller
+            && counted
+        {
             self.pay(Payer::Person(identity.person.clone()))?;
         }
         Ok((caller, shown))

@@ -132,6 +132,12 @@ async fn too_many_requests_are_put_off_by_address_and_by_person() {
     }
     assert_eq!(from(4, "guess").await, 429);
     assert_eq!(from(5, "operator").await, 200);
+
+    // A probe that says who it is asks as often as one that does not.
+    let viewer = [("authorization", "Bearer viewer")];
+    for probe in ["/health", "/ready"] {
+        assert_ne!(ask(&router, probe, &viewer).await.status(), 429, "{probe}");
+    }
 }
 
 #[tokio::test]
