@@ -268,9 +268,11 @@ impl Guard {
         let certificate = connected.and_then(|it| it.certificate.clone());
         #[cfg(feature = "console")]
         if let Some(key) = SessionKey::shown(uri, headers) {
-            // A session that has ended hides no certificate.
-            if certificate.is_none() || self.sessions.find(key, self.access.clock.now()).is_some() {
-                return Shown::Session(key);
+            let session = Shown::Session(key);
+            // A session that has ended, by itself or with its token, hides nobody who would be known without.
+            let hides = certificate.is_some() || self.access.identities.by_nothing().is_some();
+            if !hides || matches!(self.caller(&session), Caller::Known(_)) {
+                return session;
             }
         }
         certificate.map_or(Shown::Nothing, Shown::Certificate)
@@ -390,10 +392,10 @@ impl Guard {
         }
     }
 
-    /// Whether a request shows a session that lasts.
+    /// Whether a request shows a session that lasts, as its token does.
     pub(crate) fn has_session(&self, uri: &Uri, headers: &HeaderMap) -> bool {
         SessionKey::shown(uri, headers)
-            .is_some_and(|key| self.sessions.find(key, self.now()).is_some())
+            .is_some_and(|key| matches!(self.caller(&Shown::Session(key)), Caller::Known(_)))
     }
 }
 

@@ -80,6 +80,9 @@ async fn where_somebody_is_meant_by_whoever_shows_nothing_they_are_known_so() {
     assert_eq!(body.as_ref(), br#"{"person":"visitor","role":"operator"}"#);
     let wrong = [("authorization", "Bearer wrong")];
     assert_eq!(ask(&router, STATUS, &wrong).await.status(), 401, "who shows something means it");
+    // A browser shows by itself what another loop at this address has left with it.
+    let left = [("cookie", "mapek_session=of-another-loop")];
+    assert_eq!(ask(&router, STATUS, &left).await.status(), 200);
 }
 
 #[tokio::test]
