@@ -42,7 +42,7 @@ async fn every_route_method_origin_and_token() {
     let (mut matrix, _) = Matrix::in_the_evening().await;
     let mut shown = [tokens(), vec![Shown::nothing()]].concat();
     matrix.check(&mut shown).await;
-    matrix.has_seen(7000, &STATUSES);
+    matrix.has_seen(5000, &STATUSES);
     assert!(matrix.acted > 0);
 }
 
@@ -50,20 +50,22 @@ async fn every_route_method_origin_and_token() {
 async fn every_route_method_origin_and_session() {
     let (mut matrix, mut shown) = Matrix::in_the_evening().await;
     matrix.check(&mut shown).await;
-    matrix.has_seen(7000, &STATUSES);
     // By TLS pages in clear text are somebody else's.
     let tls = Listener::start().await.without_certificate().await;
     let names = ["an unknown session", "viewer's session", "approver's session"];
     matrix.check(&mut picked(&shown, names).map(|it| it.over(&tls))).await;
-    matrix.has_seen(8000, &STATUSES);
-    assert!(matrix.acted > 0);
+    // Without the console a cookie is nothing.
+    assert_eq!(matrix.acted > 0, cfg!(feature = "console"));
+    if cfg!(feature = "console") {
+        matrix.has_seen(5000, &STATUSES);
+    }
 }
 
 #[tokio::test]
 async fn every_route_method_origin_and_certificate() {
     let (mut matrix, _) = Matrix::in_the_evening().await;
     matrix.check(&mut Listener::start().await.certificates().await).await;
-    matrix.has_seen(7000, &STATUSES);
+    matrix.has_seen(5000, &STATUSES);
     assert!(matrix.acted > 0);
 }
 
@@ -94,7 +96,7 @@ async fn a_token_counts_before_a_session_and_that_before_a_certificate() {
     }
     matrix.check(&mut shown).await;
     // Nobody asks for what there is not.
-    matrix.has_seen(10_000, &STATUSES.into_iter().filter(|it| *it != 405).collect::<Vec<_>>());
+    matrix.has_seen(7000, &STATUSES.into_iter().filter(|it| *it != 405).collect::<Vec<_>>());
     assert!(matrix.acted > 0);
 }
 
