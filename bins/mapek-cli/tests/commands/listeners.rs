@@ -200,7 +200,9 @@ async fn each_listener_has_paths_methods_and_people_of_its_own_and_hosts_that_ar
     let methods = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"];
     let alert = json!({"status": "firing", "labels": {"alertname": "A"}, "startsAt": "2026-01-01T00:00:00Z"});
     let body = json!({"version": "4", "receiver": "r", "alerts": [alert]});
-    let client = reqwest::Client::builder().tls_certs_only([]).no_proxy().build().unwrap();
+    // Whoever is refused may be hung up on: each request has a connection of its own.
+    let client = reqwest::Client::builder().tls_certs_only([]).no_proxy().pool_max_idle_per_host(0);
+    let client = client.build().unwrap();
     let mut taken = 0;
     for (listens, port) in [
         (Listens::Api, started.api),
