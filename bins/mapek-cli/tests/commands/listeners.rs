@@ -148,6 +148,94 @@ async fn who_is_slow_is_cut_off_by_every_listener_and_others_are_served() {
     started.child.kill().await.unwrap();
 }
 
+/// What a listener of `mapek run` is for.
+#[derive(Debug, Clone, Copy)]
+enum Listens {
+    Api,
+    Metrics,
+    Webhook,
+}
+
+/// Who asks a listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    Nobody,
+    Somebody,
+    Ada,
+    Alertmanager,
+}
+
+/// What the documents say that a listener answers where Ada may read the API and Alertmanager may send alerts.
+fn expected(listens: Listens, path: &str, method: &str, by: By) -> u16 {
+    let takes = |taken: &str| method == taken || method == "HEAD" && taken == "GET";
+    let answer = |taken: &str| if takes(taken) { 200 } else { 405 };
+    match (listens, path) {
+        (Listens::Webhook, _) if by != By::Alertmanager => 401,
+        (Listens::Webhook, "/webhooks/alerts") if takes("POST") => 204,
+        (Listens::Webhook, "/webhooks/alerts") => 405,
+        (Listens::Metrics, "/metrics") | (Listens::Api, "/health") => answer("GET"),
+        (Listens::Api, "/api/v1/whoami") if takes("GET") && by != By::Ada => 401,
+        (Listens::Api, "/api/v1/whoami") => answer("GET"),
+        _ => 404,
+    }
+}
+
+#[tokio::test]
+async fn each_listener_has_paths_methods_and_people_of_its_own_and_hosts_that_are_ours() {
+    let ((ada, known), (alertmanager, sends)) = (token("ada").await, token("alertmanager").await);
+    let hash = sends.split('\'').nth(1).unwrap();
+    let api = format!(
+        ", allowed_hosts: [mapek.example], auth: {{tokens: [{known}]}}, requests_per_second: 1000000, \
+         requests_burst: 1000000"
+    );
+    let webhook = format!(", webhook_token_sha256: '{hash}'");
+    let mut started = Started::new(&api, &webhook, |_| ()).await;
+    let credentials = [
+        (By::Nobody, None),
+        (By::Somebody, Some("mapek_0000")),
+        (By::Ada, Some(ada.as_str())),
+        (By::Alertmanager, Some(alertmanager.as_str())),
+    ];
+    let paths = ["/webhooks/alerts", "/webhooks/alerts/", "/metrics", "/health", "/api/v1/whoami"];
+    let methods = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"];
+    let alert = json!({"status": "firing", "labels": {"alertname": "A"}, "startsAt": "2026-01-01T00:00:00Z"});
+    let body = json!({"version": "4", "receiver": "r", "alerts": [alert]});
+    // Whoever is refused may be hung up on: each request has a connection of its own.
+    let client = reqwest::Client::builder().tls_certs_only([]).no_proxy().pool_max_idle_per_host(0);
+    let client = client.build().unwrap();
+    let mut taken = 0;
+    for (listens, port) in [
+        (Listens::Api, started.api),
+        (Listens::Metrics, started.metrics),
+        (Listens::Webhook, started.webhook),
+    ] {
+        for (path, method) in paths.iter().flat_map(|path| methods.map(|method| (path, method))) {
+            for (host, ours) in
+                [("localhost", true), ("mapek.example", true), ("evil.example", false)]
+            {
+                for (by, token) in credentials {
+                    let url = format!("http://127.0.0.1:{port}{path}");
+                    let request = client.request(method.parse().unwrap(), url).header("host", host);
+                    let request =
+                        token.into_iter().fold(request, |it, token| it.bearer_auth(token));
+                    let got = request.json(&body).send().await.unwrap().status().as_u16();
+                    let right = if ours { expected(listens, path, method, by) } else { 421 };
+                    assert_eq!(got, right, "{listens:?}: {method} {path} at {host} by {by:?}");
+                    taken += usize::from(got == 204);
+                }
+            }
+        }
+    }
+    // Alertmanager at two names of ours, and nobody else.
+    assert_eq!(taken, 2);
+    let metrics = format!("http://127.0.0.1:{}/metrics", started.metrics);
+    let metrics = client.get(metrics).send().await.unwrap().text().await.unwrap();
+    let counts = metrics.lines().filter(|line| line.starts_with("mape_k_alerts_received_total"));
+    let counts: Vec<_> = counts.filter_map(|line| line.rsplit_once(' ')).map(|it| it.1).collect();
+    assert_eq!(counts, ["2"], "{metrics}");
+    started.child.kill().await.unwrap();
+}
+
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
 fn authority() -> Authority {
@@ -156,10 +244,13 @@ fn authority() -> Authority {
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
-/// A certificate with this name, and its key.
+/// A certificate with this DNS name or SPIFFE ID, and its key.
 fn signed(by: &Authority, name: &str) -> (String, String) {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.subject_alt_names = vec![SanType::DnsName(name.try_into().unwrap())];
+    params.subject_alt_names = vec![match name.starts_with("spiffe://") {
+        true => SanType::URI(name.try_into().unwrap()),
+        false => SanType::DnsName(name.try_into().unwrap()),
+    }];
     let key = KeyPair::generate().unwrap();
     (params.signed_by(&key, by).unwrap().pem(), key.serialize_pem())
 }
@@ -169,7 +260,8 @@ async fn the_webhook_speaks_tls_and_knows_who_sends() {
     let (servers, clients) = (authority(), authority());
     let (certificate, key) = signed(&servers, "localhost");
     let more = ", webhook_tls: {certificate_file: '{d}/cert', key_file: '{d}/key', client_ca_file: '{d}/ca', \
-                identities: [{name: am, role: viewer, dns: alertmanager.example}]}";
+                identities: [{name: am, role: viewer, dns: alertmanager.example}, \
+                {name: peer, role: viewer, uri: 'spiffe://prod/alertmanager'}]}";
     let prepare = |directory: &Path| {
         let files = [("cert", &certificate), ("key", &key), ("ca", &clients.pem())];
         for (name, pem) in files {
@@ -191,8 +283,17 @@ async fn the_webhook_speaks_tls_and_knows_who_sends() {
         let body = json!({"version": "4", "alerts": []});
         client.build().unwrap().post(&url).json(&body).send().await.unwrap().status().as_u16()
     };
-    assert_eq!(post(Some(signed(&clients, "alertmanager.example"))).await / 100, 2);
-    assert_eq!(post(Some(signed(&clients, "somebody.example"))).await, 401);
+    for (name, status) in [
+        ("alertmanager.example", 204),
+        ("spiffe://prod/alertmanager", 204),
+        ("somebody.example", 401),
+        ("x.alertmanager.example", 401),
+        ("spiffe://prod/alertmanager/2", 401),
+        ("spiffe://prod/alert", 401),
+        ("spiffe://test/alertmanager", 401),
+    ] {
+        assert_eq!(post(Some(signed(&clients, name))).await, status, "{name}");
+    }
     assert_eq!(post(None).await, 401);
     let clear = format!("http://127.0.0.1:{}/webhooks/alerts", started.webhook);
     assert!(reqwest::get(clear).await.is_err(), "nothing is said in clear text");

@@ -9,7 +9,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, HeaderValue, StatusCode, Uri, header, uri::Authority};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use mapek_model::{Duration, Timestamp};
 
 #[cfg(feature = "console")]
@@ -17,7 +17,7 @@ use super::sessions::{SessionKey, Sessions};
 use super::{
     Access, Identity, Needs, TokenHash,
     identities::Unproven,
-    origin,
+    origin::{self, Here},
     rate::{Limiter, Payer},
 };
 use crate::{
@@ -77,14 +77,14 @@ enum Shown {
 impl Shown {
     /// Whether whoever sends a request wants to be known by this for it. A browser adds cookies and certificates by itself, whatever page makes it
     /// ask; a program has no page, and no cookie.
-    fn is_meant(&self, headers: &HeaderMap, to: &Authority) -> bool {
+    fn is_meant(&self, headers: &HeaderMap, here: &Here) -> bool {
         match self {
             Self::Nothing | Self::Token(_) | Self::Nonsense(_) => true,
             Self::Certificate(_) => {
-                !headers.contains_key(header::ORIGIN) || origin::comes_from_own_page(headers, to)
+                !headers.contains_key(header::ORIGIN) || origin::comes_from_own_page(headers, here)
             }
             #[cfg(feature = "console")]
-            Self::Session(_) => origin::comes_from_own_page(headers, to),
+            Self::Session(_) => origin::comes_from_own_page(headers, here),
         }
     }
 }
@@ -202,23 +202,27 @@ impl Guard {
                 format!("{host} is no name of this host; list it in api.allowed_hosts if it is");
             return Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, detail));
         }
+        let here = Here { authority, tls: connected.is_some_and(|it| it.tls) };
         let origins = &self.access.origins;
-        if !origin::may_come_from(request.method(), request.headers(), &authority, origins) {
+        if !origin::may_come_from(request.method(), request.headers(), &here, origins) {
             let detail = "pages of other origins may not ask; list theirs in api.allowed_origins if \
                           they may";
             return Err(Refusal::new(StatusCode::FORBIDDEN, detail));
         }
-        if !PROBES.contains(&request.uri().path()) {
+        let counted = !PROBES.contains(&request.uri().path());
+        if counted {
             self.pay(Payer::address(address(request)))?;
         }
         let shown = self.shown(request.uri(), request.headers(), connected);
-        if !request.method().is_safe() && !shown.is_meant(request.headers(), &authority) {
+        if !request.method().is_safe() && !shown.is_meant(request.headers(), &here) {
             let detail = "what a browser adds by itself permits nothing: the page that asks must be \
                           served from here";
             return Err(Refusal::new(StatusCode::FORBIDDEN, detail));
         }
         let caller = self.caller(&shown);
-        if let Caller::Known(identity) = &caller {
+        if let Caller::Known(identity) = &caller
+            && counted
+        {
             self.pay(Payer::Person(identity.person.clone()))?;
         }
         Ok((caller, shown))
@@ -264,9 +268,11 @@ impl Guard {
         let certificate = connected.and_then(|it| it.certificate.clone());
         #[cfg(feature = "console")]
         if let Some(key) = SessionKey::shown(uri, headers) {
-            // A session that has ended hides no certificate.
-            if certificate.is_none() || self.sessions.find(key, self.access.clock.now()).is_some() {
-                return Shown::Session(key);
+            let session = Shown::Session(key);
+            // A session that has ended, by itself or with its token, hides nobody who would be known without.
+            let hides = certificate.is_some() || self.access.identities.by_nothing().is_some();
+            if !hides || matches!(self.caller(&session), Caller::Known(_)) {
+                return session;
             }
         }
         certificate.map_or(Shown::Nothing, Shown::Certificate)
@@ -386,10 +392,10 @@ impl Guard {
         }
     }
 
-    /// Whether a request shows a session that lasts.
+    /// Whether a request shows a session that lasts, as its token does.
     pub(crate) fn has_session(&self, uri: &Uri, headers: &HeaderMap) -> bool {
         SessionKey::shown(uri, headers)
-            .is_some_and(|key| self.sessions.find(key, self.now()).is_some())
+            .is_some_and(|key| matches!(self.caller(&Shown::Session(key)), Caller::Known(_)))
     }
 }
 

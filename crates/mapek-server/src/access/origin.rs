@@ -46,11 +46,21 @@ pub(super) fn is_ours(
     address.is_ok_and(|it| it.is_loopback() || Some(it.to_canonical()) == local)
 }
 
+/// Where a request goes to: what its origin is compared with.
+#[derive(Debug)]
+pub(super) struct Here {
+    /// The host that it names.
+    pub(super) authority: Authority,
+    /// Whether it came by TLS. Then a page that came in clear text is not from here, but from whoever stands between.
+    /// Without, a proxy may speak TLS for us.
+    pub(super) tls: bool,
+}
+
 /// Whether a request comes from a page that may send it, or from no page at all.
 pub(super) fn may_come_from(
     method: &Method,
     headers: &HeaderMap,
-    to: &Authority,
+    here: &Here,
     allowed: &BTreeSet<String>,
 ) -> bool {
     let mut origins = headers.get_all(header::ORIGIN).iter();
@@ -58,7 +68,7 @@ pub(super) fn may_come_from(
         (_, Some(_)) => return false,
         (Some(origin), None) => {
             let Ok(origin) = origin.to_str() else { return false };
-            return is_own(origin, to) || allowed.contains(&origin.to_ascii_lowercase());
+            return is_own(origin, here) || allowed.contains(&origin.to_ascii_lowercase());
         }
         (None, None) => {}
     }
@@ -74,16 +84,17 @@ pub(super) fn may_come_from(
 }
 
 /// Whether an origin is that of pages that were served from here.
-fn is_own(origin: &str, to: &Authority) -> bool {
-    let (origin, to) = (origin.to_ascii_lowercase(), to.as_str().to_ascii_lowercase());
-    ["http://", "https://"].iter().any(|scheme| origin.strip_prefix(scheme) == Some(to.as_str()))
+fn is_own(origin: &str, here: &Here) -> bool {
+    let (origin, to) = (origin.to_ascii_lowercase(), here.authority.as_str().to_ascii_lowercase());
+    let is_by = |scheme| origin.strip_prefix(scheme) == Some(to.as_str());
+    is_by("https://") || !here.tls && is_by("http://")
 }
 
 /// Whether a request says that a page of ours sends it. What a browser adds by itself, such as a cookie, proves nothing without.
-pub(super) fn comes_from_own_page(headers: &HeaderMap, to: &Authority) -> bool {
+pub(super) fn comes_from_own_page(headers: &HeaderMap, here: &Here) -> bool {
     let mut origins = headers.get_all(header::ORIGIN).iter();
     match (origins.next(), origins.next()) {
-        (Some(origin), None) => origin.to_str().is_ok_and(|origin| is_own(origin, to)),
+        (Some(origin), None) => origin.to_str().is_ok_and(|origin| is_own(origin, here)),
         _ => false,
     }
 }
@@ -165,8 +176,8 @@ mod tests {
         let allowed = set(&["https://console.example"]);
         let may = |method: Method, headers: &[(&'static str, &str)]| {
             let request = request("/", headers);
-            let to = Authority::from_static("localhost:8001");
-            may_come_from(&method, request.headers(), &to, &allowed)
+            let here = Here { authority: Authority::from_static("localhost:8001"), tls: false };
+            may_come_from(&method, request.headers(), &here, &allowed)
         };
         let (site, mode) = ("sec-fetch-site", "sec-fetch-mode");
         for method in [Method::GET, Method::POST] {
@@ -199,5 +210,24 @@ mod tests {
         }
         assert!(may(Method::GET, &[(site, "cross-site"), (mode, "navigate")]), "a link");
         assert!(!may(Method::POST, &[(site, "cross-site"), (mode, "navigate")]), "a form");
+    }
+    #[test]
+    fn where_we_speak_tls_a_page_in_clear_text_is_not_ours() {
+        let authority = Authority::from_static("localhost:8001");
+        for (tls, scheme, own) in [
+            (false, "http", true),
+            (false, "https", true),
+            (true, "http", false),
+            (true, "https", true),
+        ] {
+            let request = request("/", &[("origin", &format!("{scheme}://localhost:8001"))]);
+            let here = Here { authority: authority.clone(), tls };
+            assert_eq!(comes_from_own_page(request.headers(), &here), own, "{tls} {scheme}");
+            let none = BTreeSet::new();
+            for method in [Method::GET, Method::POST] {
+                let may = may_come_from(&method, request.headers(), &here, &none);
+                assert_eq!(may, own, "{tls} {method} {scheme}");
+            }
+        }
     }
 }

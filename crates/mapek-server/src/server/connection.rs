@@ -37,7 +37,6 @@ pub(crate) struct Connected {
     /// What the client's certificate says, if there is one.
     pub(crate) certificate: Option<Arc<CertificateNames>>,
     /// Whether nobody between can read along.
-    #[cfg_attr(not(feature = "console"), expect(dead_code, reason = "only cookies differ by it"))]
     pub(crate) tls: bool,
     /// Cancelled when the server stops: answers without an end end then.
     pub(crate) stopping: CancellationToken,

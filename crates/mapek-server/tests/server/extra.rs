@@ -22,14 +22,14 @@ const EVIL: &str = "<script>alert(1)</script>\"'>";
 
 /// Lamps that can be switched off.
 #[derive(Debug)]
-struct Lamps {
+pub(crate) struct Lamps {
     lit: Mutex<BTreeSet<String>>,
     closed: Option<String>,
     said: Mutex<Vec<String>>,
 }
 
 impl Lamps {
-    fn new(closed: Option<&str>) -> Arc<Self> {
+    pub(crate) fn new(closed: Option<&str>) -> Arc<Self> {
         let lit = Mutex::new(BTreeSet::from(["hall".to_owned(), EVIL.to_owned()]));
         Arc::new(Self { lit, closed: closed.map(str::to_owned), said: Mutex::default() })
     }

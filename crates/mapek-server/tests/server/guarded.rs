@@ -80,6 +80,9 @@ async fn where_somebody_is_meant_by_whoever_shows_nothing_they_are_known_so() {
     assert_eq!(body.as_ref(), br#"{"person":"visitor","role":"operator"}"#);
     let wrong = [("authorization", "Bearer wrong")];
     assert_eq!(ask(&router, STATUS, &wrong).await.status(), 401, "who shows something means it");
+    // A browser shows by itself what another loop at this address has left with it.
+    let left = [("cookie", "mapek_session=of-another-loop")];
+    assert_eq!(ask(&router, STATUS, &left).await.status(), 200);
 }
 
 #[tokio::test]
@@ -132,6 +135,12 @@ async fn too_many_requests_are_put_off_by_address_and_by_person() {
     }
     assert_eq!(from(4, "guess").await, 429);
     assert_eq!(from(5, "operator").await, 200);
+
+    // A probe that says who it is asks as often as one that does not.
+    let viewer = [("authorization", "Bearer viewer")];
+    for probe in ["/health", "/ready"] {
+        assert_ne!(ask(&router, probe, &viewer).await.status(), 429, "{probe}");
+    }
 }
 
 #[tokio::test]

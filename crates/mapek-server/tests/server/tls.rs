@@ -9,33 +9,33 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair,
 use serde_json::{Value, json};
 use tokio::{io::AsyncReadExt as _, net::TcpStream, sync::oneshot, time::timeout};
 
-use crate::steered::Steered;
+use crate::{sample::at, steered::Steered};
 
-type Authority = CertifiedIssuer<'static, KeyPair>;
+pub(crate) type Authority = CertifiedIssuer<'static, KeyPair>;
 
-fn authority() -> Authority {
+pub(crate) fn authority() -> Authority {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
 /// A certificate with these names, and its key.
-fn signed(by: &Authority, names: Vec<SanType>) -> (String, String) {
+pub(crate) fn signed(by: &Authority, names: Vec<SanType>) -> (String, String) {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.subject_alt_names = names;
     let key = KeyPair::generate().unwrap();
     (params.signed_by(&key, by).unwrap().pem(), key.serialize_pem())
 }
 
-fn uri(text: &str) -> SanType {
+pub(crate) fn uri(text: &str) -> SanType {
     SanType::URI(text.try_into().unwrap())
 }
 
-fn dns(text: &str) -> SanType {
+pub(crate) fn dns(text: &str) -> SanType {
     SanType::DnsName(text.try_into().unwrap())
 }
 
-fn known(person: &str, role: Role, proof: Proof) -> Credential {
+pub(crate) fn known(person: &str, role: Role, proof: Proof) -> Credential {
     Credential { person: person.parse().unwrap(), role, proof }
 }
 
@@ -58,6 +58,11 @@ impl Secured {
             known("ada", Role::Admin, Proof::Dns("ada.people.example".to_owned())),
             known("vera", Role::Viewer, Proof::Uri("spiffe://prod/vera".to_owned())),
             known("eve", Role::Viewer, Proof::Token { hash: TokenHash::of("eve"), expires: None }),
+            known(
+                "fay",
+                Role::Viewer,
+                Proof::Token { hash: TokenHash::of("fay"), expires: Some(at(60)) },
+            ),
             known(
                 "ole",
                 Role::Operator,
@@ -215,8 +220,11 @@ async fn a_certificate_that_a_browser_shows_acts_from_our_own_pages_alone() {
     let secured = Secured::start().await;
     let robot = Visitor::new(&secured, "spiffe://prod/robot");
     let own = format!("https://localhost:{}", secured.port);
+    let clear = format!("http://localhost:{}", secured.port);
     for (headers, words) in [
         (&[("origin", "https://evil.example")][..], "pages of other origins may not ask"),
+        // Whoever stands between can serve a page in clear text by our name.
+        (&[("origin", clear.as_str())], "pages of other origins may not ask"),
         (&[("origin", "null")], "pages of other origins may not ask"),
         (&[("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")], "other origins"),
         (&[("sec-fetch-site", "same-site"), ("sec-fetch-mode", "no-cors")], "other origins"),
@@ -248,11 +256,14 @@ async fn who_logs_in_is_known_by_that_until_they_leave_and_then_by_their_certifi
     let secured = Secured::start().await;
     let robot = Visitor::new(&secured, "spiffe://prod/robot");
     let own = format!("https://localhost:{}", secured.port);
-    let login = robot.client.post(secured.url("/login")).header("origin", &own);
-    let login = login.header("content-type", "application/x-www-form-urlencoded").body("token=eve");
-    let entered = login.send().await.unwrap();
-    assert_eq!(entered.status(), 303);
-    let set = entered.headers()["set-cookie"].to_str().unwrap().to_owned();
+    let log_in = async |token: &str| {
+        let login = robot.client.post(secured.url("/login")).header("origin", &own);
+        let login = login.header("content-type", "application/x-www-form-urlencoded");
+        let entered = login.body(format!("token={token}")).send().await.unwrap();
+        assert_eq!(entered.status(), 303);
+        entered.headers()["set-cookie"].to_str().unwrap().to_owned()
+    };
+    let set = log_in("eve").await;
     assert!(set.ends_with("; Secure"), "{set}");
     let cookie = set.split(';').next().unwrap();
     let (_, page) = robot.page("/", cookie).await;
@@ -261,6 +272,15 @@ async fn who_logs_in_is_known_by_that_until_they_leave_and_then_by_their_certifi
     assert_eq!(robot.act("/logout", &leave).await.0, 303);
     let (_, page) = robot.page("/", cookie).await;
     assert!(page.contains("<strong>robot</strong>") && !page.contains("Log out"), "{page}");
+
+    // A session ends with its token, too.
+    let set = log_in("fay").await;
+    let cookie = set.split(';').next().unwrap();
+    assert!(robot.page("/", cookie).await.1.contains("<strong>fay</strong>"));
+    secured.steered.clock.advance_to(at(60));
+    let (status, page) = robot.page("/", cookie).await;
+    assert!(status == 200 && page.contains("<strong>robot</strong>"), "{page}");
+    assert!(!page.contains("Log out"), "{page}");
 }
 
 #[tokio::test]
