@@ -11,7 +11,7 @@ use super::{
     super::{needs_operator, nth},
     Act, Rest, Turn, undo_class,
 };
-use crate::{Effector, Presence};
+use crate::{Defect, Effector, Presence};
 
 impl Act<'_> {
     /// Before another step is sent: the effects of those before it must still be there, as far as that can be read. What cannot
@@ -91,6 +91,9 @@ impl Act<'_> {
     /// was undone though it is older; and others, if it is none of those.
     async fn set_since(&self, execution: &Execution, action: &Action) -> Result<Setter, Rest> {
         let effector = self.effector()?;
+        if self.control.config().defects().has(Defect::LaterIsOthers) {
+            return Ok(Setter::Others);
+        }
         let others: Vec<_> = {
             let ledger = self.control.ledger();
             let others = ledger.view.others(execution.target(), Some(execution.id));
