@@ -91,11 +91,12 @@ impl Process {
         let mut inner = world.lock();
         let now = Inner::timestamp(inner.wall());
         let last = cycle.state().last().map(|last| last.at);
-        let began = inner.now;
+        let (began, wall, cycled) = (inner.now, inner.wall(), inner.check.book.cycled);
         let life = inner.life(self.id);
         (life.breach, life.write_errors, life.began) = (false, 0, began);
+        (life.began_wall, life.reads) = (wall, 0);
         life.doubts.clear();
-        if last.is_some_and(|last| now < last) {
+        if last.is_some_and(|last| now < last) || wall < cycled {
             life.doubts.insert("the clock went back".to_owned());
         }
         drop(inner);
@@ -158,9 +159,11 @@ pub(crate) fn execute_config(world: &World) -> Config {
 }
 
 fn cycle(world: &Arc<World>, id: ProcessId) -> Result<Cycle, String> {
-    let (seed, menu, dwell) = {
+    let (seed, menu, dwell, expiry) = {
         let inner = world.lock();
-        (inner.script.seed, inner.script.menu.clone(), inner.script.dwell)
+        let script = &inner.script;
+        let expiry = Duration::from_secs(script.expiry_s);
+        (script.seed, script.menu.clone(), script.dwell, expiry)
     };
     let (has_feed, has_inbox, learns) = {
         let inner = world.lock();
@@ -195,6 +198,7 @@ fn cycle(world: &Arc<World>, id: ProcessId) -> Result<Cycle, String> {
         min_violations: 0,
         dwell_cycles: dwell,
         unsure_cycles: dwell,
+        expiry,
         cost_model: ActionKind::KNOWN.map(|kind| (kind, Cost::saturating(0.001))).into(),
         ..mapek_plan::Config::default()
     };

@@ -87,6 +87,10 @@ pub(crate) struct Life {
     pub(crate) breach: bool,
     /// When this cycle began.
     pub(crate) began: i64,
+    /// The same by the wall clock.
+    pub(crate) began_wall: i64,
+    /// How often this cycle has asked the managed system about a step.
+    pub(crate) reads: u32,
     /// Writes that failed in this cycle.
     pub(crate) write_errors: u32,
     /// Whether a person is at work, so that an error is theirs.
