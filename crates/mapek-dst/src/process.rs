@@ -12,7 +12,7 @@ use std::{
 };
 
 use mapek_analyze::{AnalyzeConfig, Analyzer};
-use mapek_execute::{Config, Effector, Executor, Rails, Retention};
+use mapek_execute::{Config, Defects, Effector, Executor, Rails, Retention};
 use mapek_knowledge::Knowledge;
 use mapek_loop::{Cycle, CycleReport, Loop, Seed, SeededIds, WakeReason};
 use mapek_model::{ActionKind, Confidence, Cost, Duration, Query, Severity, TargetId};
@@ -155,6 +155,7 @@ pub(crate) fn execute_config(world: &World) -> Config {
     if bug == Some(Bug::LooseAutonomy) {
         config.rails.autonomy.profile = mapek_execute::Profile::Auto;
     }
+    config.defects = bug.and_then(Bug::within).map_or_else(Defects::default, Defects::only);
     config
 }
 
