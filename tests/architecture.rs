@@ -205,6 +205,21 @@ fn who_embeds_the_loop_gets_no_system_of_ours() {
     none(below(&tree, &foreign, "the example embed_loop"));
 }
 
+/// A build of all packages at once has the code of them, so nobody but the simulation may ask for it. There is none
+/// until code puts one in.
+#[test]
+fn only_the_simulation_asks_for_defects() {
+    let metadata = metadata();
+    let asks = |member: &&Package| {
+        let needs = member.dependencies.iter().flat_map(|need| &need.features);
+        let forwards = member.features.values().flatten();
+        needs.chain(forwards).any(|it| it.rsplit('/').next() == Some("defects"))
+    };
+    let all: Vec<_> =
+        members(&metadata).filter(asks).map(|member| member.name.to_string()).collect();
+    assert_eq!(all, ["mapek-dst"]);
+}
+
 #[test]
 fn only_programs_install_a_subscriber() {
     let metadata = metadata();

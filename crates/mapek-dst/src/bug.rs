@@ -2,7 +2,10 @@
 
 use std::{fmt, str::FromStr};
 
-/// A defect. All but [`NoSettling`](Self::NoSettling), which is a setting, are wrapped around a seam: the loop itself stays as it is.
+use mapek_execute::Defect;
+
+/// A defect. Most are wrapped around a seam, [`NoSettling`](Self::NoSettling) is a setting: the loop itself stays as it
+/// is. What `within` names is where no seam reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Bug {
@@ -35,11 +38,35 @@ pub enum Bug {
     SwallowsWriteErrors,
     /// What somebody else has set since is taken for what we set.
     BlindToOthers,
+    /// How long a call may be on its way is counted from the beginning of the cycle that sent it.
+    EarlyWait,
+    /// What was sent by a clock that has gone back since is blamed on others.
+    BlamesTheFuture,
+    /// What could not be read in a cycle counts as seen by it; what changed in it is blamed on others.
+    BlamesTheUnread,
+    /// What another process sent as its successor looked is blamed on others.
+    BlamesTheMoment,
+    /// What takes effect after it had been found there, as somebody had set the same, is blamed on others.
+    BlamesTheFound,
+    /// What a later execution of ours has set is blamed on others by an undo of one before it.
+    BlamesTheLater,
+    /// An execution that has ended unanswered hides for ever what others do.
+    HidesOthers,
+    /// A plan under way expires by the clock that it was made by, however far that has gone back since.
+    ImmortalPlan,
+    /// A pause whose write failed after it had become durable is not seen before a step is sent.
+    UnseenPause,
+    /// What is rehearsed does not expire.
+    EndlessRehearsal,
+    /// Who starts does not notice that the clock has gone back since the process before.
+    UnnoticedClock,
+    /// While nothing is under way it is not written down that the clock went back.
+    UnwrittenClock,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 26] = [
         Self::AckBeforeDurable,
         Self::SplitBrain,
         Self::NoPauseFile,
@@ -54,7 +81,37 @@ impl Bug {
         Self::NoSettling,
         Self::SwallowsWriteErrors,
         Self::BlindToOthers,
+        Self::EarlyWait,
+        Self::BlamesTheFuture,
+        Self::BlamesTheUnread,
+        Self::BlamesTheMoment,
+        Self::BlamesTheFound,
+        Self::BlamesTheLater,
+        Self::HidesOthers,
+        Self::ImmortalPlan,
+        Self::UnseenPause,
+        Self::EndlessRehearsal,
+        Self::UnnoticedClock,
+        Self::UnwrittenClock,
     ];
+
+    /// The fault that the executor has had itself, and gets again.
+    pub(crate) const fn within(self) -> Option<Defect> {
+        Some(match self {
+            Self::EarlyWait => Defect::EarlyWait,
+            Self::BlamesTheFuture => Defect::SentInTheFuture,
+            Self::BlamesTheMoment => Defect::SentAtOnce,
+            Self::BlamesTheFound => Defect::OverOnceFound,
+            Self::BlamesTheLater => Defect::LaterIsOthers,
+            Self::HidesOthers => Defect::NeverOver,
+            Self::ImmortalPlan => Defect::Immortal,
+            Self::UnseenPause => Defect::UnseenPause,
+            Self::EndlessRehearsal => Defect::EndlessRehearsal,
+            Self::UnnoticedClock => Defect::UnnoticedClock,
+            Self::UnwrittenClock => Defect::UnwrittenClock,
+            _ => return None,
+        })
+    }
 
     /// The word that the command line uses.
     #[must_use]
@@ -74,6 +131,18 @@ impl Bug {
             Self::NoSettling => "no-settling",
             Self::SwallowsWriteErrors => "swallows-write-errors",
             Self::BlindToOthers => "blind-to-others",
+            Self::EarlyWait => "early-wait",
+            Self::BlamesTheFuture => "blames-the-future",
+            Self::BlamesTheUnread => "blames-the-unread",
+            Self::BlamesTheMoment => "blames-the-moment",
+            Self::BlamesTheFound => "blames-the-found",
+            Self::BlamesTheLater => "blames-the-later",
+            Self::HidesOthers => "hides-others",
+            Self::ImmortalPlan => "immortal-plan",
+            Self::UnseenPause => "unseen-pause",
+            Self::EndlessRehearsal => "endless-rehearsal",
+            Self::UnnoticedClock => "unnoticed-clock",
+            Self::UnwrittenClock => "unwritten-clock",
         }
     }
 }

@@ -86,8 +86,13 @@ impl Handle {
         let process_dies = [Fate::DieBefore, Fate::DieAfter];
         let fails_how = [Fate::Refuse, Fate::Full, Fate::Unanswered, Fate::Torn];
         let place = usize::try_from(how).unwrap_or(0);
+        let unanswered = inner.script.rates.person_write;
+        let person = inner.life(self.process).person;
+        let unheard = person && inner.streams.moments.chance(unanswered);
         if calm {
             Fate::Fine
+        } else if unheard {
+            Fate::Unanswered
         } else if inner.has(Weather::DiskDead) {
             fails_how[place & 2]
         } else if inner.has(Weather::DiskFull) {

@@ -1,11 +1,14 @@
 //! People, who do what they like; and what is acknowledged to them must be durable.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use mapek_execute::{Control, Error};
-use mapek_model::{Approval, TargetId, Timestamp};
+use mapek_model::{ActionKind, Approval, Execution, ExecutionId, TargetId, Timestamp};
 
-use crate::world::{Inner, ProcessId, World};
+use crate::{
+    script::Event,
+    world::{Inner, ProcessId, World},
+};
 
 const NAMES: [&str; 3] = ["ada", "bob", "eve"];
 
@@ -17,6 +20,7 @@ enum Deed {
     Approve,
     Reject,
     Rollback,
+    Regret,
     Resolve,
     Rearm,
 }
@@ -46,6 +50,40 @@ pub(crate) fn act(world: &Arc<World>, process: ProcessId) {
         (*people.pick(&DEEDS), *people.pick(&NAMES), people.between(0, 1_000))
     };
     let which = usize::try_from(which).unwrap_or(0);
+    does(world, process, deed, (name, which));
+}
+
+/// A person rolls back the newest execution.
+pub(crate) fn roll_back(world: &Arc<World>, process: ProcessId) {
+    does(world, process, Deed::Rollback, ("eve", 0));
+}
+
+/// Of the newest two that did the same a person rolls back the older one, or the newer.
+pub(crate) fn regret(world: &Arc<World>, process: ProcessId, older: bool) {
+    does(world, process, Deed::Regret, ("eve", usize::from(older)));
+}
+
+/// A person pauses, and somebody lets it go on after a while.
+pub(crate) fn pause(world: &Arc<World>, process: ProcessId) {
+    does(world, process, Deed::Pause, ("bob", 0));
+    let mut inner = world.lock();
+    let wait = inner.streams.moments.between(5_000, 90_000);
+    inner.after(wait, Event::Resumes);
+}
+
+/// A person lets it go on.
+pub(crate) fn resume(world: &Arc<World>, process: ProcessId) {
+    does(world, process, Deed::Resume, ("bob", 0));
+}
+
+/// A person re-arms all kinds.
+pub(crate) fn rearm(world: &Arc<World>, process: ProcessId) {
+    for kind in ActionKind::KNOWN {
+        with(world, process, |control, now| Some(rearmed(control, kind, "eve", now)));
+    }
+}
+
+fn does(world: &Arc<World>, process: ProcessId, deed: Deed, (name, which): (&str, usize)) {
     with(world, process, |control, now| deed.done(control, name, which, now));
 }
 
@@ -130,6 +168,12 @@ impl Deed {
                 let undone = control.rollback(id, name, "not like that", now);
                 Some(("rolls back", undone.map(|()| Claim::Undoing(id))))
             }
+            Self::Regret => {
+                let (old, new) = twins(&executions)?;
+                let id = if which == 1 { old } else { new };
+                let undone = control.rollback(id, name, "neither was right", now);
+                Some(("regrets", undone.map(|()| Claim::Undoing(id))))
+            }
             Self::Resolve => {
                 let id = executions.iter().find(|it| it.status.needs_operator())?.id;
                 let closed = control.resolve(id, name, "looked at it", now);
@@ -137,13 +181,34 @@ impl Deed {
             }
             Self::Rearm => {
                 let kind = executions.last()?.plan.steps.first()?.action.kind();
-                let target = TargetId::default();
-                let rearmed = control.rearm(&target, kind.clone(), name, "fixed", now);
-                let at = now.as_millisecond();
-                Some(("re-arms", rearmed.map(|()| Claim::Rearmed(kind, at))))
+                Some(rearmed(control, kind, name, now))
             }
         }
     }
+}
+
+fn rearmed(
+    control: &Control,
+    kind: ActionKind,
+    name: &str,
+    now: Timestamp,
+) -> (&'static str, Result<Claim, Error>) {
+    let rearmed = control.rearm(&TargetId::default(), kind.clone(), name, "fixed", now);
+    ("re-arms", rearmed.map(|()| Claim::Rearmed(kind, now.as_millisecond())))
+}
+
+/// The newest two that did something of the same kind, the older one first.
+fn twins(executions: &[Execution]) -> Option<(ExecutionId, ExecutionId)> {
+    let kinds = |it: &Execution| -> BTreeSet<ActionKind> {
+        it.plan.steps.iter().map(|step| step.action.kind()).collect()
+    };
+    let newest = executions.iter().enumerate().rev();
+    let mut twins = newest.filter_map(|(at, new)| {
+        let before = executions[..at].iter().rev();
+        let old = before.into_iter().find(|old| !kinds(old).is_disjoint(&kinds(new)))?;
+        Some((old.id, new.id))
+    });
+    twins.next()
 }
 
 impl Inner {

@@ -12,7 +12,7 @@ use std::{
 };
 
 use mapek_analyze::{AnalyzeConfig, Analyzer};
-use mapek_execute::{Config, Effector, Executor, Rails, Retention};
+use mapek_execute::{Config, Defects, Effector, Executor, Rails, Retention};
 use mapek_knowledge::Knowledge;
 use mapek_loop::{Cycle, CycleReport, Loop, Seed, SeededIds, WakeReason};
 use mapek_model::{ActionKind, Confidence, Cost, Duration, Query, Severity, TargetId};
@@ -91,11 +91,12 @@ impl Process {
         let mut inner = world.lock();
         let now = Inner::timestamp(inner.wall());
         let last = cycle.state().last().map(|last| last.at);
-        let began = inner.now;
+        let (began, wall, cycled) = (inner.now, inner.wall(), inner.check.book.cycled);
         let life = inner.life(self.id);
         (life.breach, life.write_errors, life.began) = (false, 0, began);
+        (life.began_wall, life.reads) = (wall, 0);
         life.doubts.clear();
-        if last.is_some_and(|last| now < last) {
+        if last.is_some_and(|last| now < last) || wall < cycled {
             life.doubts.insert("the clock went back".to_owned());
         }
         drop(inner);
@@ -154,13 +155,16 @@ pub(crate) fn execute_config(world: &World) -> Config {
     if bug == Some(Bug::LooseAutonomy) {
         config.rails.autonomy.profile = mapek_execute::Profile::Auto;
     }
+    config.defects = bug.and_then(Bug::within).map_or_else(Defects::default, Defects::only);
     config
 }
 
 fn cycle(world: &Arc<World>, id: ProcessId) -> Result<Cycle, String> {
-    let (seed, menu, dwell) = {
+    let (seed, menu, dwell, expiry) = {
         let inner = world.lock();
-        (inner.script.seed, inner.script.menu.clone(), inner.script.dwell)
+        let script = &inner.script;
+        let expiry = Duration::from_secs(script.expiry_s);
+        (script.seed, script.menu.clone(), script.dwell, expiry)
     };
     let (has_feed, has_inbox, learns) = {
         let inner = world.lock();
@@ -195,6 +199,7 @@ fn cycle(world: &Arc<World>, id: ProcessId) -> Result<Cycle, String> {
         min_violations: 0,
         dwell_cycles: dwell,
         unsure_cycles: dwell,
+        expiry,
         cost_model: ActionKind::KNOWN.map(|kind| (kind, Cost::saturating(0.001))).into(),
         ..mapek_plan::Config::default()
     };

@@ -43,6 +43,7 @@ pub(crate) struct Streams {
     pub(crate) people: Stream,
     pub(crate) memory: Stream,
     pub(crate) others: Stream,
+    pub(crate) moments: Stream,
 }
 
 impl Streams {
@@ -55,6 +56,7 @@ impl Streams {
             people: stream("people"),
             memory: stream("memory"),
             others: stream("others"),
+            moments: stream("moments"),
         }
     }
 }

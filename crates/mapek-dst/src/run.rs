@@ -222,11 +222,11 @@ impl Run {
                 *count = if begins { *count + 1 } else { count.saturating_sub(1) };
             }
             Event::Jump(by) => self.jump(by),
-            Event::Person => {
-                let newest = self.world.lock().newest;
-                people::act(&self.world, newest);
-                self.wake_newest();
-            }
+            Event::Person => self.person(people::act),
+            Event::RollsBack => self.person(people::roll_back),
+            Event::Regrets(older) => self.person(|world, id| people::regret(world, id, older)),
+            Event::Resumes => self.person(people::resume),
+            Event::Rearms => self.person(people::rearm),
             Event::PauseFile(there) => self.pause_file(there),
             Event::Crash => {
                 let mut inner = self.world.lock();
@@ -248,13 +248,16 @@ impl Run {
             Event::Arrival(id) => self.world.lock().arrive(id),
             Event::Scrape => self.scrape(),
             Event::Calm => self.calm(),
-            Event::TidyUp => {
-                let newest = self.world.lock().newest;
-                people::tidy_up(&self.world, newest);
-                self.wake_newest();
-            }
+            Event::TidyUp => self.person(people::tidy_up),
         }
         self.bury();
+    }
+
+    /// A person does something by way of the newest process, which hears of it.
+    fn person(&mut self, does: impl FnOnce(&Arc<World>, ProcessId)) {
+        let newest = self.world.lock().newest;
+        does(&self.world, newest);
+        self.wake_newest();
     }
 
     fn start(&mut self) {

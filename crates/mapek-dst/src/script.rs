@@ -82,6 +82,14 @@ pub(crate) enum Event {
     SetsBack(Slot, i64),
     /// A person does something.
     Person,
+    /// A person rolls back the newest execution.
+    RollsBack,
+    /// Of the newest two that did the same a person rolls back the older one, or the newer.
+    Regrets(bool),
+    /// A person re-arms all kinds.
+    Rearms,
+    /// A person lets it go on.
+    Resumes,
     /// The pause file is put there, or taken away.
     PauseFile(bool),
     /// The newest process dies.
@@ -120,6 +128,16 @@ pub(crate) struct Rates {
     pub(crate) element: f64,
     pub(crate) memory: f64,
     pub(crate) person: f64,
+    /// Faults that strike right behind a call.
+    pub(crate) moment: f64,
+    /// Somebody sets the same as a call that is on its way.
+    pub(crate) same: f64,
+    /// What a person does becomes durable, and that is not answered.
+    pub(crate) person_write: f64,
+    /// A person pauses while a step is about to be sent.
+    pub(crate) pause: f64,
+    /// The managed system goes away between two reads of one cycle.
+    pub(crate) flicker: f64,
 }
 
 /// Who else works on the managed system.
@@ -187,6 +205,8 @@ pub(crate) struct Script {
     pub(crate) others: Others,
     /// How long the managed system remembers keys, in milliseconds.
     pub(crate) keys_kept: i64,
+    /// How long a plan lives.
+    pub(crate) expiry_s: u64,
     pub(crate) events: Vec<(i64, Event)>,
     pub(crate) calm_at: i64,
     pub(crate) end_at: i64,
@@ -221,9 +241,10 @@ impl Script {
             cooldown_s: *draw.pick(&[0, 30, 120]),
             two_sources_from: *draw.pick(&[Risk::Medium, Risk::High, Risk::High]),
             learns: draw.chance(0.5),
-            rates: rates(&mut draw),
+            rates: aimed(rates(&mut draw), &mut Stream::new(seed, "aims")),
             others: Others::draw(seed, calm_at),
             keys_kept: *Stream::new(seed, "keys").pick(&[45_000, 150_000, 86_400_000]),
+            expiry_s: *Stream::new(seed, "expiry").pick(&[45, 120, 600]),
             events: Vec::new(),
             calm_at,
             end_at: calm_at + 25 * MINUTE,
@@ -286,7 +307,29 @@ impl Script {
             events.push((draw.between(0, until), Event::Overlap(draw.between(1_000, 3 * MINUTE))));
         }
         events.extend(self.others.events.iter().cloned());
+        events.extend(self.regrets());
         events.sort_by_key(|(at, _)| *at);
+        events
+    }
+}
+
+impl Script {
+    /// What people think better of: they take back what was done before the newest, and then the newest; or they trust
+    /// all kinds again.
+    fn regrets(&self) -> Vec<(i64, Event)> {
+        let mut draw = Stream::new(self.seed, "regrets");
+        let (regrets, trusts) = (draw.chance(0.4), draw.chance(0.5));
+        let mut events = Vec::new();
+        for _ in 0..draw.between(2, 7) {
+            let at = draw.between(5 * MINUTE, self.calm_at);
+            let then = at + draw.between(10_000, 4 * MINUTE);
+            if regrets {
+                events.extend([(at, Event::Regrets(true)), (then, Event::Regrets(false))]);
+            }
+            if trusts {
+                events.push((draw.between(MINUTE / 2, self.calm_at), Event::Rearms));
+            }
+        }
         events
     }
 }
@@ -316,5 +359,22 @@ fn rates(draw: &mut Stream) -> Rates {
         element: rate(0.2),
         memory: rate(0.1),
         person: rate(0.2),
+        ..Rates::default()
+    }
+}
+
+/// Adds what is aimed at the moments in which most can go wrong: each alone is rare enough to need it.
+fn aimed(rates: Rates, draw: &mut Stream) -> Rates {
+    let mut rate = |share: f64, most: f64| {
+        let (there, half) = (draw.chance(share), draw.chance(0.5));
+        if there { if half { most / 2.0 } else { most } } else { 0.0 }
+    };
+    Rates {
+        moment: rate(0.5, 0.8),
+        same: rate(0.5, 0.9),
+        person_write: rate(0.4, 0.8),
+        pause: rate(0.25, 0.2),
+        flicker: rate(0.3, 0.3),
+        ..rates
     }
 }

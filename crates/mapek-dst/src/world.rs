@@ -13,7 +13,7 @@ use std::{
 use mapek_execute::{Control, EffectError};
 use mapek_knowledge::MemoryKnowledge;
 use mapek_loop::MemoryCheckpoint;
-use mapek_model::{Action, Epoch, Timestamp, Way};
+use mapek_model::{Action, Epoch, Resource, Timestamp, Way};
 use mapek_monitor::MemoryInbox;
 use serde_json::Value;
 
@@ -87,6 +87,12 @@ pub(crate) struct Life {
     pub(crate) breach: bool,
     /// When this cycle began.
     pub(crate) began: i64,
+    /// The same by the wall clock.
+    pub(crate) began_wall: i64,
+    /// How often this cycle has asked the managed system about a step.
+    pub(crate) reads: u32,
+    /// What it read of the managed system last.
+    pub(crate) inventory: Vec<Resource>,
     /// Writes that failed in this cycle.
     pub(crate) write_errors: u32,
     /// Whether a person is at work, so that an error is theirs.

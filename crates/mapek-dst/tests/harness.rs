@@ -1,6 +1,6 @@
 //! Whether the harness can be believed: it repeats itself, something happens in it, and it finds what is wrong.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, iter};
 
 use mapek_dst::{Bug, Counts, run};
 use rstest::rstest;
@@ -39,26 +39,40 @@ fn nothing_is_violated_and_much_happens() {
     }
 }
 
-/// Each defect is found by an invariant that was made for it, within so many seeds.
+/// Each defect is found by an invariant that was made for it, within so many seeds. The one that found it first, when
+/// this was written, is looked at first.
 #[rstest]
-#[case(Bug::AckBeforeDurable, &["durable-intent", "no-false-acknowledgement"])]
-#[case(Bug::SplitBrain, &["no-old-epoch", "durable-intent"])]
-#[case(Bug::NoPauseFile, &["no-effect-under-pause"])]
-#[case(Bug::ForgetsPause, &["no-effect-under-pause"])]
-#[case(Bug::StaleAsFresh, &["no-effect-on-bad-evidence"])]
-#[case(Bug::FreshKeys, &["durable-intent"])]
-#[case(Bug::LiesAboutRepeat, &["no-effect-twice"])]
-#[case(Bug::TimeoutAsRefusal, &["effects-accounted-for", "ends-as-it-says", "no-effect-twice"])]
-#[case(Bug::WrongUndo, &["ends-as-it-says", "others-are-others"])]
-#[case(Bug::LooseBudget, &["budgets"])]
-#[case(Bug::LooseAutonomy, &["autonomy"])]
-#[case(Bug::NoSettling, &["effects-accounted-for", "ends-as-it-says"])]
-#[case(Bug::SwallowsWriteErrors, &["durable-intent", "no-false-acknowledgement"])]
-#[case(Bug::BlindToOthers, &["others-left-alone"])]
-fn what_is_put_in_is_found(#[case] bug: Bug, #[case] by: &[&str]) {
+#[case(Bug::AckBeforeDurable, 0, &["durable-intent", "no-false-acknowledgement"])]
+#[case(Bug::SplitBrain, 9, &["no-old-epoch", "durable-intent"])]
+#[case(Bug::NoPauseFile, 23, &["no-effect-under-pause"])]
+#[case(Bug::ForgetsPause, 0, &["no-effect-under-pause"])]
+#[case(Bug::StaleAsFresh, 37, &["no-effect-on-bad-evidence"])]
+#[case(Bug::FreshKeys, 0, &["durable-intent"])]
+#[case(Bug::LiesAboutRepeat, 34, &["no-effect-twice"])]
+#[case(Bug::TimeoutAsRefusal, 48, &["effects-accounted-for", "ends-as-it-says", "no-effect-twice"])]
+#[case(Bug::WrongUndo, 1, &["ends-as-it-says", "others-are-others"])]
+#[case(Bug::LooseBudget, 0, &["budgets"])]
+#[case(Bug::LooseAutonomy, 1, &["autonomy"])]
+#[case(Bug::NoSettling, 1, &["effects-accounted-for", "ends-as-it-says"])]
+#[case(Bug::SwallowsWriteErrors, 0, &["durable-intent", "no-false-acknowledgement"])]
+#[case(Bug::BlindToOthers, 21, &["others-left-alone"])]
+#[case(Bug::EarlyWait, 56, &["effects-accounted-for", "ends-as-it-says"])]
+#[case(Bug::BlamesTheFuture, 3, &["others-are-others"])]
+#[case(Bug::BlamesTheUnread, 36, &["others-are-others"])]
+#[case(Bug::BlamesTheMoment, 52, &["others-are-others"])]
+#[case(Bug::BlamesTheFound, 17, &["others-are-others"])]
+#[case(Bug::BlamesTheLater, 88, &["others-are-others"])]
+#[case(Bug::HidesOthers, 55, &["others-are-seen"])]
+#[case(Bug::ImmortalPlan, 258, &["no-expired-plan"])]
+#[case(Bug::UnseenPause, 6, &["no-effect-under-pause"])]
+#[case(Bug::EndlessRehearsal, 71, &["no-expired-plan"])]
+#[case(Bug::UnnoticedClock, 83, &["no-effect-on-bad-evidence"])]
+#[case(Bug::UnwrittenClock, 19, &["everything-ends"])]
+fn what_is_put_in_is_found(#[case] bug: Bug, #[case] likely: u64, #[case] by: &[&str]) {
     const SEEDS: u64 = 400;
     let scratch = tempfile::tempdir().unwrap();
-    let found = (0..SEEDS).find(|seed| {
+    assert!(likely < SEEDS);
+    let found = iter::once(likely).chain(0..SEEDS).find(|seed| {
         let outcome = run(*seed, Some(bug), scratch.path());
         outcome.violations.iter().any(|it| by.contains(&it.invariant))
     });

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use mapek_model::{ActionKind, Duration, Expectation, Verification};
 use serde::{Deserialize, Serialize};
 
-use crate::RailsConfig;
+use crate::{Defects, RailsConfig};
 
 /// What becomes of a plan when one of its steps fails.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +83,10 @@ pub struct Config {
     pub journal_retention: Retention,
     /// The rails.
     pub rails: RailsConfig,
+    /// What is wrong with all this. No configuration file can say it.
+    #[cfg(feature = "defects")]
+    #[serde(skip)]
+    pub defects: Defects,
 }
 
 /// How much of the journal is kept: what is older *or* beyond the number is pruned, in batches.
@@ -141,6 +145,8 @@ impl Default for Config {
             onset_tolerance: Duration::from_secs(15),
             journal_retention: Retention::default(),
             rails: RailsConfig::default(),
+            #[cfg(feature = "defects")]
+            defects: Defects::default(),
         }
     }
 }
@@ -165,6 +171,19 @@ impl Config {
     pub fn backoff(&self, attempts: u16) -> Duration {
         let doublings = u32::from(attempts.saturating_sub(1)).min(31);
         self.retry_backoff.saturating_mul(1 << doublings).min(self.retry_backoff_max)
+    }
+
+    /// What is wrong with all this.
+    #[cfg(feature = "defects")]
+    pub(crate) const fn defects(&self) -> Defects {
+        self.defects
+    }
+
+    /// Nothing is.
+    #[cfg(not(feature = "defects"))]
+    #[expect(clippy::unused_self, reason = "the question is the same with the feature")]
+    pub(crate) const fn defects(&self) -> Defects {
+        Defects()
     }
 }
 

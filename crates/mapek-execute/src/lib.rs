@@ -37,7 +37,13 @@
 //! - **`charter`**: the effector for Charter.
 //! - **`mock`**: `MockEffector`, for tests with mockall.
 //! - **`schemars`**: JSON Schema of what an API shows.
+//! - **`defects`**: old faults, which code may put in again. For tests only; nothing is different until one is put in.
 mod config;
+#[cfg_attr(
+    not(feature = "defects"),
+    expect(unreachable_pub, reason = "without the feature nobody but the crate itself asks")
+)]
+mod defects;
 mod error;
 
 mod dry_run;
@@ -67,6 +73,10 @@ mod tests;
 pub use charter::CharterEffector;
 pub use config::{Config, ExecutionMode, Retention};
 pub use control::{Control, LOOP, OwnChange, OwnEffect, OwnEffects, Rehearsed};
+#[cfg(feature = "defects")]
+pub use defects::{Defect, Defects};
+#[cfg(not(feature = "defects"))]
+pub(crate) use defects::{Defect, Defects};
 pub use dry_run::DryRun;
 #[cfg(any(test, feature = "mock"))]
 pub use effector::MockEffector;

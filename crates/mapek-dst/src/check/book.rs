@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mapek_execute::{Body, Record, Writer};
 use mapek_model::{
-    ActionKind, ApprovalEvent, Epoch, ExecutionEvent, ExecutionId, ExecutionStatus, Plan, PlanHash,
-    StepIndex, StepStatus, Timestamp, Verdict, Way,
+    ActionKind, ApprovalEvent, CycleNumber, Epoch, ExecutionEvent, ExecutionId, ExecutionStatus,
+    Plan, PlanHash, StepIndex, StepStatus, Timestamp, Verdict, Way,
 };
 
 /// One execution.
@@ -13,6 +13,9 @@ use mapek_model::{
 pub(crate) struct Entry {
     pub(crate) id: ExecutionId,
     pub(crate) plan: Plan,
+    /// When its plan was made, and how long it may be sent; by the wall clock.
+    pub(crate) created: i64,
+    pub(crate) expires: i64,
     /// By its own record.
     pub(crate) started: i64,
     /// By the world's time.
@@ -24,6 +27,8 @@ pub(crate) struct Entry {
     pub(crate) status: ExecutionStatus,
     /// The newest intent, until it is answered or its call has left.
     pub(crate) outstanding: Option<(StepIndex, Way, Epoch)>,
+    /// When a step was said not to have taken effect, by the world's time.
+    pub(crate) lost: BTreeMap<(StepIndex, Way), i64>,
     /// Whether a step is known to have taken effect.
     pub(crate) applied: bool,
     /// Its verdict, and how many records there were by then.
@@ -64,6 +69,10 @@ pub(crate) struct Book {
     /// When others were seen to have set otherwise what we had set, by resource; and how many records there were by then.
     pub(crate) answers: BTreeMap<String, Vec<(i64, u64)>>,
     pub(crate) records: u64,
+    /// The moment of the newest cycle.
+    pub(crate) cycled: i64,
+    /// The newest cycle that found the clock set back, by its epoch and number.
+    pub(crate) set_back: Option<(Epoch, CycleNumber)>,
 }
 
 pub(crate) fn millis(at: Timestamp) -> i64 {
@@ -125,7 +134,14 @@ impl Book {
                 let entries = entries.flat_map(|it| [&mut it.started, &mut it.updated]);
                 let answers = self.answers.values_mut().flatten().map(|(at, _)| at);
                 entries.chain(said).chain(answers).for_each(|it| *it = at.min(*it));
+                // Who was made later was made now, and lives as long from now on.
+                for entry in self.entries.values_mut().filter(|it| it.created > at) {
+                    entry.expires -= entry.created - at;
+                    entry.created = at;
+                }
+                self.set_back = Some((record.epoch, record.cycle));
             }
+            Body::Cycle(_) => self.cycled = millis(record.at),
             _ => {}
         }
     }
@@ -143,6 +159,8 @@ impl Book {
             let status = ExecutionStatus::started(plan.steps.len());
             let entry = Entry {
                 id,
+                created: millis(plan.created),
+                expires: millis(plan.expires),
                 plan: *plan,
                 started: at,
                 begun: now,
@@ -150,6 +168,7 @@ impl Book {
                 touched: now,
                 status,
                 outstanding: None,
+                lost: BTreeMap::new(),
                 applied: false,
                 judged: None,
             };
@@ -166,6 +185,9 @@ impl Book {
             ExecutionEvent::Intended { step, way, key, .. } => {
                 entry.outstanding = Some((step, way, epoch));
                 self.keys.insert(key.to_string(), (id, step, way));
+            }
+            ExecutionEvent::Refused { step, way, .. } => {
+                entry.lost.insert((step, way), now);
             }
             ExecutionEvent::Applied { way: Way::Do, .. } => entry.applied = true,
             ExecutionEvent::Judged { verdict, .. } => entry.judged = Some((verdict, self.records)),

@@ -43,6 +43,10 @@ impl Checker {
         if wall >= millis(plan.expires) {
             told.push(("no-expired-plan", format!("{id} began after its plan had expired")));
         }
+        if self.book.set_back == Some((record.epoch, record.cycle)) {
+            let message = format!("{id} began in a cycle in which the clock had gone back");
+            told.push(("no-effect-on-bad-evidence", message));
+        }
         self.budgets(id, plan, at, &mut told);
         self.breaker(id, plan, &mut told);
         told.extend(self.turns(id, plan));
@@ -133,6 +137,7 @@ impl Checker {
     pub(super) fn ends(&self, record: &Record) -> Told {
         let Body::Execution { record: happened } = &record.body else { return Vec::new() };
         match &happened.event {
+            ExecutionEvent::Rehearsed { .. } => self.rehearsed(record, happened.execution),
             ExecutionEvent::Ended { ending, .. } => self.ended(happened.execution, *ending),
             ExecutionEvent::UndoBegan { steps, .. } => {
                 let falling = steps.windows(2).all(|pair| pair[0] > pair[1]);
@@ -142,6 +147,14 @@ impl Checker {
             }
             _ => Vec::new(),
         }
+    }
+
+    /// Whether a plan is tried that would not be sent any more.
+    fn rehearsed(&self, record: &Record, id: ExecutionId) -> Told {
+        let entry = self.book.entries.get(&id);
+        let expired = entry.is_some_and(|it| millis(record.at) >= it.expires);
+        let message = || format!("{id} was rehearsed after its plan had expired");
+        expired.then(|| ("no-expired-plan", message())).into_iter().collect()
     }
 
     /// Whether what an execution has left behind is what its ending says.

@@ -114,6 +114,10 @@ impl Checker {
                 for (invariant, message) in told {
                     self.violated(now, invariant, message);
                 }
+                let told = self.claims(&record);
+                for (invariant, message) in told {
+                    self.violated(now, invariant, message);
+                }
                 let told = self.begins(&record, wall);
                 for (invariant, message) in told {
                     self.violated(now, invariant, message);
@@ -170,6 +174,15 @@ impl Checker {
         if !in_order {
             let message = format!("{what} left for step {step} of {id}, out of turn: {steps:?}");
             self.violated(now, "steps-in-order", message);
+        }
+    }
+
+    /// A step leaves in a cycle that began at `wall`, by the wall clock.
+    pub(crate) fn in_time(&mut self, now: i64, key: &str, wall: i64) {
+        let known = self.book.keys.get(key).and_then(|(id, ..)| self.book.entries.get(id));
+        if let Some(entry) = known.filter(|it| wall >= it.expires) {
+            let message = format!("a step of {} left after its plan had expired", entry.id);
+            self.violated(now, "no-expired-plan", message);
         }
     }
 
@@ -236,7 +249,8 @@ impl Checker {
         let (id, begun) = (entry.id, entry.begun);
         let foreign =
             self.effects.iter().any(|it| it.slot == slot && !it.is_ours() && it.at >= begun);
-        if call.way == Way::Do && !foreign && !entry.expects(step) {
+        let lost = entry.lost.get(&(step, call.way)).is_some_and(|lost| *lost > call.sent);
+        if !foreign && (lost || (call.way == Way::Do && !entry.expects(step))) {
             let status = entry.status.to_string();
             let message = format!(
                 "step {step} of {id} ({kind}) took effect {late} ms after it was sent; the journal says that it cannot: {status}, {:?}",

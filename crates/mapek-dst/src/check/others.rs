@@ -3,7 +3,7 @@
 use mapek_execute::{Body, Record, Writer};
 use mapek_model::{Ending, ExecutionEvent, ExecutionId, Plan, StepStatus, UndoClass, Way};
 
-use super::{Checker, Effect, Entry};
+use super::{Checker, Effect, Entry, book::millis};
 use crate::plant::{Plant, Slot, slot};
 
 type Told = Vec<(&'static str, String)>;
@@ -11,6 +11,9 @@ type Told = Vec<(&'static str, String)>;
 /// How often others may set otherwise what we set, and within which time: see `OthersConfig`.
 const REVERSALS: usize = 2;
 const WINDOW: i64 = 3_600_000;
+/// How long after its end something of an execution may arrive: see `settle`. A clock that is set back adds half
+/// a second.
+const LINGERS: i64 = 31_000;
 
 impl Checker {
     /// A call leaves in a cycle that began at `began`: it must not go over what others have set, nor build upon what they have overwritten.
@@ -95,6 +98,33 @@ impl Checker {
             },
             _ => Told::new(),
         }
+    }
+
+    /// Whether what others have changed is taken for ours, though nothing of ours can have been on its way.
+    pub(super) fn claims(&self, record: &Record) -> Told {
+        let Body::Moved { moves } = &record.body else { return Told::new() };
+        let claimed = moves.iter().filter(|it| it.writer == Writer::Us);
+        let theirs = claimed.filter(|moved| {
+            let before = moved.before.map_or(0, mapek_model::Generation::get);
+            let changes = self.effects.iter().filter(|it| {
+                it.slot.resource().is_some_and(|(_, id)| id == moved.id)
+                    && (before + 1..=moved.after.get()).contains(&it.generation)
+            });
+            let [ours, theirs] =
+                [true, false].map(|of| changes.clone().any(|it| it.is_ours() == of));
+            theirs && !ours && !self.may_arrive(&moved.id, millis(moved.since))
+        });
+        let message = |id: &String| format!("what others did to {id} is taken for ours");
+        theirs.map(|it| ("others-are-seen", message(&it.id))).collect()
+    }
+
+    /// Whether something of ours may have been on its way to a resource after a moment, by the wall clock.
+    fn may_arrive(&self, resource: &str, since: i64) -> bool {
+        self.book.entries.values().any(|entry| {
+            let mut slots = (0..entry.plan.steps.len()).filter_map(|it| slot_at(entry, it));
+            let sets = slots.any(|it| it.resource().is_some_and(|(_, id)| id == resource));
+            sets && (entry.status.is_live() || entry.updated + LINGERS >= since)
+        })
     }
 
     fn blamed_at_end(&self, id: ExecutionId) -> Told {

@@ -36,7 +36,7 @@ impl Hands {
         what: &str,
         read: impl FnOnce(&mut Inner) -> T + Send,
     ) -> Result<T, EffectError> {
-        let (wait, fails, person) = {
+        let (wait, fails, (person, pauses)) = {
             let mut inner = self.world.lock();
             let rates = inner.script.rates.clone();
             let calm = inner.calm;
@@ -45,15 +45,25 @@ impl Hands {
             let (wait, overlaps) = (net.between(1, 3_000), net.chance(rates.call_overlap));
             let stays = net.between(1_000, 60_000);
             let person = net.chance(rates.person) && !calm;
+            let reads = &mut inner.life(self.process).reads;
+            *reads += 1;
+            let later = *reads > 1;
+            let moments = &mut inner.streams.moments;
+            let fails = fails || (moments.chance(rates.flicker) && later);
+            let pauses = moments.chance(rates.pause) && !calm;
             if overlaps && !calm && !inner.is_dead(self.process) {
                 inner.after(0, Event::Overlap(stays));
             }
             let wait = if (slow || overlaps) && !calm { wait } else { 0 };
-            (wait, (fails || inner.has(Weather::ElementDown)) && !calm, person)
+            let fails = (fails || inner.has(Weather::ElementDown)) && !calm;
+            (wait, fails, (person, pauses))
         };
         self.world.sleep(self.process, wait).await;
         if person {
             people::act(&self.world, self.process);
+        }
+        if pauses {
+            people::pause(&self.world, self.process);
         }
         let mut inner = self.world.lock();
         let process = self.process;
@@ -121,6 +131,7 @@ impl Inner {
         };
         self.calls.insert(id, call);
         let wait = self.travel(process, id, action);
+        self.strike(slot(action));
         (id, wait)
     }
 
@@ -155,7 +166,11 @@ impl Inner {
         if dropped {
             return TIMEOUT;
         }
-        let there = if late {
+        // What is late is often as late as it can be.
+        let latest = self.streams.moments.chance(0.4);
+        let there = if self.is_forestalled(id, calm) || (late && latest) {
+            FLIGHT_MAX
+        } else if late {
             long
         } else if slow || dies {
             short
@@ -173,6 +188,54 @@ impl Inner {
         }
         let back = if slow { back } else { 0 };
         if lost { TIMEOUT } else { (there + back).min(TIMEOUT) }
+    }
+
+    /// Faults strike right behind a call: then there is most to be mistaken about.
+    fn strike(&mut self, slot: Option<Slot>) {
+        let (rate, left) = (self.script.rates.moment, self.script.calm_at - self.now);
+        let draw = &mut self.streams.moments;
+        let (strikes, count) = (draw.chance(rate), draw.between(1, 2));
+        if !strikes || self.calm {
+            return;
+        }
+        let mut events = Vec::new();
+        for _ in 0..count {
+            let (at, lasts) = (draw.between(0, 15_000), draw.between(1_000, 90_000));
+            let (at, sometimes) = (if draw.chance(0.3) { 0 } else { at }, draw.chance(0.5));
+            let back = *draw.pick(&[-3_600_000, -300_000, -60_000, -60_000]);
+            let down = |begins| Event::Weather(Weather::ElementDown, begins);
+            let (first, then) = match draw.between(0, 7) {
+                0 | 1 => (Event::Jump(back), sometimes.then_some((lasts, Event::Jump(-back)))),
+                2 | 3 => (down(true), Some((lasts, down(false)))),
+                // The clock goes back while nobody runs.
+                4 => (Event::Crash, sometimes.then_some((400, Event::Jump(back)))),
+                5 => (Event::Overlap(lasts), None),
+                // What is taken back may still arrive; and later others come.
+                _ => (Event::RollsBack, slot.map(|slot| (lasts + 60_000, Event::Meddles(slot)))),
+            };
+            events.extend(then.map(|(after, then)| (at + after, then)));
+            events.push((at, first));
+        }
+        // In the calm nothing goes wrong any more.
+        for (wait, event) in events.into_iter().filter(|(wait, _)| *wait < left) {
+            self.after(wait, event);
+        }
+    }
+
+    /// Whether somebody sets the same while a call is on its way, which then takes its time.
+    fn is_forestalled(&mut self, id: u64, calm: bool) -> bool {
+        let (rate, moments) = (self.script.rates.same, &mut self.streams.moments);
+        let (same, wait) = (moments.chance(rate) && !calm, moments.between(0, TIMEOUT));
+        let Some(call) = self.calls.get(&id).filter(|it| same && it.way == Way::Do) else {
+            return false;
+        };
+        // What depends on what was there does not do the same any more.
+        let absolute = |slot: &Slot| !matches!(slot, Slot::Restarts | Slot::Policy);
+        let Some(slot) = slot(&call.action).filter(absolute) else { return false };
+        let done = self.plant.clone().change(&call.action, call.way, call.captured);
+        let set = done.map(|(_, after)| Event::SetsBack(slot, after));
+        set.into_iter().for_each(|set| self.after(wait, set));
+        true
     }
 
     /// A call arrives.
@@ -237,9 +300,9 @@ impl Inner {
         key: &str,
         sending: &Sending,
     ) {
-        let (doubts, breach, began) = {
+        let (doubts, breach, (began, wall)) = {
             let life = self.life(process);
-            (life.doubts.clone(), life.breach, life.began)
+            (life.doubts.clone(), life.breach, (life.began, life.began_wall))
         };
         let now = self.now;
         self.check.sending(now, way, action, key, sending.epoch);
@@ -249,6 +312,7 @@ impl Inner {
         }
         if way == Way::Do {
             self.check.evidence(now, key, &doubts, breach);
+            self.check.in_time(now, key, wall);
         }
     }
 }

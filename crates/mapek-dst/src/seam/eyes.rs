@@ -182,7 +182,12 @@ impl ManagedElement for Eyes {
     async fn read(&self, at: Timestamp) -> ElementReading {
         if self.travel(Weather::ElementDown, None).await {
             let quality = Quality::unreachable("element", "it does not answer");
-            return ElementReading { quality, ..ElementReading::default() };
+            let mut inner = self.world.lock();
+            // As if what cannot be read were as it was.
+            let passes = inner.bug == Some(Bug::BlamesTheUnread);
+            let known = inner.life(self.process).inventory.clone();
+            let resources = if passes { known } else { Vec::new() };
+            return ElementReading { quality, resources, ..ElementReading::default() };
         }
         let mut inner = self.world.lock();
         let resource = |slot: Slot, attributes| {
@@ -201,7 +206,8 @@ impl ManagedElement for Eyes {
         };
         let pool = resource(Slot::Replicas, inner.plant.inventory());
         let policy = resource(Slot::Policy, BTreeMap::new());
-        let resources = pool.into_iter().chain(policy).collect();
+        let resources: Vec<_> = pool.into_iter().chain(policy).collect();
+        inner.life(self.process).inventory.clone_from(&resources);
         let sick = inner.plant.is_sick();
         if sick {
             inner.life(self.process).breach = true;

@@ -6,7 +6,7 @@ use mapek_model::{ContentHash, CycleNumber, Epoch, Outcome, Sequence, Timestamp}
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::Control;
-use crate::{Archive, BadRecord, Body, CycleInputs, Error};
+use crate::{Archive, BadRecord, Body, CycleInputs, Defect, Error};
 
 impl Control {
     /// Records of the journal that cannot be trusted.
@@ -39,7 +39,11 @@ impl Control {
         let mut ledger = self.ledger();
         ledger.set_cycle(inputs.number);
         ledger.refresh()?;
+        let unwritten = self.config().defects().has(Defect::UnwrittenClock);
         if let Some(by) = ledger.view.went_back(now) {
+            if unwritten && ledger.view.live().next().is_none() {
+                return Ok(());
+            }
             ledger.commit(None, now, Body::SetBack { by })?;
         }
         ledger.commit(None, now, Body::Cycle(inputs))
@@ -54,7 +58,8 @@ impl Control {
     pub fn is_behind(&self, now: Timestamp) -> Result<bool, Error> {
         let mut ledger = self.ledger();
         ledger.refresh()?;
-        Ok(ledger.view.went_back(now).is_some())
+        let unnoticed = self.config().defects().has(Defect::UnnoticedClock);
+        Ok(ledger.view.went_back(now).is_some() && !unnoticed)
     }
 
     /// The newest cycle that the journal has seen.

@@ -10,7 +10,7 @@ use mapek_model::{
 
 use super::Control;
 use crate::{
-    Body, Error, ForeignChange, Moved, Writer,
+    Body, Defect, Error, ForeignChange, Moved, Writer,
     ledger::{Sent, Tracked, Trails, View},
 };
 
@@ -70,7 +70,10 @@ impl Control {
         let looked = trail.looked.unwrap_or(trail.at).max(trail.at);
         let settle = self.config().settle;
         let at_work = |(tracked, sent): &(&Tracked, &Sent)| {
-            sent.may_have_changed(looked, settle) && self.changes(target, tracked, sent, id)
+            sent.may_have_changed(looked, settle)
+                && self.changes(target, tracked, sent, id)
+                && !(self.config().defects().has(Defect::SentInTheFuture) && sent.from > now)
+                && !(self.config().defects().has(Defect::SentAtOnce) && sent.from == now)
         };
         let writer = if sends(view, target).any(|it| at_work(&it)) {
             Writer::Us

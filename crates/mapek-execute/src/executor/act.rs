@@ -19,7 +19,7 @@ use super::{
     needs_operator, nth,
 };
 use crate::{
-    Body, Control, Decision, EffectError, Effector, Error, Repeat, Sending,
+    Body, Control, Decision, Defect, EffectError, Effector, Error, Repeat, Sending,
     ledger::{Ledger, Tracked},
 };
 
@@ -170,6 +170,9 @@ impl<'a> Act<'a> {
     /// Knows what the journal says before anything is decided by it: what a failed append has written after all (a pause, say)
     /// is in force.
     fn refreshed(&self, ledger: &mut Ledger) -> Turn {
+        if self.control.config().defects().has(Defect::UnseenPause) {
+            return Ok(());
+        }
         ledger.refresh().map_err(|error| self.journal_failed(&error))
     }
 
@@ -241,8 +244,12 @@ impl<'a> Act<'a> {
     /// Since when the newest sending is looked for.
     fn looked_for(&self) -> Timestamp {
         let mut ledger = self.control.ledger();
+        let early = self.control.config().defects().has(Defect::EarlyWait);
         let tracked = ledger.view.executions.get_mut(&self.id);
-        tracked.map_or(self.now, |tracked| *tracked.looked_for.get_or_insert(self.now))
+        tracked.map_or(self.now, |tracked| {
+            let since = if early { tracked.execution.updated } else { self.now };
+            *tracked.looked_for.get_or_insert(since)
+        })
     }
 
     /// What happens if a step that was sent is sent once more.

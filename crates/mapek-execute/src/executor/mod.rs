@@ -97,7 +97,7 @@ impl Executor {
         store: Arc<dyn Store>,
         effectors: BTreeMap<TargetId, Arc<dyn Effector>>,
     ) -> Result<(Self, Recovery), Error> {
-        let ledger = Ledger::open(store)?;
+        let ledger = Ledger::with(store, config.defects())?;
         let view = &ledger.view;
         let stuck = view.executions.values().filter(|it| it.execution.status.needs_operator());
         let (resumed, unattended): (Vec<_>, Vec<_>) = view

@@ -17,7 +17,7 @@ use mapek_model::{
 };
 use mapek_store::Store;
 
-use crate::{Body, Entry, Error, Journal};
+use crate::{Body, Defects, Entry, Error, Journal};
 
 pub(crate) use deciding::Asked;
 pub(crate) use pruning::ENDED_KEPT;
@@ -37,8 +37,13 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
+    #[cfg(test)]
     pub(crate) fn open(store: Arc<dyn Store>) -> Result<Self, Error> {
-        let mut view = View::default();
+        Self::with(store, Defects::default())
+    }
+
+    pub(crate) fn with(store: Arc<dyn Store>, defects: Defects) -> Result<Self, Error> {
+        let mut view = View::with(defects);
         let journal = Journal::open(store, |item| view.take(item))?;
         view.suspect();
         Ok(Self { journal, view, sound: true })
@@ -54,7 +59,7 @@ impl Ledger {
         if self.sound {
             return Ok(());
         }
-        let mut view = View::default();
+        let mut view = View::with(self.view.defects);
         view.cycle = self.view.cycle;
         self.journal.reread(|item| view.take(item))?;
         view.suspect();

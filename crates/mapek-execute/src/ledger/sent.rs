@@ -4,6 +4,8 @@ use mapek_model::{
     Duration, ExecutionEvent, ExecutionRecord, StepIndex, Timestamp, Way, drawn_back, later, since,
 };
 
+use crate::{Defect, Defects};
+
 /// One sending, from its intent until it was known what became of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Sent {
@@ -34,7 +36,7 @@ impl Sent {
 pub(crate) struct Sends(Vec<Sent>);
 
 impl Sends {
-    pub(super) fn take(&mut self, happened: &ExecutionRecord) {
+    pub(super) fn take(&mut self, happened: &ExecutionRecord, defects: Defects) {
         use ExecutionEvent as E;
         let at = happened.at;
         match &happened.event {
@@ -51,7 +53,8 @@ impl Sends {
             E::Applied { step, way, .. } => {
                 for sent in self.open().filter(|it| (it.step, it.way) == (*step, *way)) {
                     // An answer comes within the cycle that sent it.
-                    (sent.to, sent.unanswered) = (Some(at), at > sent.from);
+                    let found = at > sent.from && !defects.has(Defect::OverOnceFound);
+                    (sent.to, sent.unanswered) = (Some(at), found);
                 }
             }
             E::Refused { step, way, .. } => {
@@ -59,6 +62,7 @@ impl Sends {
                 these.for_each(|sent| sent.to = Some(at));
             }
             E::Closed { .. } => self.open().for_each(|sent| sent.to = Some(at)),
+            E::Ended { .. } if defects.has(Defect::NeverOver) => {}
             // What became of the others nobody looks for any more.
             E::Ended { .. } => {
                 self.open().for_each(|sent| (sent.to, sent.unanswered) = (Some(at), true));
@@ -106,7 +110,7 @@ mod tests {
 
     fn happen(sends: &mut Sends, n: u64, event: ExecutionEvent) {
         let execution = ExecutionId::from_uuid(Uuid::from_u128(1));
-        sends.take(&ExecutionRecord { execution, at: at(n), event });
+        sends.take(&ExecutionRecord { execution, at: at(n), event }, Defects::default());
     }
 
     fn intended(step: StepIndex, way: Way, attempt: u16) -> ExecutionEvent {

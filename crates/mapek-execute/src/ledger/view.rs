@@ -10,7 +10,8 @@ use mapek_model::{
 
 use super::{sent::Sends, trails::Trails};
 use crate::{
-    BadRecord, Body, Error, Paused, Record, judge::Watch, proposals::Proposals, rails::did_harm,
+    BadRecord, Body, Defect, Defects, Error, Paused, Record, judge::Watch, proposals::Proposals,
+    rails::did_harm,
 };
 
 /// How many executions are remembered after they ended: enough for budgets and for people; the journal has more.
@@ -76,6 +77,8 @@ pub(crate) struct View {
     pub(crate) bad: Vec<BadRecord>,
     newest_bad: Option<Sequence>,
     pub(super) traces: Traces,
+    /// What is wrong with how it is folded.
+    pub(super) defects: Defects,
 }
 
 /// Where in the journal things are: what pruning has to know.
@@ -106,6 +109,11 @@ impl Traces {
 }
 
 impl View {
+    /// Of an empty journal.
+    pub(super) fn with(defects: Defects) -> Self {
+        Self { defects, ..Self::default() }
+    }
+
     pub(crate) fn take(&mut self, item: Result<Record, BadRecord>) {
         match item {
             Ok(record) => self.fold(&record),
@@ -161,8 +169,14 @@ impl View {
     /// The clock went back to `now`: what is said to have happened later has happened at the latest now.
     fn set_back(&mut self, now: Timestamp, by: Duration) {
         for tracked in self.executions.values_mut() {
-            tracked.sends.set_back(now, by);
+            if !self.defects.has(Defect::SentInTheFuture) {
+                tracked.sends.set_back(now, by);
+            }
+            let expires = tracked.execution.plan.expires;
             tracked.execution.set_back(now);
+            if self.defects.has(Defect::Immortal) {
+                tracked.execution.plan.expires = expires;
+            }
             tracked.watch.set_back(now);
             for at in tracked.due.iter_mut().chain(&mut tracked.looked_for) {
                 *at = now.min(*at);
@@ -217,7 +231,7 @@ impl View {
             Some(tracked) => {
                 tracked.looked_for = None;
                 tracked.held_back.clear();
-                tracked.sends.take(happened);
+                tracked.sends.take(happened, self.defects);
                 tracked.execution.apply(happened)
             }
             None => self.begin(record, happened),

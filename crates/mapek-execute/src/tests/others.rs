@@ -345,6 +345,30 @@ async fn what_a_later_execution_of_ours_has_set_is_told_as_its_work_and_left() {
 }
 
 #[tokio::test]
+async fn what_a_later_execution_of_ours_has_set_and_could_not_undo_is_told_as_its_work() {
+    let mut scene = Scene::new();
+    scene.start(plan(vec![custom("alpha")])).unwrap();
+    scene.finish().await;
+    scene.now = later(scene.now, seconds(600));
+    scene.open = [("slow".to_owned(), scene.now), ("failing".to_owned(), scene.now)].into();
+    let mut next = plan(vec![to("alpha", "more")]);
+    (next.created, next.expires) = (scene.now, later(scene.now, seconds(600)));
+    scene.start_as(2, next).unwrap();
+    scene.cycle().await;
+    scene.world.fail("alpha", Way::Undo, 1, Fault::Refused);
+    let control = scene.executor.control();
+    control.rollback(id(2), "ada", "it hurts", scene.now).unwrap();
+    scene.cycles(2).await;
+    assert!(control.execution(id(2)).unwrap().status.needs_operator());
+    control.rollback(id(1), "ada", "that too", scene.now).unwrap();
+    scene.cycles(2).await;
+    let reason = scene.execution().reason.unwrap();
+    let told = format!("what step 1 set is set otherwise by execution {}; undoing", id(2));
+    assert!(reason.contains(&told), "{reason}");
+    assert_eq!(scene.world.is("alpha"), "more");
+}
+
+#[tokio::test]
 async fn what_cannot_be_undone_is_over_whoever_changes_it() {
     let mut scene = Scene::new();
     let mut slow = slow_plan();

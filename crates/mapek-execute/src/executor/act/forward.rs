@@ -12,7 +12,7 @@ use super::{
     Act, Rest, Turn, action_of, answered, receipt_of,
 };
 use crate::{
-    Decision, EffectError, Presence, Repeat,
+    Decision, Defect, EffectError, Presence, Repeat,
     judge::explained,
     ledger::{Ledger, Tracked},
 };
@@ -20,10 +20,12 @@ use crate::{
 impl Act<'_> {
     pub(super) async fn do_step(&mut self, tracked: &Tracked, step: StepIndex) -> Turn {
         let execution = &tracked.execution;
-        if let Err(reason) = self.still_valid(tracked, step) {
+        let rehearses = execution.irreversible.is_none() && is_untouched(execution);
+        let endless = rehearses && self.control.config().defects().has(Defect::EndlessRehearsal);
+        if !endless && let Err(reason) = self.still_valid(tracked, step) {
             return self.give_up(execution, step, &reason);
         }
-        if execution.irreversible.is_none() && is_untouched(execution) {
+        if rehearses {
             return self.rehearse_undo(tracked).await;
         }
         self.once(step, Way::Do)?;

@@ -11,7 +11,7 @@ use super::{
     super::{needs_operator, nth},
     Act, Rest, Turn, undo_class,
 };
-use crate::{Effector, Presence};
+use crate::{Defect, Effector, Presence};
 
 impl Act<'_> {
     /// Before another step is sent: the effects of those before it must still be there, as far as that can be read. What cannot
@@ -91,6 +91,9 @@ impl Act<'_> {
     /// was undone though it is older; and others, if it is none of those.
     async fn set_since(&self, execution: &Execution, action: &Action) -> Result<Setter, Rest> {
         let effector = self.effector()?;
+        if self.control.config().defects().has(Defect::LaterIsOthers) {
+            return Ok(Setter::Others);
+        }
         let others: Vec<_> = {
             let ledger = self.control.ledger();
             let others = ledger.view.others(execution.target(), Some(execution.id));
@@ -101,22 +104,19 @@ impl Act<'_> {
         for other in others.iter().rev() {
             let steps = (0..).map(StepIndex).zip(&other.plan.steps).zip(other.status.steps());
             for ((step, planned), status) in steps {
-                let way = match status {
-                    StepStatus::Applied if other.started >= execution.started => Way::Do,
-                    StepStatus::Undone => Way::Undo,
-                    _ => continue,
-                };
                 let Some(captured) = other.captured.get(&step) else { continue };
                 if what(effector.as_ref(), &planned.action) != this {
                     continue;
                 }
                 let receipt = super::receipt_of(other, step);
-                match effector.read_back(&planned.action, way, captured, &receipt).await {
-                    Ok(Presence::Applied { .. }) => return Ok(Setter::Ours(other.id)),
-                    Ok(_) => {}
-                    // That a person is needed is sure, and they are not to wait for the rest.
-                    Err(error) => {
-                        setter = Setter::Untold { other: other.id, why: error.to_string() };
+                for way in may_have_left(*status, other.started >= execution.started) {
+                    match effector.read_back(&planned.action, *way, captured, &receipt).await {
+                        Ok(Presence::Applied { .. }) => return Ok(Setter::Ours(other.id)),
+                        Ok(_) => {}
+                        // That a person is needed is sure, and they are not to wait for the rest.
+                        Err(error) => {
+                            setter = Setter::Untold { other: other.id, why: error.to_string() };
+                        }
                     }
                 }
             }
@@ -133,6 +133,18 @@ enum Setter {
     Untold { other: ExecutionId, why: String },
     /// None of ours.
     Others,
+}
+
+/// What a step of another execution may have left: what it did, if that one is newer, or what it was undone to. One that
+/// could not be undone has left what it did.
+const fn may_have_left(status: StepStatus, newer: bool) -> &'static [Way] {
+    use StepStatus as S;
+    match (status, newer) {
+        (S::Applied | S::UndoRefused | S::Intended | S::Unclear, true) => &[Way::Do],
+        (S::UndoIntended | S::UndoUnclear, true) => &[Way::Do, Way::Undo],
+        (S::Undone | S::UndoIntended | S::UndoUnclear, _) => &[Way::Undo],
+        _ => &[],
+    }
 }
 
 fn is_applied(execution: &Execution, step: StepIndex) -> bool {
