@@ -89,11 +89,10 @@ pub(crate) fn all(plan: &Plan, progress: impl Fn(&Report) + Sync) -> Result<Repo
     }
     // Each story once without trouble: it has to hold on this disk, too, and tells what is done where.
     let found = many(with(None))?;
-    many(if plan.troubles.is_some() {
-        every(&found, plan.seed)
-    } else {
-        each_once(&found, plan.seed)
-    })?;
+    many(each_once(&found, plan.seed))?;
+    if plan.troubles.is_some() {
+        many(every(&found, plan.seed))?;
+    }
     report.places = found.into_values().flat_map(BTreeMap::into_keys).collect();
     Ok(report)
 }

@@ -19,7 +19,7 @@ use mapek_analyze::{AnalyzeConfig, Analyzer};
 use mapek_execute::{CharterEffector, Control, Effector, Executor, Rails, Recovery};
 use mapek_knowledge::{Knowledge, Limits, SqliteKnowledge};
 use mapek_loop::{Builder, Clock as _, FileCheckpoint, Loop, ManualClock, WakeReason, Waker};
-use mapek_model::{Confidence, Duration, Step, TargetId};
+use mapek_model::{Confidence, Duration, Level, Step, TargetId};
 use mapek_monitor::{
     AlertInbox, CharterElement, CharterElementConfig, InboxIntake, Monitor, MonitorConfig,
     RuleConfig, SqliteInbox,
@@ -216,6 +216,11 @@ impl Story {
             reach("cycle.after");
             for fault in &report.faults {
                 tell(&format!("fault {fault}"));
+            }
+            for (source, quality) in &report.seen.quality {
+                if quality.level() != Level::Fresh {
+                    tell(&format!("doubt {source}"));
+                }
             }
             if self.disk.as_ref().is_some_and(|disk| !disk.go_on()) {
                 return Err("the disk is broken".into());

@@ -12,6 +12,9 @@ const ACTS: [&str; 4] = [
     "charter.restart.before",
 ];
 
+/// Reading the inbox.
+const PENDING: &str = "inbox.pending";
+
 /// What was heard of one life in which there was to be trouble.
 #[derive(Debug, Default)]
 pub(super) struct Followed {
@@ -53,6 +56,8 @@ impl Followed {
                 }
             }
             "fault" | "person" => self.is_said(),
+            // What cannot be read makes the evidence doubtful, and the rails ask for that.
+            "doubt" if self.unsaid.as_deref() == Some(PENDING) => self.is_said(),
             // The report of a cycle comes behind it.
             "point" if rest == "cycle.before" => self.is_silent("and the next cycle began"),
             "point" if ACTS.contains(&rest) => self.acts(rest),
@@ -86,7 +91,7 @@ impl Followed {
 /// What only a webhook is told of is answered there.
 fn concerns_the_loop(what: &str) -> bool {
     let of = |whole: &str| what.starts_with(whole);
-    of("journal.") || of("knowledge.") || what == "inbox.pending" || what == "inbox.acknowledge"
+    of("journal.") || of("knowledge.") || what == PENDING || what == "inbox.acknowledge"
 }
 
 #[cfg(test)]
@@ -111,6 +116,10 @@ mod tests {
         let mut ended = followed(&["refused knowledge.record"]);
         ended.end(false);
         assert_eq!(ended.silent.len(), 1);
+        let read = followed(&["refused inbox.pending", "doubt inbox", "point cycle.before"]);
+        assert_eq!((read.silent.len(), read.told), (0, 1));
+        let other = followed(&["refused journal.cycle", "doubt inbox", "point cycle.before"]);
+        assert_eq!(other.silent.len(), 1);
         let webhook = followed(&["refused inbox.store", "point cycle.before"]);
         assert!(webhook.silent.is_empty());
     }
