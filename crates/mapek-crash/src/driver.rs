@@ -99,6 +99,9 @@ pub(crate) struct Outcome {
 enum End {
     Killed,
     Done,
+    /// It said why, and ended.
+    GaveUp(String),
+    /// It panicked, hung or was killed by somebody else.
     Failed(String),
 }
 
@@ -147,12 +150,31 @@ pub(crate) fn run(
         reference.expect(stop.cloned());
         let mut followed = Followed::of(life.trouble.clone());
         let end = live(&life, &victim, sender.as_ref(), &mut heard, &mut followed)?;
-        followed.end(!matches!(end, End::Done));
+        followed.end(matches!(end, End::GaveUp(_)));
         let mut trace = std::mem::take(&mut heard.trace);
         trace.extend(reference.trace());
         outcome.traces.push(trace);
-        let in_trouble = followed.struck;
+        let struck = followed.struck;
+        let may_give_up = followed.may_give_up();
         outcome.follow(followed);
+        if struck && !matches!(end, End::Killed | End::Failed(_)) {
+            // Every other time the machine goes down behind it, too: what a flush has failed to flush is gone then.
+            let goes_down = chance(&life, outcome.traces.len()).is_multiple_of(2);
+            if goes_down {
+                cut(&life, outcome.traces.len())?;
+            }
+            match &end {
+                End::GaveUp(why) if !may_give_up => {
+                    outcome.verdict.wrong.push(format!("it gave up: {why}"));
+                    keep(directory, &mut outcome);
+                    return Ok(outcome);
+                }
+                // Somebody starts it again, on a disk that works.
+                End::GaveUp(_) => continue,
+                _ if goes_down => continue,
+                _ => {}
+            }
+        }
         match end {
             End::Killed => {
                 outcome.kills.extend(stop.cloned());
@@ -175,9 +197,7 @@ pub(crate) fn run(
                 })?;
                 return Ok(outcome);
             }
-            // Somebody starts it again, on a disk that works.
-            End::Failed(_) if in_trouble => {}
-            End::Failed(why) => {
+            End::GaveUp(why) | End::Failed(why) => {
                 outcome.verdict.wrong.push(why);
                 keep(directory, &mut outcome);
                 return Ok(outcome);
@@ -190,9 +210,14 @@ pub(crate) fn run(
 
 /// The machine goes down. What of the writes that were not flushed is on the disk is chance, and the same each time.
 fn cut(life: &Life, lives: usize) -> Result<(), BoxError> {
-    let of = format!("{}/{lives}/{:?}/{:?}", life.scenario, life.stop, life.trouble);
-    mapek_disk::cut_the_power(&life.directory, &flushed(&life.directory), mix(1, &of))?;
+    let seed = chance(life, lives);
+    mapek_disk::cut_the_power(&life.directory, &flushed(&life.directory), seed)?;
     Ok(())
+}
+
+/// A number that belongs to a life.
+fn chance(life: &Life, lives: usize) -> u64 {
+    mix(1, &format!("{}/{lives}/{:?}/{:?}", life.scenario, life.stop, life.trouble))
 }
 
 impl Outcome {
@@ -237,7 +262,9 @@ fn live(
         return Ok(End::Killed);
     }
     let errors = std::fs::read_to_string(life.directory.join("stderr")).unwrap_or_default();
-    Ok(End::Failed(format!("it ended with {status}: {}", errors.trim())))
+    let why = format!("it ended with {status}: {}", errors.trim());
+    // What `main` answers for an error. A panic has another code, and a signal none.
+    Ok(if status.code() == Some(1) { End::GaveUp(why) } else { End::Failed(why) })
 }
 
 /// Follows a process until its output ends, and kills it where it stops. Answers whether it said that it was done.
@@ -261,7 +288,7 @@ fn listen(
                 heard.records.push((sequence.parse()?, hash.parse()?));
             }
             // On a disk in trouble a cycle has to have faults.
-            "fault" if followed.struck => {}
+            "fault" if followed.excuses_faults() => {}
             "lost" | "fault" => heard.complaints.push(rest.to_owned()),
             "webhook" => sender.into_iter().for_each(|it| it.is_at(rest)),
             "listening" => sender.into_iter().for_each(Sender::send),

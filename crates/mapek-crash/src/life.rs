@@ -246,10 +246,14 @@ impl Story {
         Err(format!("it never ends: {left:?}").into())
     }
 
+    fn is_struck(&self) -> bool {
+        self.disk.as_ref().is_some_and(Troubled::is_struck)
+    }
+
     /// Who is told that it failed asks again later, if the disk is in trouble.
     fn heed(&self, done: Result<(), BoxError>) -> Result<(), BoxError> {
         match done {
-            Err(error) if self.disk.is_some() => tell(&format!("person {error}")),
+            Err(error) if self.is_struck() => tell(&format!("person {}", chain(error.as_ref()))),
             other => other?,
         }
         Ok(())
@@ -260,11 +264,23 @@ impl Story {
         if self.scenario.webhooks {
             let begun = crate::scenario::START.parse()?;
             let late = self.clock.now().duration_since(begun) >= WEBHOOKS_FOR;
-            return Ok(late && self.inbox.pending(1).await?.is_empty());
+            let waiting = self.inbox.pending(1).await;
+            // Who asks is not the loop; on a disk in trouble nothing is over.
+            let is_empty = match waiting {
+                Err(_) if self.is_struck() => false,
+                waiting => waiting?.is_empty(),
+            };
+            return Ok(late && is_empty);
         }
         let executions = self.control.executions();
         Ok(!executions.is_empty()
             && executions.iter().all(|it| !it.status.is_live())
             && people::are_done(self))
     }
+}
+
+/// An error with its causes: the innermost knows which file it was.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

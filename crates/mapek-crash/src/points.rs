@@ -217,6 +217,14 @@ pub(crate) fn answered<T, E>(what: &str, done: &Result<T, E>) {
     reach(&format!("{what}.after"));
 }
 
+/// What was refused is told; there is no point around it.
+pub(crate) fn telling<T, E>(what: &str, done: Result<T, E>) -> Result<T, E> {
+    if done.is_err() {
+        tell(&format!("refused {what}"));
+    }
+    done
+}
+
 /// A line for the parent. It is written at once and whole: a process that dies must not take it along.
 pub(crate) fn tell(line: &str) {
     let mut out = std::io::stdout().lock();

@@ -67,7 +67,7 @@ impl Kind {
     }
 
     /// In how many cycles it is over; none if it is over at once.
-    const fn cycles(self) -> u32 {
+    pub(crate) const fn cycles(self) -> u32 {
         match self {
             Self::Fails | Self::Torn | Self::PowerCut => 0,
             Self::Full => 3,
@@ -214,6 +214,11 @@ impl Troubled {
         let judge = Arc::clone(&state);
         disk.judge(move |operation| lock(&judge).judge(operation));
         Ok(Self { _disk: disk, state })
+    }
+
+    /// Whether it is in trouble, or was.
+    pub(crate) fn is_struck(&self) -> bool {
+        lock(&self.state).since.is_some()
     }
 
     /// A cycle has ended. Answers whether there is any sense in another one.

@@ -1,6 +1,6 @@
 //! What a process does when its disk is in trouble: it says so, and acts no more.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::trouble::{Place, Trouble};
 
@@ -12,8 +12,8 @@ const ACTS: [&str; 4] = [
     "charter.restart.before",
 ];
 
-/// Reading the inbox.
-const PENDING: &str = "inbox.pending";
+/// Cycles behind a trouble that may have a fault still: what was not learned or settled then is in the next one, or the one after.
+const GRACE: u32 = 2;
 
 /// What was heard of one life in which there was to be trouble.
 #[derive(Debug, Default)]
@@ -23,8 +23,12 @@ pub(super) struct Followed {
     pub(super) places: BTreeMap<Place, u32>,
     /// Whether it came to the trouble.
     pub(super) struck: bool,
+    /// Cycles that have begun since.
+    cycles: u32,
+    /// Whether a cycle has begun at all.
+    is_up: bool,
     /// What was refused, and nobody has been told of yet.
-    unsaid: Option<String>,
+    unsaid: BTreeSet<String>,
     /// What the journal has refused since the trouble began.
     refused: Option<String>,
     /// Writes that were refused and told.
@@ -49,17 +53,22 @@ impl Followed {
                 self.places.extend(place);
             }
             "struck" => self.struck = true,
-            "refused" if concerns_the_loop(rest) => {
-                self.unsaid = Some(rest.to_owned());
+            "refused" if file(rest).is_some() => {
+                self.unsaid.insert(rest.to_owned());
                 if rest.starts_with("journal.") {
                     self.refused = Some(rest.to_owned());
                 }
             }
-            "fault" | "person" => self.is_said(),
+            // Each is told by the file that it is about, or by its name.
+            "fault" | "person" => self.is_said(|it| file(it).is_some_and(|it| rest.contains(it))),
             // What cannot be read makes the evidence doubtful, and the rails ask for that.
-            "doubt" if self.unsaid.as_deref() == Some(PENDING) => self.is_said(),
+            "doubt" if rest == "inbox" => self.is_said(|it| it == "inbox.pending"),
             // The report of a cycle comes behind it.
-            "point" if rest == "cycle.before" => self.is_silent("and the next cycle began"),
+            "point" if rest == "cycle.before" => {
+                self.is_up = true;
+                self.cycles += u32::from(self.struck);
+                self.is_silent("and the next cycle began");
+            }
             "point" if ACTS.contains(&rest) => self.acts(rest),
             _ => {}
         }
@@ -67,17 +76,29 @@ impl Followed {
 
     /// The process has ended: with a message, or as if nothing were.
     pub(super) fn end(&mut self, with_a_message: bool) {
-        if with_a_message { self.is_said() } else { self.is_silent("and it ended") }
+        if with_a_message { self.is_said(|_| true) } else { self.is_silent("and it ended") }
     }
 
-    fn is_said(&mut self) {
-        self.told += usize::from(self.unsaid.take().is_some());
+    /// Whether a cycle may have faults: the disk is in trouble, or was just now.
+    pub(super) fn excuses_faults(&self) -> bool {
+        let lasts = self.trouble.as_ref().map_or(0, |it| it.kind.cycles());
+        self.struck && self.cycles <= lasts.saturating_add(GRACE)
+    }
+
+    /// Whether the process may end by itself: at its start, or because the disk does not get better.
+    pub(super) fn may_give_up(&self) -> bool {
+        !self.is_up || self.trouble.as_ref().is_some_and(|it| it.kind.stays())
+    }
+
+    fn is_said(&mut self, which: impl Fn(&str) -> bool) {
+        let before = self.unsaid.len();
+        self.unsaid.retain(|it| !which(it));
+        self.told += before - self.unsaid.len();
     }
 
     fn is_silent(&mut self, then: &str) {
-        let unsaid = self.unsaid.take();
-        self.silent
-            .extend(unsaid.map(|what| format!("nobody was told that {what} failed, {then}")));
+        let silent = |what| format!("nobody was told that {what} failed, {then}");
+        self.silent.extend(std::mem::take(&mut self.unsaid).into_iter().map(silent));
     }
 
     fn acts(&mut self, call: &str) {
@@ -88,10 +109,11 @@ impl Followed {
     }
 }
 
-/// What only a webhook is told of is answered there.
-fn concerns_the_loop(what: &str) -> bool {
-    let of = |whole: &str| what.starts_with(whole);
-    of("journal.") || of("knowledge.") || what == PENDING || what == "inbox.acknowledge"
+/// The file that a call of the loop is about. What only a webhook is told of is answered there.
+fn file(what: &str) -> Option<&'static str> {
+    let of = |file: &&str| what.strip_prefix(file).is_some_and(|rest| rest.starts_with('.'));
+    let file = ["journal", "knowledge", "inbox"].into_iter().find(of)?;
+    (what != "inbox.store").then_some(file)
 }
 
 #[cfg(test)]
@@ -109,10 +131,15 @@ mod tests {
 
     #[test]
     fn what_fails_has_to_be_told_before_the_next_cycle() {
-        let told = followed(&["refused journal.cycle", "fault no", "point cycle.before"]);
+        let fault = "fault no space left for committing to journal.db";
+        let told = followed(&["refused journal.cycle", fault, "point cycle.before"]);
         assert_eq!((told.silent.len(), told.told), (0, 1));
-        let silent = followed(&["refused journal.cycle", "point cycle.before", "fault late"]);
+        let silent = followed(&["refused journal.cycle", "point cycle.before", fault]);
         assert_eq!(silent.silent.len(), 1);
+        let two =
+            ["refused journal.cycle", "refused knowledge.record", fault, "point cycle.before"];
+        let one = followed(&two);
+        assert_eq!((one.silent.len(), one.told), (1, 1));
         let mut ended = followed(&["refused knowledge.record"]);
         ended.end(false);
         assert_eq!(ended.silent.len(), 1);

@@ -7,7 +7,7 @@ use mapek_loop::{Checkpoint, CheckpointError, Saved};
 use mapek_model::{ContentHash, Experience, Outcome, Sequence, TargetId};
 use mapek_monitor::{AlertBatch, AlertInbox, InboxPosition, PendingAlert, Stored};
 
-use crate::points::{around, reach};
+use crate::points::{around, reach, telling};
 
 /// An inbox that is watched.
 #[derive(Debug)]
@@ -76,11 +76,11 @@ impl<K: KnowledgeStore> KnowledgeStore for WatchedKnowledge<K> {
     }
 
     async fn record_idle(&self, idle: &Idle) -> Result<Recorded, mapek_knowledge::Error> {
-        self.0.record_idle(idle).await
+        telling("knowledge.record_idle", self.0.record_idle(idle).await)
     }
 
     async fn experience(&self, target: &TargetId) -> Result<Experience, mapek_knowledge::Error> {
-        self.0.experience(target).await
+        telling("knowledge.experience", self.0.experience(target).await)
     }
 
     async fn outcomes(
@@ -88,11 +88,11 @@ impl<K: KnowledgeStore> KnowledgeStore for WatchedKnowledge<K> {
         filter: &Filter,
         limit: u32,
     ) -> Result<Vec<Outcome>, mapek_knowledge::Error> {
-        self.0.outcomes(filter, limit).await
+        telling("knowledge.outcomes", self.0.outcomes(filter, limit).await)
     }
 
     async fn statistics(&self, target: &TargetId) -> Result<Statistics, mapek_knowledge::Error> {
-        self.0.statistics(target).await
+        telling("knowledge.statistics", self.0.statistics(target).await)
     }
 
     async fn cursor(&self) -> Result<Cursor, mapek_knowledge::Error> {
@@ -100,10 +100,10 @@ impl<K: KnowledgeStore> KnowledgeStore for WatchedKnowledge<K> {
     }
 
     async fn set_cursor(&self, to: Cursor) -> Result<(), mapek_knowledge::Error> {
-        self.0.set_cursor(to).await
+        telling("knowledge.set_cursor", self.0.set_cursor(to).await)
     }
 
     async fn reset_cursor(&self) -> Result<(), mapek_knowledge::Error> {
-        self.0.reset_cursor().await
+        telling("knowledge.reset_cursor", self.0.reset_cursor().await)
     }
 }

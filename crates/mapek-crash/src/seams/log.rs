@@ -4,7 +4,7 @@ use mapek_execute::{Body, Record};
 use mapek_model::{ContentHash, Ending, Epoch, ExecutionEvent, Sequence, Way};
 use mapek_store::{Error, Pruned, Pruning, Store, Stored};
 
-use crate::points::{answered, reach, tell};
+use crate::points::{answered, reach, tell, telling};
 
 /// A store that tells what is written to it.
 #[derive(Debug)]
@@ -73,11 +73,11 @@ fn safe(head: Sequence, records: &[&[u8]]) {
 
 impl<S: Store> Store for WatchedStore<S> {
     fn head(&self) -> Result<Sequence, Error> {
-        self.0.head()
+        telling("journal.head", self.0.head())
     }
 
     fn epoch(&self) -> Result<Epoch, Error> {
-        self.0.epoch()
+        telling("journal.epoch", self.0.epoch())
     }
 
     fn raise_epoch(&self) -> Result<Epoch, Error> {
@@ -99,7 +99,7 @@ impl<S: Store> Store for WatchedStore<S> {
     }
 
     fn read(&self, after: Sequence, limit: usize) -> Result<Vec<Stored>, Error> {
-        self.0.read(after, limit)
+        telling("journal.read", self.0.read(after, limit))
     }
 
     fn put_blob(&self, bytes: &[u8]) -> Result<ContentHash, Error> {
@@ -107,11 +107,11 @@ impl<S: Store> Store for WatchedStore<S> {
     }
 
     fn blob(&self, hash: &ContentHash) -> Result<Option<Vec<u8>>, Error> {
-        self.0.blob(hash)
+        telling("journal.blob", self.0.blob(hash))
     }
 
     fn pruned(&self) -> Result<Pruned, Error> {
-        self.0.pruned()
+        telling("journal.pruned", self.0.pruned())
     }
 
     fn prune(
