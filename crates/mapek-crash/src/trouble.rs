@@ -209,7 +209,7 @@ impl State {
 impl Troubled {
     /// Takes over what lies in `directory`.
     pub(crate) fn take(directory: &Path, trouble: Option<Trouble>) -> Result<Self, BoxError> {
-        let disk = Disk::below(directory)?.remembering(flushed(directory))?;
+        let disk = Disk::of(directory)?.remembering(flushed(directory))?;
         let state = Arc::new(Mutex::new(State { trouble, ..State::default() }));
         let judge = Arc::clone(&state);
         disk.judge(move |operation| lock(&judge).judge(operation));

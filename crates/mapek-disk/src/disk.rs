@@ -113,12 +113,13 @@ pub(crate) struct Claimed {
 static CLAIMED: Mutex<BTreeMap<PathBuf, Arc<Claimed>>> = Mutex::new(BTreeMap::new());
 
 impl Disk {
-    /// Takes over what lies below `directory`. Nothing fails until somebody [judges](Self::judge).
+    /// Takes over what lies right in `directory`, not in those below it. Nothing fails until somebody
+    /// [judges](Self::judge).
     ///
     /// # Errors
     ///
     /// If the directory is not there, is taken already, or SQLite does not take another file system.
-    pub fn below(directory: impl AsRef<Path>) -> io::Result<Self> {
+    pub fn of(directory: impl AsRef<Path>) -> io::Result<Self> {
         // SQLite calls files by their names without links.
         let directory = directory.as_ref().canonicalize()?;
         vfs::install()?;
@@ -147,7 +148,8 @@ impl Disk {
         Ok(self)
     }
 
-    /// From here on `judge` says what becomes of each operation, before it is done, on the thread that does it.
+    /// From here on `judge` says what becomes of each operation, before it is done, on the thread that does it. It is
+    /// called by C: one that panics ends the process.
     pub fn judge(&self, judge: impl Fn(Operation<'_>) -> Fate + Send + Sync + 'static) {
         *self.of.judge.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(judge);
     }
@@ -174,9 +176,8 @@ pub(crate) struct Watched {
 impl Watched {
     /// The file, if somebody has claimed a directory above it.
     pub(crate) fn find(path: &Path) -> Option<Self> {
-        let claimed = lock(&CLAIMED);
-        let above = path.ancestors().skip(1).find_map(|above| claimed.get(above))?;
-        Some(Self { path: path.to_owned(), of: Arc::clone(above) })
+        let of = lock(&CLAIMED).get(path.parent()?).map(Arc::clone)?;
+        Some(Self { path: path.to_owned(), of })
     }
 
     /// What is to become of an operation.

@@ -60,12 +60,12 @@ impl Flushed {
         Ok(flushed)
     }
 
-    pub(crate) fn opened(&mut self, file: &Path, was_there: bool) {
+    pub(crate) fn opened(&mut self, file: &Path, was_there: bool, creates: bool) {
         if !was_there {
             self.change(file, Change::Made);
         }
-        // The first flush of a log flushes the directory, too (`UNIXFILE_DIRSYNC` in SQLite's `os_unix.c`).
-        if is_log(file) {
+        // The first flush of a log that may be new flushes the directory, too (`UNIXFILE_DIRSYNC` in SQLite's `os_unix.c`).
+        if creates && is_log(file) {
             self.opened.insert(file.to_owned());
         }
     }
@@ -80,7 +80,10 @@ impl Flushed {
 
     /// Nothing of it will ever be flushed, unless it is written again.
     pub(crate) fn failed(&mut self, file: &Path) {
-        self.since.remove(file);
+        if let Some(since) = self.since.get_mut(file) {
+            // That it is another file is in the directory, and not lost with what it holds.
+            since.retain(|change| matches!(change, Change::Made));
+        }
     }
 
     /// All of it is on the disk now.
@@ -91,20 +94,32 @@ impl Flushed {
     pub(crate) fn flushed(&mut self, file: &Path) {
         let place = self.place(file);
         let changes = self.since.remove(file).unwrap_or_default();
-        let mut done = apply(&place, changes);
+        apply(&place, changes).unwrap_or_else(|error| panic!("{}: {error}", place.display()));
         self.deleted.remove(file);
         if self.opened.remove(file) {
-            let deleted = std::mem::take(&mut self.deleted);
-            done = done.and_then(|()| deleted.iter().try_for_each(|file| gone(&self.place(file))));
+            self.flush_the_directory();
         }
-        done.unwrap_or_else(|error| panic!("{}: {error}", place.display()));
     }
 
     /// It is gone. Until the directory is flushed, a power cut may bring it back as it was flushed.
-    pub(crate) fn deleted(&mut self, file: &Path) {
+    ///
+    /// # Panics
+    ///
+    /// As [`flushed`](Self::flushed).
+    pub(crate) fn deleted(&mut self, file: &Path, and_flushed: bool) {
         self.since.remove(file);
         self.opened.remove(file);
         self.deleted.insert(file.to_owned());
+        if and_flushed {
+            self.flush_the_directory();
+        }
+    }
+
+    fn flush_the_directory(&mut self) {
+        for file in std::mem::take(&mut self.deleted) {
+            let place = self.place(&file);
+            gone(&place).unwrap_or_else(|error| panic!("{}: {error}", place.display()));
+        }
     }
 
     fn change(&mut self, file: &Path, change: Change) {
@@ -137,7 +152,7 @@ fn apply(place: &Path, changes: Vec<Change>) -> io::Result<()> {
 /// use mapek_store::{SqliteStore, Store};
 ///
 /// let (live, flushed) = (tempfile::tempdir()?, tempfile::tempdir()?);
-/// let disk = Disk::below(live.path())?.remembering(flushed.path())?;
+/// let disk = Disk::of(live.path())?.remembering(flushed.path())?;
 /// let journal = live.path().join("journal.db");
 /// let store = SqliteStore::open(&journal)?;
 /// let epoch = store.raise_epoch()?;

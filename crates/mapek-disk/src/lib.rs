@@ -1,7 +1,7 @@
 //! A disk under SQLite that fails where it is told to, and loses what was not flushed: for tests of who keeps something on it.
 //!
 //! It stands between SQLite and the operating system, as SQLite's default file system (VFS) of this process. What lies below a
-//! directory that somebody has [claimed](Disk::below) is asked about, one [`Operation`] at a time; all else is passed on. So nothing of what is
+//! directory that somebody has [claimed](Disk::of) is asked about, one [`Operation`] at a time; all else is passed on. So nothing of what is
 //! tested knows of it, and what is tested is SQLite as it ships.
 //!
 //! ```
@@ -9,7 +9,7 @@
 //! use mapek_store::{Error, SqliteStore, Store};
 //!
 //! let directory = tempfile::tempdir()?;
-//! let disk = Disk::below(directory.path())?;
+//! let disk = Disk::of(directory.path())?;
 //! let store = SqliteStore::open(directory.path().join("journal.db"))?;
 //! let epoch = store.raise_epoch()?;
 //! let head = store.append(epoch, store.head()?, &[b"kept".to_vec()])?;

@@ -10,22 +10,22 @@ use std::{
     os::unix::ffi::OsStrExt as _,
     path::Path,
     ptr,
-    sync::OnceLock,
+    sync::{
+        OnceLock,
+        atomic::{AtomicPtr, Ordering},
+    },
 };
 
 use rusqlite::ffi::{self, sqlite3_file, sqlite3_io_methods, sqlite3_vfs};
 
 use crate::disk::{Fate, Watched, What};
 
-/// The system's own, which ours was made from.
-struct System(*mut sqlite3_vfs);
+/// The system's own, which ours was made from. SQLite never frees or moves its file systems, and calls them from every
+/// thread itself. It is there before ours is registered: another thread may open a file at once.
+static SYSTEM: AtomicPtr<sqlite3_vfs> = AtomicPtr::new(ptr::null_mut());
 
-// SAFETY: SQLite registers its file systems once and never frees or moves them, and calls them from every thread itself.
-unsafe impl Send for System {}
-// SAFETY: as above.
-unsafe impl Sync for System {}
-
-static SYSTEM: OnceLock<Result<System, c_int>> = OnceLock::new();
+/// What came of the one attempt.
+static INSTALLED: OnceLock<Result<(), c_int>> = OnceLock::new();
 
 /// What lies behind the system's part of a file.
 struct Behind {
@@ -39,7 +39,7 @@ struct Behind {
 
 /// Makes ours the default of this process, once.
 pub(crate) fn install() -> io::Result<()> {
-    let installed = SYSTEM.get_or_init(|| {
+    let installed = INSTALLED.get_or_init(|| {
         // SAFETY: both may be called at any time, from any thread. The default is there and lives as long as the process, as does the copy that is
         // leaked here; its name is theirs no more, and its `pNext` SQLite's to set.
         unsafe {
@@ -54,21 +54,19 @@ pub(crate) fn install() -> io::Result<()> {
             ours.pNext = ptr::null_mut();
             ours.xOpen = Some(open);
             ours.xDelete = Some(delete);
+            SYSTEM.store(system, Ordering::Release);
             let registered = ffi::sqlite3_vfs_register(Box::leak(Box::new(ours)), 1);
-            if registered == ffi::SQLITE_OK { Ok(System(system)) } else { Err(registered) }
+            if registered == ffi::SQLITE_OK { Ok(()) } else { Err(registered) }
         }
     });
     match installed {
-        Ok(_) => Ok(()),
+        Ok(()) => Ok(()),
         Err(code) => Err(io::Error::other(format!("SQLite refuses the file system: {code}"))),
     }
 }
 
 fn system() -> *mut sqlite3_vfs {
-    match SYSTEM.get() {
-        Some(Ok(system)) => system.0,
-        _ => unreachable!("SQLite calls what is registered"),
-    }
+    SYSTEM.load(Ordering::Acquire)
 }
 
 /// Where [`Behind`] begins.
@@ -141,7 +139,8 @@ unsafe extern "C" fn open(
         if opened != ffi::SQLITE_OK || (*file).pMethods.is_null() {
             return opened;
         }
-        watched.note(|flushed, path| flushed.opened(path, was_there));
+        let creates = flags & ffi::SQLITE_OPEN_CREATE != 0;
+        watched.note(|flushed, path| flushed.opened(path, was_there, creates));
         let theirs = (*file).pMethods;
         let mut ours = *theirs;
         ours.xClose = Some(close);
@@ -183,7 +182,7 @@ unsafe extern "C" fn delete(_: *mut sqlite3_vfs, name: *const c_char, sync: c_in
         }
         let deleted = call((*system()).xDelete)(system(), name, sync);
         if deleted == ffi::SQLITE_OK {
-            watched.note(|flushed, path| flushed.deleted(path));
+            watched.note(|flushed, path| flushed.deleted(path, sync != 0));
         }
         deleted
     }

@@ -121,7 +121,7 @@ impl Case {
     }
 
     fn disk(&self) -> Disk {
-        Disk::below(self.directory.path()).unwrap().remembering(self.flushed.path()).unwrap()
+        Disk::of(self.directory.path()).unwrap().remembering(self.flushed.path()).unwrap()
     }
 
     fn path(&self) -> PathBuf {

@@ -61,7 +61,7 @@ pub struct Case<'a> {
     pub observation: &'a Observation,
     /// What the execution itself is expected to bring about.
     pub expected: &'a [OwnEffect],
-    /// What others have set otherwise since the execution had set it, in words.
+    /// What others have changed of what the execution changes, since it sent that, in words.
     pub others: Option<&'a str>,
     /// The time.
     pub now: Timestamp,
@@ -78,8 +78,8 @@ pub struct Case<'a> {
 ///   was coming anyway.
 /// - A guarded value that got worse is a degradation, whatever became of the cause.
 /// - Where something was gone before the first step took effect, or was on its way to be gone by now, it was healing by itself; where
-///   something was given up, because its component is not heard of any more, nobody knows; nor where others have set otherwise since
-///   what the execution had set. Unless things got worse nothing can be said.
+///   something was given up, because its component is not heard of any more, nobody knows; nor where others have
+///   changed since what the execution had. Unless things got worse nothing can be said.
 /// - Looks that contradict each other until patience ends say nothing either.
 #[must_use]
 pub fn judge(case: &Case<'_>, config: &Config) -> Examined {
@@ -178,7 +178,7 @@ impl Case<'_> {
         if seen.count.before == 0 {
             Some("the plan explains no episode".to_owned())
         } else if let Some(others) = self.others {
-            Some(format!("what it had set is set otherwise by others since ({others})"))
+            Some(format!("others have changed since what it had changed ({others})"))
         } else if faded > 0 {
             Some(format!("{faded} episodes were gone before the first step took effect"))
         } else if given_up > 0 {

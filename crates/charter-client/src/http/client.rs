@@ -211,7 +211,8 @@ impl CharterApi for HttpCharter {
             Err(Error::Refused { problem, .. })
                 if problem.kind() == Some(ProblemKind::ValidationFailed) =>
             {
-                Ok(Validation::invalid(problem.reasons))
+                let permitted = problem.extra.get("permitted").and_then(serde_json::Value::as_bool);
+                Ok(Validation { permitted, ..Validation::invalid(problem.reasons) })
             }
             other => other,
         }

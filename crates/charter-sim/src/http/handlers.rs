@@ -70,11 +70,13 @@ pub(super) async fn validate(
     let request: ValidateRequest = read::shape(&body)?;
     read(&app, Call::Validate, |charter| {
         let verdict = charter.validate(&request);
+        let permitted = access == Access::Full;
         if verdict.valid {
-            return Ok(reply::json(200, &verdict.with_permission(access == Access::Full)));
+            return Ok(reply::json(200, &verdict.with_permission(permitted)));
         }
         let mut problem = Problem::new(ProblemKind::ValidationFailed).with_reasons(verdict.reasons);
         problem.extra.insert("valid".to_owned(), json!(false));
+        problem.extra.insert("permitted".to_owned(), json!(permitted));
         Err(problem.into())
     })
     .await

@@ -72,7 +72,12 @@ impl Committee<'_> {
         let (min, max) = (replicas_min.unwrap_or(1), replicas_max.unwrap_or(u32::MAX));
         let back = before.replicas;
         if (min..=max).contains(&back) {
-            return permitted(&self.ask(action).await?);
+            // Whether it would be accepted now says nothing: it is not the size to come back from.
+            let way_back = match action {
+                Action::ScaleUp { .. } => Action::ScaleDown { replicas: back },
+                _ => Action::ScaleUp { replicas: back },
+            };
+            return permitted(&self.ask(&way_back).await?);
         }
         let reason =
             format!("there is no way back to {back} replicas: {min} to {max} are accepted");

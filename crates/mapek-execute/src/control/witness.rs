@@ -119,12 +119,18 @@ impl Control {
         Some(newest.to_string())
     }
 
-    /// What others have set otherwise since an execution had set it, newest, for people.
-    pub(crate) fn set_otherwise(&self, execution: &Execution) -> Option<String> {
+    /// What others have changed of what an execution changes, since it sent that last; newest, for people.
+    pub(crate) fn changed_by_others(&self, execution: &Execution) -> Option<String> {
         let ledger = self.ledger();
         let trails = ledger.view.trails.get(execution.target())?;
-        let answers = |it: &&ForeignChange| it.answers == Some(execution.id);
-        trails.foreign().into_iter().rfind(answers).map(ToString::to_string)
+        let tracked = ledger.view.executions.get(&execution.id)?;
+        let since_it_was_sent = |change: &&ForeignChange| {
+            let mut sent = tracked.sends.iter();
+            let here = |it: &&Sent| self.changes(execution.target(), tracked, it, &change.id);
+            let newest = sent.by_ref().filter(here).map(|it| it.from).max();
+            newest.is_some_and(|newest| change.since >= newest)
+        };
+        trails.foreign().into_iter().rfind(since_it_was_sent).map(ToString::to_string)
     }
 
     fn changes(&self, target: &TargetId, tracked: &Tracked, sent: &Sent, id: &str) -> bool {

@@ -99,7 +99,7 @@ impl<'a> Act<'a> {
 
     fn next(&self, tracked: &Tracked) -> Move {
         let expected: Vec<_> = self.control.expected_of(&tracked.execution).collect();
-        let others = self.control.set_otherwise(&tracked.execution);
+        let others = self.control.changed_by_others(&tracked.execution);
         let scene = Scene {
             tracked,
             config: self.control.config(),

@@ -45,7 +45,7 @@ pub(super) struct Scene<'a> {
     pub(super) config: &'a Config,
     pub(super) observation: &'a Observation,
     pub(super) expected: &'a [OwnEffect],
-    /// What others have set otherwise since it was set here.
+    /// What others have changed of it since it was sent.
     pub(super) others: Option<&'a str>,
     pub(super) now: Timestamp,
 }
@@ -155,7 +155,9 @@ impl Scene<'_> {
             return ended(Ending::Completed, format!("its effect was: {verdict}"));
         }
         // What did nothing, or harm, is not worth keeping.
-        let useless = matches!(verdict, Verdict::Ineffective | Verdict::Degradation);
+        // Nor what others have changed since, and did not get better by.
+        let useless = matches!(verdict, Verdict::Ineffective | Verdict::Degradation)
+            || (verdict == Verdict::Unknown && self.others.is_some());
         let until = if useless { self.now } else { self.lease_end() };
         ExecutionEvent::Held { until }
     }

@@ -255,8 +255,8 @@ fn in_savepoint<T, E: Into<WorkError>>(
 
 /// Puts the file into WAL mode; answers which one it is in.
 ///
-/// The statement says "wal" before the change is on the disk, and tells with its next step whether it has come there. Whoever does not take that step may work on in
-/// a mode in which a crash of the machine takes back the newest commit.
+/// The statement says "wal" before the change is on the disk, and tells with its next step whether it has come there.
+/// Whoever does not take that step may work on in a mode in which a crash of the machine takes back the newest commit.
 fn into_wal(connection: &Connection) -> rusqlite::Result<String> {
     let mut statement = connection.prepare("PRAGMA journal_mode = WAL")?;
     let mut rows = statement.query(())?;
@@ -283,6 +283,8 @@ fn connect(path: &Path, schema: Schema, durability: Durability) -> Result<Connec
     };
     connection.pragma_update(None, "synchronous", level).map_err(doing)?;
     connection.pragma_update(None, "foreign_keys", true).map_err(doing)?;
+    // Else what a large commit puts aside lies in the system's directory for temporary files: another disk, which may be full or not there.
+    connection.pragma_update(None, "temp_store", "MEMORY").map_err(doing)?;
     let kept = pragma(path, &connection, "synchronous")?;
     if kept != level {
         let reason = format!("synchronous is {kept} although {level} was asked for");

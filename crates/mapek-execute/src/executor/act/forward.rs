@@ -1,8 +1,8 @@
 //! Doing steps: check, capture, intend, send; or find out what became of one that was sent.
 
 use mapek_model::{
-    Captured, Execution, ExecutionEvent, Irreversible, Observation, Precondition, StepIndex,
-    StepStatus, UndoClass, Way,
+    Action, Captured, Execution, ExecutionEvent, Irreversible, Observation, Precondition,
+    StepIndex, StepStatus, UndoClass, Way,
 };
 
 use tracing::Instrument as _;
@@ -12,7 +12,7 @@ use super::{
     Act, Rest, Turn, action_of, answered, receipt_of,
 };
 use crate::{
-    Decision, Defect, EffectError, Presence, Repeat,
+    Decision, Defect, EffectError, Effector, Presence, Repeat,
     judge::explained,
     ledger::{Ledger, Tracked},
 };
@@ -35,14 +35,10 @@ impl Act<'_> {
             return self.held_back(execution, step, rest);
         }
         let (effector, action) = (self.effector()?, action_of(execution, step)?);
-        let captured = match effector.capture(action).await {
-            Ok(state) => Captured { at: self.now, state },
-            Err(error) => return self.unready(execution, step, &error, "reading its state"),
-        };
-        if let Err(error) = effector.rehearse(action, Way::Do, &captured).await {
-            return self.unready(execution, step, &error, "checking it");
+        match self.ready(effector.as_ref(), action).await {
+            Ok(captured) => self.send(tracked, step, Some(captured)).await,
+            Err((error, doing)) => self.unready(execution, step, &error, doing),
         }
-        self.send(tracked, step, Some(captured)).await
     }
 
     /// Tries the undo of every step, as far as that is possible without doing it, before the first is sent.
@@ -69,11 +65,29 @@ impl Act<'_> {
                     return Err(self.rest(format!("rehearsing the undo of step {nth}: {error}")));
                 }
                 Err(error) => {
+                    // What would not even be done first needs nobody's word about its undo.
+                    if place == 0
+                        && let Err((error, doing)) = self.ready(effector.as_ref(), action).await
+                    {
+                        return self.unready(&tracked.execution, step, &error, doing);
+                    }
                     irreversible.push(Irreversible { step, reason: error.to_string() });
                 }
             }
         }
         self.note(ExecutionEvent::Rehearsed { irreversible })
+    }
+
+    /// What a step is sent with, if it would be accepted as things are; else why not, and at what that showed.
+    async fn ready(
+        &self,
+        effector: &dyn Effector,
+        action: &Action,
+    ) -> Result<Captured, (EffectError, &'static str)> {
+        let state = effector.capture(action).await.map_err(|error| (error, "reading its state"))?;
+        let captured = Captured { at: self.now, state };
+        let checked = effector.rehearse(action, Way::Do, &captured).await;
+        checked.map(|()| captured).map_err(|error| (error, "checking it"))
     }
 
     /// What waits for people because it could not be undone ends here: nothing was sent yet, and it is laid before them anew.
