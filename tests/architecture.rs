@@ -289,6 +289,15 @@ fn unsafe_code_is_in_one_crate_that_nobody_ships() {
     none(who.map(|(name, _)| format!("{name} -> {UNSAFE}")));
 }
 
+/// A build of what is shipped turns on no feature that only a harness asks for.
+#[test]
+fn what_is_built_unasked_is_what_is_shipped() {
+    let manifest = read(&root().join("Cargo.toml"));
+    let line =
+        manifest.lines().find(|line| line.starts_with("default-members")).unwrap_or_default();
+    assert_eq!(line, r#"default-members = ["bins/mapek-cli", "bins/charter-simd"]"#);
+}
+
 #[test]
 fn every_member_says_what_it_is_for() {
     let metadata = metadata();

@@ -1,4 +1,5 @@
-//! What `mapek-crash` does: kills the loop at every point, has its disk fail, loads its webhook, and times how it comes back; and what `mapek-fuzz` does.
+//! What `mapek-crash` does: kills the loop at every point, has its disk fail, loads its webhook, and times how it
+//! comes back; and what `mapek-fuzz` does.
 
 use crate::error::Error;
 use crate::shell::Cmd;
@@ -7,7 +8,8 @@ use crate::workspace::Workspace;
 /// What it is called with, after the name of what is measured.
 type Arguments = [String];
 
-/// Every point (`crash`) or place on the disk (`disk`) once, in the profile and with the features that CI has built everything with already.
+/// Every point (`crash`) or place on the disk (`disk`) once, in the profile and with the features that CI has built
+/// everything with already.
 pub(crate) fn quick(workspace: &Workspace, what: &str) -> Result<(), Error> {
     let line = "cargo build --quiet --locked --workspace --all-features --bin mapek-crash";
     workspace.cmd(line).run()?;

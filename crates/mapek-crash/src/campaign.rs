@@ -135,8 +135,8 @@ fn singles(passed: &BTreeMap<&'static str, Passed>) -> VecDeque<Case> {
     passed.iter().flat_map(of).collect()
 }
 
-/// Each pair of points of each story: killed at one, and at the other when it comes back. In an order that the seed gives, so that any
-/// number of them is spread over all.
+/// Each pair of points of each story: killed at one, and at the other when it comes back. In an order that the seed
+/// gives, so that any number of them is spread over all.
 fn pairs(passed: &BTreeMap<&'static str, Passed>, seed: u64) -> VecDeque<Case> {
     let mut pairs = Vec::new();
     for (scenario, passed) in passed {

@@ -1,4 +1,5 @@
-//! Every operation on the disk is a moment at which it may fail: which of them are tried, and what comes of all of them together.
+//! Every operation on the disk is a moment at which it may fail: which of them are tried, and what comes of all of
+//! them together.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -16,7 +17,8 @@ use crate::{
 /// What is asked for.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
-    /// How much trouble there is to be at least, in all stories; without a number, something at each place, and each kind with each operation.
+    /// How much trouble there is to be at least, in all stories; without a number, something at each place, and each
+    /// kind with each operation.
     pub(crate) troubles: Option<usize>,
     /// How many cases run at once.
     pub(crate) workers: usize,

@@ -1,7 +1,7 @@
 //! The process under test: the loop as it is, on files and over HTTP, with a clock that the managed system keeps.
 //!
-//! Time passes only between cycles, and only in the managed system: it outlives this process, as time does. So a life of ten minutes
-//! takes some tens of milliseconds, and goes on after a crash where it stood.
+//! Time passes only between cycles, and only in the managed system: it outlives this process, as time does. So a life
+//! of ten minutes takes some tens of milliseconds, and goes on after a crash where it stood.
 
 mod metrics;
 mod people;

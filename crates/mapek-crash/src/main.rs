@@ -1,6 +1,8 @@
-//! Kills the loop at every named point, has its disk fail at every operation, and measures what it takes in and how fast it comes back.
+//! Kills the loop at every named point, has its disk fail at every operation, and measures what it takes in and how
+//! fast it comes back.
 //!
-//! `cargo xtask crash`, `cargo xtask disk`, `cargo xtask intake` and `cargo xtask recovery` call this; `docs/reliability.md` says what comes of it.
+//! `cargo xtask crash`, `cargo xtask disk`, `cargo xtask intake` and `cargo xtask recovery` call this;
+//! `docs/reliability.md` says what comes of it.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it talks to the terminal")]
 
 mod campaign;
@@ -84,7 +86,8 @@ fn run(args: &[String]) -> Result<ExitCode, BoxError> {
 /// Processes that only a parent starts.
 const CHILDREN: [&str; 4] = ["life", "receive", "fill", "recover"];
 
-/// A parent holds the other end of our input for as long as it lives. Nobody is left behind by one that was killed itself.
+/// A parent holds the other end of our input for as long as it lives. Nobody is left behind by one that was killed
+/// itself.
 fn die_with_the_parent() {
     std::thread::spawn(|| {
         let ended = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());

@@ -1,7 +1,8 @@
 //! The named points, and what happens when one is reached.
 //!
-//! A process under test tells each point that it reaches on its standard output. At the one where it is to die it says so and stops:
-//! the thread that reached it goes no further, and the parent kills the process. Nothing below a seam knows of any of this.
+//! A process under test tells each point that it reaches on its standard output. At the one where it is to die it
+//! says so and stops: the thread that reached it goes no further, and the parent kills the process. Nothing below a
+//! seam knows of any of this.
 
 use std::{
     collections::BTreeMap,

@@ -136,8 +136,8 @@ impl Disk {
         Ok(Self { directory, of })
     }
 
-    /// Keeps in `flushed` what has been flushed. What is there of an earlier disk is what had been flushed then; without it all that lies in the
-    /// directory counts as flushed.
+    /// Keeps in `flushed` what has been flushed. What is there of an earlier disk is what had been flushed then;
+    /// without it all that lies in the directory counts as flushed.
     ///
     /// # Errors
     ///

@@ -64,7 +64,8 @@ impl Flushed {
         if !was_there {
             self.change(file, Change::Made);
         }
-        // The first flush of a log that may be new flushes the directory, too (`UNIXFILE_DIRSYNC` in SQLite's `os_unix.c`).
+        // The first flush of a log that may be new flushes the directory, too (`UNIXFILE_DIRSYNC` in SQLite's
+        // `os_unix.c`).
         if creates && is_log(file) {
             self.opened.insert(file.to_owned());
         }
@@ -144,8 +145,8 @@ fn apply(place: &Path, changes: Vec<Change>) -> io::Result<()> {
     Ok(())
 }
 
-/// Takes the power away from files that nobody has open: in `live` there is afterwards what `flushed` has, and of what was written since whatever the `seed`
-/// says, sector by sector.
+/// Takes the power away from files that nobody has open: in `live` there is afterwards what `flushed` has, and of
+/// what was written since whatever the `seed` says, sector by sector.
 ///
 /// ```
 /// use mapek_disk::{Disk, cut_the_power};

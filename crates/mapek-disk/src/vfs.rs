@@ -1,8 +1,9 @@
-//! The table of functions that SQLite calls: its own for this system, with ours in front of those that change something.
+//! The table of functions that SQLite calls: its own for this system, with ours in front of those that change
+//! something.
 //!
-//! As a [`sqlite3_vfs`](https://www.sqlite.org/c3ref/vfs.html) has it, a file is a piece of memory that SQLite allocates, as large as we ask, at whose
-//! beginning there is a pointer to the functions of this file. The system's file lies at the beginning of ours, so its own functions take it as it is; behind it
-//! lies [`Behind`].
+//! As a [`sqlite3_vfs`](https://www.sqlite.org/c3ref/vfs.html) has it, a file is a piece of memory that SQLite
+//! allocates, as large as we ask, at whose beginning there is a pointer to the functions of this file. The system's
+//! file lies at the beginning of ours, so its own functions take it as it is; behind it lies [`Behind`].
 
 use std::{
     ffi::{CStr, OsStr, c_char, c_int, c_void},
@@ -40,8 +41,8 @@ struct Behind {
 /// Makes ours the default of this process, once.
 pub(crate) fn install() -> io::Result<()> {
     let installed = INSTALLED.get_or_init(|| {
-        // SAFETY: both may be called at any time, from any thread. The default is there and lives as long as the process, as does the copy that is
-        // leaked here; its name is theirs no more, and its `pNext` SQLite's to set.
+        // SAFETY: both may be called at any time, from any thread. The default is there and lives as long as the
+        // process, as does the copy that is leaked here; its name is theirs no more, and its `pNext` SQLite's to set.
         unsafe {
             let initialized = ffi::sqlite3_initialize();
             if initialized != ffi::SQLITE_OK {
@@ -122,8 +123,9 @@ unsafe extern "C" fn open(
     flags: c_int,
     out: *mut c_int,
 ) -> c_int {
-    // SAFETY: the arguments are SQLite's, and go to the system's function as they are. A file that it did not open has no functions, and SQLite does not
-    // call any. One that is not watched keeps the system's; one that is gets ours, which find behind it what is put there before.
+    // SAFETY: the arguments are SQLite's, and go to the system's function as they are. A file that it did not open
+    // has no functions, and SQLite does not call any. One that is not watched keeps the system's; one that is gets
+    // ours, which find behind it what is put there before.
     unsafe {
         let watched = watched(name);
         if let Some(watched) = &watched

@@ -177,7 +177,8 @@ fn whatever_fails_nothing_is_lost_that_was_answered_for() {
     assert!(noticed * 2 > tried, "{noticed} of {tried} were told");
 }
 
-/// A life in which so many operations fail from the `nth` on, then one without trouble. Answers whether somebody was told.
+/// A life in which so many operations fail from the `nth` on, then one without trouble. Answers whether somebody was
+/// told.
 fn fails(nth: usize, fate: Fate, lasts: usize, seed: u64) -> bool {
     let case = Case::new();
     let disk = case.disk();
@@ -209,7 +210,8 @@ fn fails(nth: usize, fate: Fate, lasts: usize, seed: u64) -> bool {
     noticed
 }
 
-/// Who shares a commit shares its end, and a write that fails in the middle of it takes back what others of the group had done before.
+/// Who shares a commit shares its end, and a write that fails in the middle of it takes back what others of the group
+/// had done before.
 #[test]
 fn of_those_who_share_a_commit_who_was_answered_is_there() {
     const NOTES: Schema =

@@ -31,8 +31,8 @@ pub enum Bug {
     LooseBudget,
     /// What people have to approve is done by the loop alone.
     LooseAutonomy,
-    /// What was sent and not answered is believed lost at once. So it was with everything that can be repeated: an effect came after its
-    /// execution had ended, and what it was undone to was read when it was there already.
+    /// What was sent and not answered is believed lost at once. So it was with everything that can be repeated: an
+    /// effect came after its execution had ended, and what it was undone to was read when it was there already.
     NoSettling,
     /// A write that failed is answered as if it had not.
     SwallowsWriteErrors,

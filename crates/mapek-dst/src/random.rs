@@ -1,7 +1,7 @@
 //! Random numbers: one stream for each purpose.
 //!
-//! A purpose that is added, or asked once more, moves no other: the same seed goes on to mean nearly the same story when the
-//! harness grows.
+//! A purpose that is added, or asked once more, moves no other: the same seed goes on to mean nearly the same story
+//! when the harness grows.
 
 use mapek_loop::Seed;
 use mapek_model::CycleNumber;

@@ -18,7 +18,8 @@ use crate::{
     world::{Inner, ProcessId, World},
 };
 
-/// Longer than an execution may take in the calm: with its lease of five minutes, and seven in which nothing can be read.
+/// Longer than an execution may take in the calm: with its lease of five minutes, and seven in which nothing can be
+/// read.
 const LONG: i64 = 15 * MINUTE;
 
 /// What came of a run.
@@ -66,7 +67,8 @@ impl Counts {
     }
 }
 
-/// Runs one seed, with a defect or without. `scratch` is a directory for the pause file; it must be there and is left as it was.
+/// Runs one seed, with a defect or without. `scratch` is a directory for the pause file; it must be there and is left
+/// as it was.
 #[must_use]
 pub fn run(seed: u64, bug: Option<Bug>, scratch: &Path) -> Outcome {
     let mut run = Run {

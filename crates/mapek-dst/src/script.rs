@@ -1,7 +1,7 @@
 //! What a seed means: how the world is set, and what is to happen in it.
 //!
-//! Not every seed has every fault (what happens all the time hides what follows from a single fault): each draws for each
-//! kind whether it is there at all, and how often.
+//! Not every seed has every fault (what happens all the time hides what follows from a single fault): each draws for
+//! each kind whether it is there at all, and how often.
 
 use mapek_execute::{ExecutionMode, Profile};
 use mapek_model::Risk;

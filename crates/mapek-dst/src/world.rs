@@ -32,7 +32,8 @@ const BEGIN_MS: i64 = 1_767_225_600_000;
 /// A process by its number, from 1.
 pub(crate) type ProcessId = u32;
 
-/// The world. Clones of the `Arc` around it are how everybody reaches it; the lock is never held while the loop is called.
+/// The world. Clones of the `Arc` around it are how everybody reaches it; the lock is never held while the loop is
+/// called.
 #[derive(Debug)]
 pub(crate) struct World {
     inner: Mutex<Inner>,

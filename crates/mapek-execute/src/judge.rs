@@ -1,8 +1,8 @@
 //! What an execution achieved, judged on fresh metrics.
 //!
-//! The episodes that the plan explains were frozen when it began. They are recognised by what they are about, not by their
-//! onset, which may move; an episode that closed and came back is open. Beside them count the episodes that began on the
-//! target since then, but for those that our own live actions are expected to bring about.
+//! The episodes that the plan explains were frozen when it began. They are recognised by what they are about, not by
+//! their onset, which may move; an episode that closed and came back is open. Beside them count the episodes that
+//! began on the target since then, but for those that our own live actions are expected to bring about.
 
 mod look;
 mod measure;
@@ -67,11 +67,11 @@ pub struct Case<'a> {
     pub now: Timestamp,
 }
 
-/// Judges what an execution achieved. Pure: the same arguments always give the same answer. How often is looked, and how often in
-/// a row something must be seen, says its plan, or else `config`.
+/// Judges what an execution achieved. Pure: the same arguments always give the same answer. How often is looked, and
+/// how often in a row something must be seen, says its plan, or else `config`.
 ///
-/// With *b* explained episodes, of which and of the new ones *n* are open: none open is success, n ≤ b/2 partial, n ≤ b ineffective,
-/// n > b degradation.
+/// With *b* explained episodes, of which and of the new ones *n* are open: none open is success, n ≤ b/2 partial, n ≤
+/// b ineffective, n > b degradation.
 ///
 /// - Symptoms of the treated cause that began before the time to effect came late; they are not counted as harm.
 /// - It is no degradation while what is treated is clearly better than its trend before would have led to: then more that is open

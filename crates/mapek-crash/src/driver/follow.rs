@@ -12,7 +12,8 @@ const ACTS: [&str; 4] = [
     "charter.restart.before",
 ];
 
-/// Cycles behind a trouble that may have a fault still: what was not learned or settled then is in the next one, or the one after.
+/// Cycles behind a trouble that may have a fault still: what was not learned or settled then is in the next one, or
+/// the one after.
 const GRACE: u32 = 2;
 
 /// What was heard of one life in which there was to be trouble.

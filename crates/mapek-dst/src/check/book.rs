@@ -66,7 +66,8 @@ pub(crate) struct Book {
     pub(crate) rejected: BTreeSet<PlanHash>,
     /// When a kind was re-armed last, and how many records there were by then.
     pub(crate) rearmed: BTreeMap<ActionKind, (i64, u64)>,
-    /// When others were seen to have set otherwise what we had set, by resource; and how many records there were by then.
+    /// When others were seen to have set otherwise what we had set, by resource; and how many records there were by
+    /// then.
     pub(crate) answers: BTreeMap<String, Vec<(i64, u64)>>,
     pub(crate) records: u64,
     /// The moment of the newest cycle.

@@ -84,8 +84,8 @@ impl Checker {
         }
     }
 
-    /// Whether an action of this kind took effect, whatever the journal thinks of it. Where somebody else wrote meanwhile, nobody can
-    /// tell who looks afterwards.
+    /// Whether an action of this kind took effect, whatever the journal thinks of it. Where somebody else wrote
+    /// meanwhile, nobody can tell who looks afterwards.
     fn took_effect(&self, id: ExecutionId, kind: &ActionKind) -> bool {
         self.traces(id).into_values().filter(|(_, foreign)| !foreign).any(|(effects, _)| {
             effects.into_iter().any(|it| {

@@ -1,8 +1,8 @@
 //! The invariants: what must hold whatever goes wrong.
 //!
-//! They look at three things that do not know of each other: the bytes that the disk has made durable, the calls that leave a
-//! process with the effects that they have, and what a process was told before. How the loop came to do something they do not ask;
-//! what the journal means they work out by themselves.
+//! They look at three things that do not know of each other: the bytes that the disk has made durable, the calls that
+//! leave a process with the effects that they have, and what a process was told before. How the loop came to do
+//! something they do not ask; what the journal means they work out by themselves.
 
 mod book;
 mod ends;

@@ -16,7 +16,8 @@ const WINDOW: i64 = 3_600_000;
 const LINGERS: i64 = 31_000;
 
 impl Checker {
-    /// A call leaves in a cycle that began at `began`: it must not go over what others have set, nor build upon what they have overwritten.
+    /// A call leaves in a cycle that began at `began`: it must not go over what others have set, nor build upon what
+    /// they have overwritten.
     pub(crate) fn others(&mut self, now: i64, way: Way, key: &str, began: i64, plant: &Plant) {
         let Some((id, step, _)) = self.book.keys.get(key).copied() else { return };
         let Some(entry) = self.book.entries.get(&id) else { return };

@@ -18,8 +18,8 @@ use crate::{
 /// How long a process waits for an answer.
 const TIMEOUT: i64 = 5_000;
 
-/// How long a call may be on its way: less than [`settle`](mapek_execute::Config::settle), as a server that has the request by then has answered it
-/// or dropped it.
+/// How long a call may be on its way: less than [`settle`](mapek_execute::Config::settle), as a server that has the
+/// request by then has answered it or dropped it.
 const FLIGHT_MAX: i64 = 29_000;
 
 /// Does steps on the plant, through a network that is no better than others.

@@ -58,8 +58,8 @@ impl Committee<'_> {
         answer.map_err(|error| reading(&error))
     }
 
-    /// Charter validates a size against the present one, which the undo would not be sent at: what it says of the sizes that it
-    /// accepts is what there is to go by, and whether it would take any from us.
+    /// Charter validates a size against the present one, which the undo would not be sent at: what it says of the
+    /// sizes that it accepts is what there is to go by, and whether it would take any from us.
     pub(super) async fn rehearse_undo(
         &self,
         action: &Action,
@@ -158,8 +158,8 @@ fn scaled(state: &Tagged<CommitteeState>) -> Value {
     json!({ "replicas": wanted(&state.value), "etag": state.etag })
 }
 
-/// The generation rises with every accepted scale or restart and with nothing else: if it stands still, ours was not one of
-/// them. If it has risen, ours may have been one.
+/// The generation rises with every accepted scale or restart and with nothing else: if it stands still, ours was not
+/// one of them. If it has risen, ours may have been one.
 fn restarted(state: &CommitteeState, before: &Before) -> Presence {
     let counted = state.generation.zip(before.generation);
     let under_way = state.status == CommitteeStatus::Recovering

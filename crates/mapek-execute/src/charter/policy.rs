@@ -90,7 +90,8 @@ impl Policies<'_> {
         before: &Before,
     ) -> Result<(), EffectError> {
         if before.active.is_none() && !matches!(action, Action::RollbackPolicy { .. }) {
-            // Back to no such policy, which cannot be asked about while there is none: only whether we may send such a thing at all.
+            // Back to no such policy, which cannot be asked about while there is none: only whether we may send such
+            // a thing at all.
             let policy = self.spec(action, id, before)?;
             let answer = self.api.validate(&ValidateRequest::Policy { policy }).await;
             return permitted(&answer.map_err(|error| reading(&error))?);

@@ -1,8 +1,9 @@
 //! Runs plans as sagas.
 //!
-//! An execution is its log, and the log is in the journal. The executor looks where each live execution stands and what is
-//! seen now, does the next thing, and writes down each event before anything follows from it. It sleeps never, asks for no time, and
-//! draws no random number: waits, retries, verification windows and leases are states that a later advance finds.
+//! An execution is its log, and the log is in the journal. The executor looks where each live execution stands and
+//! what is seen now, does the next thing, and writes down each event before anything follows from it. It sleeps
+//! never, asks for no time, and draws no random number: waits, retries, verification windows and leases are states
+//! that a later advance finds.
 
 mod act;
 mod moves;
@@ -53,7 +54,8 @@ pub struct Advance {
     pub waits: Option<String>,
     /// What the rails say, where they hold it back.
     pub held_back: Option<Decision>,
-    /// What went wrong on our own side, in words: the journal could not be read or written. Nothing was sent after that.
+    /// What went wrong on our own side, in words: the journal could not be read or written. Nothing was sent after
+    /// that.
     pub fault: Option<String>,
     /// When there is something to do next; absent when it has ended.
     pub due: Option<Timestamp>,
@@ -76,17 +78,20 @@ pub struct Recovery {
 
 /// Runs plans as sagas on one or more targets.
 ///
-/// *Concurrency.* One executor for one journal, one advance at a time. What people do meanwhile goes through [`Control`].
+/// *Concurrency.* One executor for one journal, one advance at a time. What people do meanwhile goes through
+/// [`Control`].
 ///
-/// *Cancellation.* An advance may be dropped at any moment: what was sent and not answered is read back by the next one.
+/// *Cancellation.* An advance may be dropped at any moment: what was sent and not answered is read back by the next
+/// one.
 #[derive(Debug)]
 pub struct Executor {
     control: Control,
 }
 
 impl Executor {
-    /// Opens the journal in `store`, beginning a new epoch, and takes over what was under way. Nothing is sent before the
-    /// first [`advance`](Self::advance). Each execution is taken over by itself: one that cannot be stops no other.
+    /// Opens the journal in `store`, beginning a new epoch, and takes over what was under way. Nothing is sent before
+    /// the first [`advance`](Self::advance). Each execution is taken over by itself: one that cannot be stops no
+    /// other.
     ///
     /// # Errors
     ///
@@ -124,13 +129,14 @@ impl Executor {
         self.control.clone()
     }
 
-    /// Begins a plan: the rails are asked once more, and the plan is written down whole. Nothing is sent before the next
-    /// [`advance`](Self::advance). Approvals of the same plan are used up by it.
+    /// Begins a plan: the rails are asked once more, and the plan is written down whole. Nothing is sent before the
+    /// next [`advance`](Self::advance). Approvals of the same plan are used up by it.
     ///
     /// # Errors
     ///
-    /// [`Error::NotPermitted`] if the rails refuse or people are still to be asked, [`Error::TargetBusy`] if the target has a live execution,
-    /// [`Error::NoEffector`] if the target or an action is not known, [`Error::WrongObservation`], [`Error::Journal`].
+    /// [`Error::NotPermitted`] if the rails refuse or people are still to be asked, [`Error::TargetBusy`] if the
+    /// target has a live execution, [`Error::NoEffector`] if the target or an action is not known,
+    /// [`Error::WrongObservation`], [`Error::Journal`].
     pub fn start(
         &mut self,
         order: Order,
@@ -175,8 +181,9 @@ impl Executor {
         })
     }
 
-    /// Advances the live executions on the observed target, in order of their ids, each as far as it gets: at most one attempt for
-    /// each step, and each event in the journal before what follows from it. One that fails stops no other.
+    /// Advances the live executions on the observed target, in order of their ids, each as far as it gets: at most
+    /// one attempt for each step, and each event in the journal before what follows from it. One that fails stops no
+    /// other.
     ///
     /// # Errors
     ///
@@ -228,8 +235,8 @@ impl Executor {
         })
     }
 
-    /// The live executions, by id. They may be left as they are at any moment, at a shutdown say: whoever opens the journal
-    /// next goes on with them.
+    /// The live executions, by id. They may be left as they are at any moment, at a shutdown say: whoever opens the
+    /// journal next goes on with them.
     #[must_use]
     pub fn live(&self) -> Vec<ExecutionId> {
         self.control.ledger().view.live().map(|tracked| tracked.execution.id).collect()

@@ -69,6 +69,20 @@ async fn what_cannot_be_undone_is_not_begun_without_a_person() {
     assert_eq!(execution.irreversible.unwrap().len(), 1);
 }
 
+/// A key that may only read, say: people would be asked for something that is never sent.
+#[tokio::test]
+async fn what_would_not_even_be_done_asks_nobody_about_its_undo() {
+    let mut scene = Scene::new();
+    scene.world.state().no_way_back.insert("alpha".to_owned());
+    scene.world.state().not_accepted.insert("alpha".to_owned());
+    scene.start(plan(vec![custom("alpha"), custom("beta")])).unwrap();
+    let execution = scene.finish().await;
+    assert_eq!(execution.status.ending(), Some(Ending::FailedClean));
+    assert_eq!(execution.irreversible, None, "nothing is said of its undo");
+    let reason = execution.reason.unwrap();
+    assert!(reason.contains("it does not fit"), "{reason}");
+}
+
 #[tokio::test]
 async fn what_nobody_hopes_to_undo_is_not_rehearsed() {
     let mut scene = Scene::new();

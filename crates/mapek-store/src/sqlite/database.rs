@@ -24,8 +24,8 @@ use super::{
 };
 use crate::Error;
 
-/// Most closures that wait for the writer. Behind them `call` waits and `submit` answers [`Error::Busy`], so that memory
-/// stays bounded when the disk is slow.
+/// Most closures that wait for the writer. Behind them `call` waits and `submit` answers [`Error::Busy`], so that
+/// memory stays bounded when the disk is slow.
 const WAITING_MAX: usize = 1024;
 
 /// How long to wait for a tool that holds the file for a moment (a backup, a person with the SQLite shell).
@@ -36,8 +36,8 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 pub enum Durability {
     /// A crash of the machine: `synchronous=FULL`. For what was acknowledged to somebody.
     Full,
-    /// A crash of the process; the machine's may lose the newest commits, never the file: `synchronous=NORMAL`. For what
-    /// can be made again.
+    /// A crash of the process; the machine's may lose the newest commits, never the file: `synchronous=NORMAL`. For
+    /// what can be made again.
     Normal,
 }
 
@@ -85,8 +85,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`Error::Locked`] if somebody has it open, [`Error::NewerSchema`] if a newer program wrote it, [`Error::Unusable`] if it is
-    /// no such file or cannot keep the promise of `durability`, else [`Error::Backend`].
+    /// [`Error::Locked`] if somebody has it open, [`Error::NewerSchema`] if a newer program wrote it,
+    /// [`Error::Unusable`] if it is no such file or cannot keep the promise of `durability`, else [`Error::Backend`].
     pub fn open(
         path: impl AsRef<Path>,
         schema: Schema,
@@ -283,7 +283,8 @@ fn connect(path: &Path, schema: Schema, durability: Durability) -> Result<Connec
     };
     connection.pragma_update(None, "synchronous", level).map_err(doing)?;
     connection.pragma_update(None, "foreign_keys", true).map_err(doing)?;
-    // Else what a large commit puts aside lies in the system's directory for temporary files: another disk, which may be full or not there.
+    // Else what a large commit puts aside lies in the system's directory for temporary files: another disk, which may
+    // be full or not there.
     connection.pragma_update(None, "temp_store", "MEMORY").map_err(doing)?;
     let kept = pragma(path, &connection, "synchronous")?;
     if kept != level {

@@ -14,8 +14,8 @@ use super::{
 use crate::{Defect, Effector, Presence};
 
 impl Act<'_> {
-    /// Before another step is sent: the effects of those before it must still be there, as far as that can be read. What cannot
-    /// be undone is over, and what a later step of ours has set anew counts as that one's.
+    /// Before another step is sent: the effects of those before it must still be there, as far as that can be read.
+    /// What cannot be undone is over, and what a later step of ours has set anew counts as that one's.
     pub(super) async fn undisturbed(&mut self, execution: &Execution, next: StepIndex) -> Turn {
         let effector = self.effector()?;
         let mut set_anew = BTreeSet::new();
@@ -87,8 +87,8 @@ impl Act<'_> {
         Err(self.soon("it has ended"))
     }
 
-    /// Who has left what an action sets as it is now. It is the newest execution of ours that did something since this one began, or
-    /// was undone though it is older; and others, if it is none of those.
+    /// Who has left what an action sets as it is now. It is the newest execution of ours that did something since
+    /// this one began, or was undone though it is older; and others, if it is none of those.
     async fn set_since(&self, execution: &Execution, action: &Action) -> Result<Setter, Rest> {
         let effector = self.effector()?;
         if self.control.config().defects().has(Defect::LaterIsOthers) {
@@ -135,8 +135,8 @@ enum Setter {
     Others,
 }
 
-/// What a step of another execution may have left: what it did, if that one is newer, or what it was undone to. One that
-/// could not be undone has left what it did.
+/// What a step of another execution may have left: what it did, if that one is newer, or what it was undone to. One
+/// that could not be undone has left what it did.
 const fn may_have_left(status: StepStatus, newer: bool) -> &'static [Way] {
     use StepStatus as S;
     match (status, newer) {
