@@ -125,9 +125,8 @@ impl Control {
         let trails = ledger.view.trails.get(execution.target())?;
         let tracked = ledger.view.executions.get(&execution.id)?;
         let since_it_was_sent = |change: &&ForeignChange| {
-            let mut sent = tracked.sends.iter();
             let here = |it: &&Sent| self.changes(execution.target(), tracked, it, &change.id);
-            let newest = sent.by_ref().filter(here).map(|it| it.from).max();
+            let newest = tracked.sends.iter().filter(here).map(|it| it.from).max();
             newest.is_some_and(|newest| change.since >= newest)
         };
         trails.foreign().into_iter().rfind(since_it_was_sent).map(ToString::to_string)
