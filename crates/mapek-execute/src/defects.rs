@@ -5,6 +5,8 @@
 //! it, as another package of the same build may turn it on, there is none either until code sets `Config::defects`: no
 //! file, no variable and no request reaches that.
 
+use mapek_model::Timestamp;
+
 /// Something that was wrong once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -49,6 +51,12 @@ impl Defects {
     #[cfg(feature = "defects")]
     pub(crate) fn has(self, defect: Defect) -> bool {
         self.0 == Some(defect)
+    }
+
+    /// Whether what was sent then is wrongly left out of what may have been at work when it is looked now.
+    pub(crate) fn overlook(self, sent: Timestamp, now: Timestamp) -> bool {
+        (self.has(Defect::SentInTheFuture) && sent > now)
+            || (self.has(Defect::SentAtOnce) && sent == now)
     }
 
     /// There is none.

@@ -10,7 +10,7 @@ use mapek_model::{
 
 use super::Control;
 use crate::{
-    Body, Defect, Error, ForeignChange, Moved, Writer,
+    Body, Error, ForeignChange, Moved, Writer,
     ledger::{Sent, Tracked, Trails, View},
 };
 
@@ -72,8 +72,7 @@ impl Control {
         let at_work = |(tracked, sent): &(&Tracked, &Sent)| {
             sent.may_have_changed(looked, settle)
                 && self.changes(target, tracked, sent, id)
-                && !(self.config().defects().has(Defect::SentInTheFuture) && sent.from > now)
-                && !(self.config().defects().has(Defect::SentAtOnce) && sent.from == now)
+                && !self.config().defects().overlook(sent.from, now)
         };
         let writer = if sends(view, target).any(|it| at_work(&it)) {
             Writer::Us

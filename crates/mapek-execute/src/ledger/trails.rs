@@ -254,6 +254,17 @@ mod tests {
     }
 
     #[test]
+    fn what_has_been_missed_for_as_long_as_that_is_forgotten() {
+        let mut trails = Trails::default();
+        change(&mut trails, 10, false);
+        trails.look(&[], at(20));
+        for (since, left) in [(19, 1), (20, 0)] {
+            trails.forget_missed(at(since));
+            assert_eq!(trails.len(), left, "{since}");
+        }
+    }
+
+    #[test]
     fn what_was_seen_later_than_a_clock_that_went_back_was_seen_at_the_latest_then() {
         let mut trails = Trails::default();
         change(&mut trails, 10, true);

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use mapek_model::{
-    ContentHash, CycleNumber, Ending, ExecutionEvent, ExecutionId, ExecutionRecord, IdempotencyKey,
-    Measured, Sequence, StepIndex, TargetId, UndoReason, Verdict, Way, later,
+    ContentHash, CycleNumber, DoubtKind, Ending, ExecutionEvent, ExecutionId, ExecutionRecord,
+    IdempotencyKey, Measured, Quality, Sequence, StepIndex, TargetId, UndoReason, Verdict, Way,
+    later,
 };
 use mapek_store::{MemoryStore, Store};
 
@@ -212,10 +213,16 @@ fn a_clock_that_stands_still_has_not_gone_back() {
     cycle(&scene, 2);
     scene.now = later(scene.now, seconds(1));
     cycle(&scene, 3);
+    let behind = |scene: &Scene| scene.executor.control().is_behind(scene.now).unwrap();
+    assert!(!behind(&scene));
     let bodies: Vec<_> = told(&scene.store).into_iter().map(|it| it.body).collect();
     assert!(bodies.iter().all(|body| matches!(body, Body::Cycle(_))), "{bodies:?}");
     scene.now = mapek_model::earlier(scene.now, seconds(1));
+    assert!(behind(&scene));
+    scene.crash();
+    assert!(behind(&scene), "who starts anew knows it");
     cycle(&scene, 4);
+    assert!(!behind(&scene), "it is written down");
     let set_back = told(&scene.store).into_iter().rfind(|it| !matches!(it.body, Body::Cycle(_)));
     assert_eq!(set_back.unwrap().body, Body::SetBack { by: seconds(1) });
 }
@@ -320,8 +327,27 @@ async fn what_holds_back_the_next_step_is_written_down_when_it_begins_and_when_i
     scene.crash();
     scene.cycles(2).await;
     assert_eq!(written_down_to_hold_back(&scene), [["pause"]], "who starts anew knows it");
+    scene.quality = Quality::fresh().with(DoubtKind::StaleSample, "up", "old");
+    scene.cycles(2).await;
+    let both = vec!["pause".to_owned(), "sensor_doubt".to_owned()];
+    assert_eq!(written_down_to_hold_back(&scene)[1..], [both]);
+    scene.quality = Quality::fresh();
     scene.executor.control().resume("ada", "seen", scene.now).unwrap();
     scene.cycle().await;
     assert_eq!(scene.world.effects(Way::Do), ["alpha", "beta"]);
     assert_eq!(verify(&scene.store).unwrap().damage, []);
+}
+
+#[tokio::test]
+async fn what_holds_back_the_next_step_is_told_though_it_cannot_be_written_down() {
+    let mut scene = Scene::new();
+    scene.start(plan(vec![custom("alpha")])).unwrap();
+    scene.executor.control().pause("ada", "I look", scene.now).unwrap();
+    // What is seen of the episodes is written down before.
+    scene.store.fail_append(2, mapek_store::Fault::Full);
+    let advance = scene.cycle().await.remove(0);
+    assert!(matches!(advance.held_back, Some(Decision::Refused { .. })), "{advance:?}");
+    assert!(advance.fault.is_some(), "{advance:?}");
+    scene.cycles(2).await;
+    assert_eq!(written_down_to_hold_back(&scene), [["pause"]]);
 }

@@ -1,6 +1,6 @@
 //! Somebody else is at work on the same things.
 
-use mapek_model::{Ending, Step, StepStatus, Verdict, Way, later};
+use mapek_model::{Ending, Execution, Step, StepStatus, Verdict, Way, later};
 
 use super::world::{Fault, Scene, custom, id, plan, seconds};
 use crate::{Body, Decision, Moved, Writer};
@@ -348,8 +348,8 @@ async fn what_a_later_execution_of_ours_has_set_is_told_as_its_work_and_left() {
     assert_eq!(scene.world.is("alpha"), "more");
 }
 
-#[tokio::test]
-async fn what_a_later_execution_of_ours_has_set_and_could_not_undo_is_told_as_its_work() {
+/// A later execution has set what the first had set; the sending of its undo goes wrong, and then the first is to be undone too.
+async fn undone_while_the_undo_of_a_later_one_goes_wrong(fault: Fault) -> (Scene, Execution) {
     let mut scene = Scene::new();
     scene.start(plan(vec![custom("alpha")])).unwrap();
     scene.finish().await;
@@ -359,17 +359,41 @@ async fn what_a_later_execution_of_ours_has_set_and_could_not_undo_is_told_as_it
     (next.created, next.expires) = (scene.now, later(scene.now, seconds(600)));
     scene.start_as(2, next).unwrap();
     scene.cycle().await;
-    scene.world.fail("alpha", Way::Undo, 1, Fault::Refused);
+    scene.world.fail("alpha", Way::Undo, 1, fault);
     let control = scene.executor.control();
     control.rollback(id(2), "ada", "it hurts", scene.now).unwrap();
-    scene.cycles(2).await;
-    assert!(control.execution(id(2)).unwrap().status.needs_operator());
+    scene.world.state().non_repeatable = true;
+    scene.cycle().await;
+    scene.world.state().blind = true;
+    scene.cycles(5).await;
+    let later_one = control.execution(id(2)).unwrap();
+    assert!(later_one.status.needs_operator(), "{}", later_one.status);
+    scene.world.state().blind = false;
     control.rollback(id(1), "ada", "that too", scene.now).unwrap();
-    scene.cycles(2).await;
+    scene.cycle().await;
+    (scene, later_one)
+}
+
+fn told_as_the_work_of_the_later_one(scene: &Scene) {
     let reason = scene.execution().reason.unwrap();
     let told = format!("what step 1 set is set otherwise by execution {}; undoing", id(2));
     assert!(reason.contains(&told), "{reason}");
     assert_eq!(scene.world.is("alpha"), "more");
+}
+
+#[tokio::test]
+async fn what_a_later_execution_of_ours_has_set_and_could_not_undo_is_told_as_its_work() {
+    let (scene, later_one) = undone_while_the_undo_of_a_later_one_goes_wrong(Fault::Refused).await;
+    assert_eq!(later_one.status.steps(), [StepStatus::UndoRefused]);
+    told_as_the_work_of_the_later_one(&scene);
+}
+
+#[tokio::test]
+async fn what_a_later_execution_of_ours_has_set_and_may_not_have_undone_is_told_as_its_work() {
+    let (scene, later_one) =
+        undone_while_the_undo_of_a_later_one_goes_wrong(Fault::RequestLost).await;
+    assert_eq!(later_one.status.steps(), [StepStatus::UndoUnclear]);
+    told_as_the_work_of_the_later_one(&scene);
 }
 
 #[tokio::test]
@@ -526,4 +550,19 @@ async fn what_is_gone_for_an_hour_makes_room_for_what_is_new() {
     scene.cycle().await;
     assert_eq!(followed(&scene), 1200);
     assert_eq!(changed(&mut scene, "thing-2599").await, others(None));
+}
+
+#[tokio::test]
+async fn as_long_as_there_is_room_nothing_is_forgotten_that_may_come_back() {
+    let mut scene = scene(&[]);
+    let gone = (1..=998).map(|n| (format!("thing-{n}"), 1));
+    scene.generations = gone.chain([("stays".to_owned(), 1)]).collect();
+    scene.cycle().await;
+    // One that is there, and 999 that are known.
+    scene.generations = [("stays".to_owned(), 1)].into();
+    scene.cycle().await;
+    scene.now = later(scene.now, scene.config.rails.others.window);
+    scene.cycle().await;
+    scene.generations = [("thing-7".to_owned(), 1)].into();
+    assert_eq!(changed(&mut scene, "thing-7").await, others(None));
 }

@@ -99,6 +99,29 @@ async fn a_retry_and_a_step_that_may_be_on_its_way_wait_no_longer() {
 }
 
 #[tokio::test]
+async fn a_key_that_may_be_forgotten_is_not_known_again() {
+    let day = seconds(24 * HOUR);
+    let mut scene = Scene::new();
+    scene.world.state().remembers = Some(day);
+    scene.world.fail("a", Way::Do, 1, Fault::RequestLost);
+    let mut long = plan(vec![custom("a")]);
+    long.expires = later(scene.now, day * 3);
+    scene.start(long).unwrap();
+    cycle(&mut scene, 1).await;
+    scene.world.state().unreadable = true;
+    scene.now = later(start_time(), day);
+    cycle(&mut scene, 2).await;
+    set_back(&mut scene);
+    (scene.world.state().unreadable, scene.world.state().blind) = (false, true);
+    for n in 3..8 {
+        cycle(&mut scene, n).await;
+    }
+    let execution = scene.execution();
+    assert_eq!(execution.status.ending(), Some(Ending::NeedsOperator), "{:?}", execution.reason);
+    assert_eq!(scene.world.state().keys.len(), 1);
+}
+
+#[tokio::test]
 async fn proposals_expire_no_later_than_they_would_from_now_on() {
     let mut scene = Scene::new();
     let control = scene.executor.control();

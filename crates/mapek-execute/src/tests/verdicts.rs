@@ -170,6 +170,57 @@ async fn a_lease_ends_even_if_the_cause_does_not() {
     assert!(scene.world.changed().is_empty());
 }
 
+/// What became of a temporary step, and whether it was taken back as soon as that was known; its lease is far longer than anything here.
+async fn judged_and_taken_back(
+    scene: &mut Scene,
+    becomes: impl AsyncFn(&mut Scene),
+) -> (Verdict, bool) {
+    scene.config.lease = seconds(3600);
+    scene.crash();
+    scene.start(plan(vec![throttle()])).unwrap();
+    scene.cycle().await;
+    becomes(scene).await;
+    for _ in 0..60 {
+        scene.cycle().await;
+        if let Some(judgement) = scene.execution().judgement {
+            scene.cycles(2).await;
+            return (judgement.verdict, scene.executor.live().is_empty());
+        }
+    }
+    panic!("it is not judged: {}", scene.execution().status)
+}
+
+#[tokio::test]
+async fn a_temporary_step_that_did_nothing_is_taken_back_at_once() {
+    let found = judged_and_taken_back(&mut Scene::new(), async |_| ()).await;
+    assert_eq!(found, (Verdict::Ineffective, true));
+}
+
+#[tokio::test]
+async fn a_temporary_step_that_nobody_could_judge_is_held() {
+    let stale = async |scene: &mut Scene| {
+        scene.quality = Quality::fresh().with(DoubtKind::StaleSample, "up", "old");
+    };
+    let found = judged_and_taken_back(&mut Scene::new(), stale).await;
+    assert_eq!(found, (Verdict::Unknown, false));
+}
+
+#[tokio::test]
+async fn a_temporary_step_that_others_have_changed_is_not_held_though_nobody_could_judge_it() {
+    let mut scene = Scene::new();
+    scene.world.state().tells_resources = true;
+    scene.generations.insert("throttle_requests".to_owned(), 1);
+    let changed_by_others = async |scene: &mut Scene| {
+        for _ in 0..2 {
+            *scene.generations.get_mut("throttle_requests").unwrap() += 1;
+            scene.cycle().await;
+        }
+        scene.open.clear();
+    };
+    let found = judged_and_taken_back(&mut scene, changed_by_others).await;
+    assert_eq!(found, (Verdict::Unknown, true));
+}
+
 #[tokio::test]
 async fn what_our_own_actions_bring_about_is_not_held_against_them() {
     let mut scene = Scene::new();
