@@ -4,8 +4,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use charter_client::{
-    Call, CallOptions, CharterApi, HttpCharter, PolicyConfig, PolicyId, PolicySpec, PolicyStatus,
-    ScaleRequest,
+    ActionRequest, Call, CallOptions, CharterApi, HttpCharter, MockCharterApi, PolicyConfig,
+    PolicyId, PolicySpec, PolicyStatus, ScaleRequest, ValidateRequest,
 };
 use charter_sim::{AccessKeys, ApiFault, InProcess, PlantConfig, Server, serve};
 use jiff::{SignedDuration, Timestamp};
@@ -186,18 +186,46 @@ async fn a_way_back_that_charter_would_not_take_is_found_beforehand() {
     let error = effector.rehearse(&scale, Way::Undo, &captured).await.unwrap_err();
     assert!(error.to_string().contains("no way back to 10000 replicas"), "{error}");
 
-    let rollback =
-        Action::RollbackPolicy { policy: "privacy".to_owned(), from_version: "2".to_owned() };
-    let mut state = effector.capture(&rollback).await.unwrap();
-    state["active"]["config"] = serde_json::json!({ "kind": "throttle", "rate_limit": -1 });
-    let captured = Captured { at: start(), state };
-    let error = effector.rehearse(&rollback, Way::Undo, &captured).await.unwrap_err();
-    assert!(!error.is_transient() && error.to_string().contains("rate_limit"), "{error}");
+    let policy = "privacy".to_owned();
+    let rollback = Action::RollbackPolicy { policy: policy.clone(), from_version: "2".to_owned() };
+    let (name, version) = ("Privacy".to_owned(), "1".to_owned());
+    let config = serde_json::to_value(config(0.3)).unwrap();
+    for action in [rollback, Action::ApplyPolicy { policy, name, version, config }] {
+        let mut state = effector.capture(&action).await.unwrap();
+        state["active"]["config"] = serde_json::json!({ "kind": "throttle", "rate_limit": -1 });
+        let captured = Captured { at: start(), state };
+        let error = effector.rehearse(&action, Way::Undo, &captured).await.unwrap_err();
+        assert!(!error.is_transient() && error.to_string().contains("rate_limit"), "{error}");
+    }
 
     let restart =
         Action::RestartService { graceful: true, timeout: Duration::from_secs(30), node: None };
     let captured = Captured { at: start(), state: effector.capture(&restart).await.unwrap() };
     assert!(effector.rehearse(&restart, Way::Undo, &captured).await.is_err());
+}
+
+/// A key may be good for the one and not for the other.
+#[tokio::test]
+async fn the_way_back_from_a_size_is_asked_about_as_what_it_is() {
+    let (charter, _) = charter();
+    let (health, committee) = (charter.health().await.unwrap(), charter.committee().await.unwrap());
+    for (action, way_back) in [
+        (Action::ScaleUp { replicas: 9 }, "scale_down"),
+        (Action::ScaleDown { replicas: 2 }, "scale_up"),
+    ] {
+        let parameters = serde_json::Map::from_iter([("replicas".to_owned(), json!(5))]);
+        let request = ActionRequest { action: way_back.to_owned(), parameters };
+        let said = charter.validate(&ValidateRequest::Action(request)).await.unwrap();
+        let mut asked = MockCharterApi::new();
+        let (health, committee) = (health.clone(), committee.clone());
+        asked.expect_health().returning(move || Ok(health.clone()));
+        asked.expect_committee().returning(move || Ok(committee.clone()));
+        let this = move |request: &ValidateRequest| matches!(request, ValidateRequest::Action(it) if it.action == way_back);
+        asked.expect_validate().withf(this).times(1).return_once(move |_| Ok(said));
+        let effector = CharterEffector::new(Arc::new(asked));
+        let captured = Captured { at: start(), state: effector.capture(&action).await.unwrap() };
+        effector.rehearse(&action, Way::Undo, &captured).await.unwrap();
+    }
 }
 
 /// Over HTTP, where there are keys: with one that may only read nothing is counted on, neither the way there nor the way back.

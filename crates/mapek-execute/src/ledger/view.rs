@@ -355,3 +355,14 @@ fn describe(error: &ReplayError) -> String {
     std::error::Error::source(error)
         .map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
 }
+
+#[cfg(all(test, feature = "defects"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_defect_that_is_put_in_is_there() {
+        let bad = Defects::only(Defect::NeverOver);
+        assert_eq!(View::with(bad).defects, bad);
+    }
+}
