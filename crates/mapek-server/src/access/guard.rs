@@ -202,7 +202,7 @@ impl Guard {
                 format!("{host} is no name of this host; list it in api.allowed_hosts if it is");
             return Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, detail));
         }
-        let here = Here { authority, tls: connected.is_some_and(|it| it.tls) };
+        let here = Here { authority, tls: is_tls(connected) };
         let origins = &self.access.origins;
         if !origin::may_come_from(request.method(), request.headers(), &here, origins) {
             let detail = "pages of other origins may not ask; list theirs in api.allowed_origins if \
@@ -267,7 +267,7 @@ impl Guard {
         }
         let certificate = connected.and_then(|it| it.certificate.clone());
         #[cfg(feature = "console")]
-        if let Some(key) = SessionKey::shown(uri, headers) {
+        if let Some(key) = SessionKey::shown(uri, headers, is_tls(connected)) {
             let session = Shown::Session(key);
             // A session that has ended, by itself or with its token, hides nobody who would be known without.
             let hides = certificate.is_some() || self.access.identities.by_nothing().is_some();
@@ -386,17 +386,27 @@ impl Guard {
     }
 
     /// Ends the session that a request shows, if it shows one.
-    pub(crate) fn leave(&self, uri: &Uri, headers: &HeaderMap) {
-        if let Some(key) = SessionKey::shown(uri, headers) {
+    pub(crate) fn leave(&self, request: &http::request::Parts) {
+        if let Some(key) = session_shown(request) {
             self.sessions.end(key);
         }
     }
 
     /// Whether a request shows a session that lasts, as its token does.
-    pub(crate) fn has_session(&self, uri: &Uri, headers: &HeaderMap) -> bool {
-        SessionKey::shown(uri, headers)
+    pub(crate) fn has_session(&self, request: &http::request::Parts) -> bool {
+        session_shown(request)
             .is_some_and(|key| matches!(self.caller(&Shown::Session(key)), Caller::Known(_)))
     }
+}
+
+#[cfg(feature = "console")]
+fn session_shown(request: &http::request::Parts) -> Option<SessionKey> {
+    let tls = is_tls(request.extensions.get::<Connected>());
+    SessionKey::shown(&request.uri, &request.headers, tls)
+}
+
+fn is_tls(connected: Option<&Connected>) -> bool {
+    connected.is_some_and(|it| it.tls)
 }
 
 /// The token that a request shows, if any.

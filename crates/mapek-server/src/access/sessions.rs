@@ -18,6 +18,9 @@ use super::{TokenHash, origin};
 
 /// What the cookie's name begins with.
 const COOKIE: &str = "mapek_session";
+/// What comes before that where nobody can read along: a browser takes a cookie of such a name from no page in clear text (RFC 6265bis,
+/// "Cookie Name Prefixes").
+pub(crate) const PRIVATE: &str = "__Secure-";
 /// How long a session lasts at most: a long day at work.
 pub(crate) const LASTS: Duration = Duration::from_secs(12 * 3600);
 /// Random bytes of an id.
@@ -25,12 +28,13 @@ const RANDOM_BYTES: usize = 32;
 /// Sessions at once, of all people. One more ends the one that would end first.
 const SESSIONS_MAX: usize = 1000;
 
-/// The name of the cookie where a request goes to. A browser keeps cookies by host alone: it holds the port, so that two loops on one
-/// machine do not log each other's people out.
-pub(crate) fn cookie_name(uri: &Uri, headers: &HeaderMap) -> String {
+/// The name of the cookie where a request goes to, and whether nobody can read along. A browser keeps cookies by host alone: it holds the
+/// port, so that two loops on one machine do not log each other's people out.
+pub(crate) fn cookie_name(uri: &Uri, headers: &HeaderMap, is_private: bool) -> String {
+    let prefix = if is_private { PRIVATE } else { "" };
     match origin::authority(uri, headers).ok().and_then(|it| it.port_u16()) {
-        Some(port) => format!("{COOKIE}_{port}"),
-        None => COOKIE.to_owned(),
+        Some(port) => format!("{prefix}{COOKIE}_{port}"),
+        None => format!("{prefix}{COOKIE}"),
     }
 }
 
@@ -43,9 +47,19 @@ impl SessionKey {
         Self(Sha256::digest(id.as_bytes()).into())
     }
 
-    /// The session that a request shows. A browser may send several cookies of one name; the first is the one set for the nearest path.
-    pub(crate) fn shown(uri: &Uri, headers: &HeaderMap) -> Option<Self> {
-        let ours = cookie_name(uri, headers);
+    /// The session that a request shows, which came by TLS or not. One that was begun where nobody could read along goes first; by TLS there
+    /// is no other, and without, a proxy may speak it for us. A browser may send several cookies of one name; the first is the one set for
+    /// the nearest path.
+    pub(crate) fn shown(uri: &Uri, headers: &HeaderMap, tls: bool) -> Option<Self> {
+        let private = Self::named(&cookie_name(uri, headers, true), headers);
+        if tls {
+            private
+        } else {
+            private.or_else(|| Self::named(&cookie_name(uri, headers, false), headers))
+        }
+    }
+
+    fn named(ours: &str, headers: &HeaderMap) -> Option<Self> {
         let cookies =
             headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
         let mut pairs =
@@ -128,24 +142,38 @@ mod tests {
         later(Timestamp::UNIX_EPOCH, Duration::from_secs(seconds))
     }
 
-    fn shown_to(host: &str, cookie: &str) -> Option<SessionKey> {
+    fn shown_to(host: &str, cookie: &str, tls: bool) -> Option<SessionKey> {
         let mut headers = HeaderMap::new();
         headers.insert(header::COOKIE, cookie.parse().unwrap());
         headers.insert(header::HOST, host.parse().unwrap());
-        SessionKey::shown(&Uri::from_static("/"), &headers)
+        SessionKey::shown(&Uri::from_static("/"), &headers, tls)
     }
 
     fn shown(cookie: &str) -> Option<SessionKey> {
-        shown_to("localhost", cookie)
+        shown_to("localhost", cookie, false)
     }
 
     #[test]
     fn a_cookie_is_that_of_its_port() {
         let both = "mapek_session_8001=a; mapek_session_8002=b; mapek_session=c";
         for (host, id) in [("localhost:8001", "a"), ("[::1]:8002", "b"), ("localhost", "c")] {
-            assert_eq!(shown_to(host, both), Some(SessionKey::of(id)), "{host}");
+            assert_eq!(shown_to(host, both, false), Some(SessionKey::of(id)), "{host}");
         }
-        assert_eq!(shown_to("localhost:8003", both), None);
+        assert_eq!(shown_to("localhost:8003", both, false), None);
+    }
+
+    #[test]
+    fn what_a_page_in_clear_text_may_have_set_counts_for_nothing_beside_what_it_cannot_set() {
+        let (planted, both) = ("mapek_session=a", "mapek_session=a; __Secure-mapek_session=b");
+        for (cookie, tls, id) in [
+            (planted, false, Some("a")),
+            (planted, true, None),
+            (both, false, Some("b")),
+            (both, true, Some("b")),
+        ] {
+            let shown = shown_to("localhost", cookie, tls);
+            assert_eq!(shown, id.map(SessionKey::of), "{cookie} by TLS: {tls}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::{convert::Infallible, sync::Arc};
 
 use axum::extract::{FromRequestParts, OriginalUri};
-use http::{Uri, request::Parts};
+use http::{HeaderValue, Uri, header, request::Parts};
 use mapek_loop::{LoopHandle, LoopState, Unready};
 use mapek_model::Timestamp;
 
@@ -12,6 +12,7 @@ use crate::{
     Identity, Role,
     access::{Caller, cookie_name},
     api::App,
+    server::Connected,
 };
 
 /// What a page is made from.
@@ -82,6 +83,13 @@ impl Cx {
     }
 }
 
+/// Whether nobody can read along: we speak TLS, or whoever speaks it for us says so.
+fn is_private(parts: &Parts) -> bool {
+    let origin = parts.headers.get(header::ORIGIN).map(HeaderValue::as_bytes);
+    parts.extensions.get::<Connected>().is_some_and(|it| it.tls)
+        || origin.is_some_and(|it| it.starts_with(b"https://"))
+}
+
 /// Where the router is mounted, by what was asked and what of it arrived here.
 pub(super) fn base(asked: &Uri, arrived: &Uri) -> String {
     let base = asked.path().strip_suffix(arrived.path()).unwrap_or(asked.path());
@@ -100,7 +108,7 @@ impl FromRequestParts<App> for Cx {
         };
         Ok(Self {
             base: base(asked, &parts.uri),
-            has_session: who.is_some() && app.guard.has_session(&parts.uri, &parts.headers),
+            has_session: who.is_some() && app.guard.has_session(parts),
             who,
             is_open,
             is_steered: app.handle.is_some(),
@@ -110,7 +118,7 @@ impl FromRequestParts<App> for Cx {
             state: app.state(),
             unready: app.unready(),
             extras: Arc::clone(&app.extras),
-            cookie: cookie_name(&parts.uri, &parts.headers),
+            cookie: cookie_name(&parts.uri, &parts.headers, is_private(parts)),
         })
     }
 }

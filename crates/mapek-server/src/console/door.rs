@@ -1,22 +1,21 @@
 //! The way in, and the way out.
 
 use axum::{
-    Extension, Form,
+    Form,
     extract::{
         Query, State,
         rejection::{FormRejection, QueryRejection},
     },
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use http::{HeaderMap, StatusCode, Uri, header, request::Parts};
 use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::{cx, cx::Cx, layout::outside};
 use crate::{
-    access::{Entry, LASTS},
+    access::{Entry, LASTS, PRIVATE},
     api::{App, Problem},
-    server::Connected,
 };
 
 /// Where somebody was going.
@@ -57,9 +56,7 @@ pub(crate) async fn login(cx: Cx, going: Result<Query<Going>, QueryRejection>) -
 /// Takes a token and begins a session.
 pub(crate) async fn enter(
     State(app): State<App>,
-    connected: Option<Extension<Connected>>,
     cx: Cx,
-    headers: HeaderMap,
     sent: Result<Form<Credentials>, FormRejection>,
 ) -> Response {
     let again = |status, next: &str, why: &str| {
@@ -74,8 +71,7 @@ pub(crate) async fn enter(
     }
     match app.guard.enter(&token) {
         Entry::Session(id) => {
-            let cookie =
-                cookie(&cx, &id, LASTS.as_secs(), is_private(&headers, connected.as_deref()));
+            let cookie = cookie(&cx, &id, LASTS.as_secs());
             to(&cx.href(next_in(&next)), cookie)
         }
         Entry::Refused { status, why } => again(status, &next, &why),
@@ -83,15 +79,9 @@ pub(crate) async fn enter(
 }
 
 /// Ends the session.
-pub(crate) async fn leave(
-    State(app): State<App>,
-    connected: Option<Extension<Connected>>,
-    cx: Cx,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Response {
-    app.guard.leave(&uri, &headers);
-    to(&cx.href("/login"), cookie(&cx, "", 0, is_private(&headers, connected.as_deref())))
+pub(crate) async fn leave(State(app): State<App>, cx: Cx, request: Parts) -> Response {
+    app.guard.leave(&request);
+    to(&cx.href("/login"), cookie(&cx, "", 0))
 }
 
 /// What somebody sees who may not see a page: how to come in, or why not; with the problem in words if it is to be told.
@@ -142,21 +132,15 @@ fn next_in(next: &str) -> &str {
     if ours { next } else { "/" }
 }
 
-/// Whether nobody can read the cookie on its way: we speak TLS, or whoever speaks it for us says so.
-fn is_private(headers: &HeaderMap, connected: Option<&Connected>) -> bool {
-    let origin = headers.get(header::ORIGIN).map(HeaderValue::as_bytes);
-    connected.is_some_and(|it| it.tls) || origin.is_some_and(|it| it.starts_with(b"https://"))
-}
-
 /// For what is mounted here alone: another loop of the same service has sessions of its own.
-fn cookie(cx: &Cx, id: &str, seconds: u64, is_private: bool) -> String {
+fn cookie(cx: &Cx, id: &str, seconds: u64) -> String {
     // What would be another attribute of the cookie is no path of it.
     let path = if cx.base().is_empty() || cx.base().contains(';') { "/" } else { cx.base() };
-    written(&cx.cookie, id, path, seconds, is_private)
+    written(&cx.cookie, id, path, seconds)
 }
 
-fn written(name: &str, id: &str, path: &str, seconds: u64, is_private: bool) -> String {
-    let secure = if is_private { "; Secure" } else { "" };
+fn written(name: &str, id: &str, path: &str, seconds: u64) -> String {
+    let secure = if name.starts_with(PRIVATE) { "; Secure" } else { "" };
     format!("{name}={id}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}")
 }
 
@@ -191,7 +175,8 @@ mod tests {
     #[test]
     fn a_cookie_is_for_this_site_and_for_no_script() {
         let plain = "mapek_session=id; Path=/; Max-Age=60; HttpOnly; SameSite=Strict";
-        assert_eq!(written("mapek_session", "id", "/", 60, false), plain);
-        assert_eq!(written("mapek_session", "id", "/", 60, true), format!("{plain}; Secure"));
+        assert_eq!(written("mapek_session", "id", "/", 60), plain);
+        let private = format!("{PRIVATE}{plain}; Secure");
+        assert_eq!(written("__Secure-mapek_session", "id", "/", 60), private);
     }
 }

@@ -296,7 +296,8 @@ async fn a_cookie_is_for_no_script_and_no_other_site() {
     assert_eq!(answer.headers()["location"], "/plans");
     let secure = [("origin", "https://localhost"), kind];
     let answer = send(&router, "POST", "/login", &secure, "token=viewer&next=//evil.example").await;
-    assert!(answer.headers()["set-cookie"].to_str().unwrap().ends_with("; Secure"));
+    let set = answer.headers()["set-cookie"].to_str().unwrap();
+    assert!(set.starts_with("__Secure-mapek_session=") && set.ends_with("; Secure"), "{set}");
     assert_eq!(answer.headers()["location"], "/");
     for (body, status, words) in [
         ("token=guess", 401, "the token is not known"),

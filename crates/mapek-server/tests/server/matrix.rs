@@ -54,6 +54,8 @@ async fn every_route_method_origin_and_session() {
     let tls = Listener::start().await.without_certificate().await;
     let names = ["an unknown session", "viewer's session", "approver's session"];
     matrix.check(&mut picked(&shown, names).map(|it| it.over(&tls))).await;
+    let names = ["viewer's session", "approver's session", "a session among others"];
+    matrix.check(&mut picked(&shown, names).map(|it| it.planted(&tls))).await;
     // Without the console a cookie is nothing.
     assert_eq!(matrix.acted > 0, cfg!(feature = "console"));
     if cfg!(feature = "console") {

@@ -66,14 +66,29 @@ impl Shown {
         self.connection.is_some()
     }
 
-    /// The same by a connection.
+    /// The same by a connection: a session as it would have been begun there.
     pub(super) fn over(&self, connection: &Extensions) -> Self {
-        Self { connection: Some(connection.clone()), ..self.clone() }
+        let mut shown = Self { connection: Some(connection.clone()), ..self.clone() };
+        shown.by_tls();
+        shown
+    }
+
+    /// What somebody shows whose cookie a page in clear text has set: nothing.
+    pub(super) fn planted(&self, connection: &Extensions) -> Self {
+        let (connection, name) = (Some(connection.clone()), format!("{}, planted", self.name));
+        Self { connection, name, cookie: None, again: None, ..self.clone() }
+    }
+
+    fn by_tls(&mut self) {
+        for (_, value) in self.headers.iter_mut().filter(|(name, _)| *name == "cookie") {
+            *value =
+                value.replace("__Secure-", "").replace("mapek_session", "__Secure-mapek_session");
+        }
     }
 
     /// Both at once; they are of different kinds.
     pub(super) fn and(&self, other: &Self) -> Self {
-        Self {
+        let mut both = Self {
             name: format!("{}, {}", self.name, other.name),
             headers: [self.headers.clone(), other.headers.clone()].concat(),
             connection: other.connection.clone().or_else(|| self.connection.clone()),
@@ -81,7 +96,11 @@ impl Shown {
             cookie: self.cookie.or(other.cookie),
             certificate: self.certificate.or(other.certificate),
             again: self.again.or(other.again),
+        };
+        if both.is_by_tls() {
+            both.by_tls();
         }
+        both
     }
 
     /// How many kinds of things are shown.
@@ -106,6 +125,9 @@ impl Shown {
     pub(super) fn begin_anew(&mut self, cookie: &str) {
         let shown = self.headers.iter_mut().find(|(name, _)| *name == "cookie");
         shown.expect("a session is shown by a cookie").1 = cookie.to_owned();
+        if self.is_by_tls() {
+            self.by_tls();
+        }
     }
 }
 

@@ -138,9 +138,17 @@ impl Matrix {
         ] {
             sessions.push(Shown { cookie: None, ..Shown::cookie(what, &cookie, None) });
         }
-        let among = format!("theme=dark; {name}={id}; x=y");
-        let among = Shown::session("a session among others", &among, Some(Rank::Admin), "admin");
-        sessions.push(among);
+        for (what, before, after) in [
+            ("a session among others", "theme=dark; ", "; x=y"),
+            // A proxy speaks TLS for us.
+            ("a session by TLS", "__Secure-", ""),
+            ("a session by TLS behind a planted one", "mapek_session_8001=0; __Secure-", ""),
+        ] {
+            let cookie = format!("{before}{}{after}", matrix.log_in("admin").await);
+            sessions.push(Shown::session(what, &cookie, Some(Rank::Admin), "admin"));
+        }
+        let hidden = format!("__Secure-{name}=0; {name}={id}");
+        sessions.push(Shown::cookie("a session behind an unknown one by TLS", &hidden, None));
         matrix.pass_the_day();
         (matrix, sessions)
     }
