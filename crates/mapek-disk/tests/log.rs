@@ -13,7 +13,7 @@ use std::{
 
 use mapek_disk::{Disk, Fate, What, cut_the_power};
 use mapek_model::{Epoch, Sequence};
-use mapek_store::{Database, Durability, Error, Pruning, Schema, SqliteStore, Store, rusqlite};
+use mapek_store::{Database, Error, Pruning, Schema, SqliteStore, Store, rusqlite};
 
 /// Records that are appended one after the other.
 const APPENDS: u64 = 8;
@@ -221,7 +221,7 @@ fn of_those_who_share_a_commit_who_was_answered_is_there() {
         for fate in [Fate::Fails, Fate::Full] {
             let case = Case::new();
             let disk = case.disk();
-            let database = Database::open(case.path(), NOTES, Durability::Full).unwrap();
+            let database = Database::open(case.path(), NOTES).unwrap();
             database.call(|it| it.pragma_update(None, "cache_size", CACHE)).unwrap();
             let count = AtomicUsize::new(0);
             disk.judge(move |operation| {
@@ -234,7 +234,7 @@ fn of_those_who_share_a_commit_who_was_answered_is_there() {
             drop(database);
             drop(disk);
             case.cut(nth as u64);
-            let database = Database::open(case.path(), NOTES, Durability::Full).unwrap();
+            let database = Database::open(case.path(), NOTES).unwrap();
             let there: BTreeSet<u32> = database
                 .call(|it| {
                     let mut all = it.prepare("SELECT number FROM notes")?;

@@ -45,4 +45,4 @@ pub use store::{Pruned, Pruning, Store, Stored};
 #[cfg(feature = "sqlite")]
 pub use rusqlite;
 #[cfg(feature = "sqlite")]
-pub use sqlite::{Database, Durability, Schema, SqliteReader, SqliteStore, WorkError, copy};
+pub use sqlite::{Database, Schema, SqliteReader, SqliteStore, WorkError, copy};

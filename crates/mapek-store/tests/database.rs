@@ -11,12 +11,12 @@ use std::{
     thread,
 };
 
-use mapek_store::{Database, Durability, Error, Schema, SqliteStore, Store, copy, rusqlite};
+use mapek_store::{Database, Error, Schema, SqliteStore, Store, copy, rusqlite};
 
 const NOTES: Schema = Schema::new("notes", &["CREATE TABLE notes (text TEXT NOT NULL) STRICT;"]);
 
 fn open(path: &Path) -> Database {
-    Database::open(path, NOTES, Durability::Full).unwrap()
+    Database::open(path, NOTES).unwrap()
 }
 
 fn count(database: &Database) -> i64 {
@@ -50,8 +50,8 @@ fn a_file_of_a_newer_version_is_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("notes.db");
     drop(open(&path));
-    drop(Database::open(&path, NEWER, Durability::Full).unwrap());
-    let error = Database::open(&path, NOTES, Durability::Full).unwrap_err();
+    drop(Database::open(&path, NEWER).unwrap());
+    let error = Database::open(&path, NOTES).unwrap_err();
     assert!(matches!(error, Error::NewerSchema { found: 2, known: 1, .. }), "{error}");
     assert!(error.to_string().contains("notes.db has schema version 2"), "{error}");
 }
@@ -200,7 +200,7 @@ async fn a_commit_that_fails_is_told_to_everybody_who_shared_it() {
     );
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("pairs.db");
-    let database = Arc::new(Database::open(&path, PAIRS, Durability::Full).unwrap());
+    let database = Arc::new(Database::open(&path, PAIRS).unwrap());
     let (release, holder) = hold(&database);
     let mut waiting = wait_in_line(&database, 1, "INSERT INTO notes VALUES (1)").await;
     waiting.extend(wait_in_line(&database, 1, "INSERT INTO answers VALUES (2)").await);

@@ -9,9 +9,7 @@ use std::{
 };
 
 use mapek_model::{ContentHash, Sequence};
-use mapek_store::{
-    Database, Durability, Error, Pruned, Pruning, Schema, SqliteReader, SqliteStore, Store,
-};
+use mapek_store::{Database, Error, Pruned, Pruning, Schema, SqliteReader, SqliteStore, Store};
 use tempfile::TempDir;
 
 /// The tables of a journal before it could be pruned.
@@ -125,7 +123,7 @@ fn a_journal_from_before_there_was_pruning_is_read() {
     let (_directory, path) = place();
     let steps: &'static [&'static str] = &[FIRST];
     let old = Schema::new("mapek journal", steps);
-    let database = Database::open(&path, old, Durability::Full).unwrap();
+    let database = Database::open(&path, old).unwrap();
     let insert = "INSERT INTO records VALUES (1, 1, x'61'); UPDATE state SET epoch = 1, head = 1;";
     database.call(|connection| connection.execute_batch(insert)).unwrap();
     drop(database);
@@ -159,7 +157,7 @@ fn what_is_no_journal_of_ours_is_not_read() {
 
     let newer = directory.path().join("newer.db");
     let steps: &'static [&'static str] = &[FIRST, "SELECT 1;", "SELECT 1;"];
-    drop(Database::open(&newer, Schema::new("mapek journal", steps), Durability::Full).unwrap());
+    drop(Database::open(&newer, Schema::new("mapek journal", steps)).unwrap());
     let error = refused(&newer);
     assert!(matches!(error, Error::NewerSchema { found: 3, known: 2, .. }), "{error}");
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use mapek_model::{ContentHash, Experience, Outcome, Sequence, TargetId};
-use mapek_store::{Database, Durability, Schema, rusqlite};
+use mapek_store::{Database, Schema, rusqlite};
 
 use crate::{
     Cursor, Error, Filter, Idle, KnowledgeStore, Limits, OUTCOMES_MAX, Recorded, Statistics, Taken,
@@ -71,8 +71,7 @@ const STEPS: [&str; 2] = [
 
 /// Keeps outcomes in a file that this process alone writes.
 ///
-/// A crash of the machine may lose the newest outcomes, and then the cursor with them, so that they are taken from the
-/// journal again.
+/// What it has answered survives a crash of the machine, too: the journal may be pruned of what was learned from it.
 ///
 /// ```
 /// use mapek_knowledge::{Cursor, KnowledgeStore, Limits, SqliteKnowledge};
@@ -102,7 +101,7 @@ impl SqliteKnowledge {
     ///
     /// [`Error::Backend`] if somebody else has it open, if it is no such file, or if it cannot be written.
     pub fn open(path: impl AsRef<Path>, limits: Limits) -> Result<Self, Error> {
-        let database = Database::open(path, SCHEMA, Durability::Normal)
+        let database = Database::open(path, SCHEMA)
             .map_err(|error| failed("opening the knowledge file", error))?;
         Ok(Self { database, limits })
     }
@@ -223,7 +222,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("knowledge.db");
         const FIRST: Schema = Schema::new("mapek knowledge", &[STEPS[0]]);
-        let old = Database::open(&path, FIRST, Durability::Normal).unwrap();
+        let old = Database::open(&path, FIRST).unwrap();
         old.call(|connection| connection.execute("UPDATE state SET cursor = 7", ())).unwrap();
         drop(old);
         let store = SqliteKnowledge::open(&path, Limits::default()).unwrap();

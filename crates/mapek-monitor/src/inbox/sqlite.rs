@@ -4,7 +4,7 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use mapek_store::{
-    Database, Durability, Schema,
+    Database, Schema,
     rusqlite::{self, Connection, params},
 };
 
@@ -56,7 +56,7 @@ impl SqliteInbox {
     ///
     /// [`Error::Storage`] if the file cannot be used, or another process has it.
     pub fn open(path: impl AsRef<Path>, capacity: usize) -> Result<Self, Error> {
-        let database = Database::open(path, SCHEMA, Durability::Full)
+        let database = Database::open(path, SCHEMA)
             .map_err(|error| Error::storage("opening the inbox", error))?;
         Ok(Self { database, capacity })
     }

@@ -31,40 +31,33 @@ const WAITING_MAX: usize = 1024;
 /// How long to wait for a tool that holds the file for a moment (a backup, a person with the SQLite shell).
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What a commit survives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Durability {
-    /// A crash of the machine: `synchronous=FULL`. For what was acknowledged to somebody.
-    Full,
-    /// A crash of the process; the machine's may lose the newest commits, never the file: `synchronous=NORMAL`. For
-    /// what can be made again.
-    Normal,
-}
+/// `synchronous=FULL`, as SQLite numbers it: a commit is flushed before it is answered.
+const FULL: i64 = 2;
 
 /// An SQLite file that this process alone writes, in WAL mode, by closures on a thread of its own.
 ///
 /// *Order.* Closures run one at a time in the order in which they were handed in. Those that wait together share one
 /// commit; each is atomic by itself.
 ///
-/// *Durability.* An answer means that the commit has happened, as [`Durability`] says.
+/// *Durability.* An answer means that the commit has happened, and survives a crash of the process and of the machine.
 ///
 /// *Cancellation.* Dropping the future of [`submit`](Self::submit) does not take the closure back.
 ///
 /// Dropping the database runs what is waiting, then closes the file.
 ///
 /// ```
-/// use mapek_store::{Database, Durability, Schema};
+/// use mapek_store::{Database, Schema};
 ///
 /// const SCHEMA: Schema = Schema::new("notes", &["CREATE TABLE notes (text TEXT NOT NULL) STRICT;"]);
 ///
 /// let directory = tempfile::tempdir()?;
-/// let database = Database::open(directory.path().join("notes.db"), SCHEMA, Durability::Full)?;
+/// let database = Database::open(directory.path().join("notes.db"), SCHEMA)?;
 /// database.call(|connection| connection.execute("INSERT INTO notes VALUES ('hello')", ()))?;
 /// let text: String =
 ///     database.call(|connection| connection.query_row("SELECT text FROM notes", (), |row| row.get(0)))?;
 /// assert_eq!(text, "hello");
 ///
-/// let second = Database::open(directory.path().join("notes.db"), SCHEMA, Durability::Full);
+/// let second = Database::open(directory.path().join("notes.db"), SCHEMA);
 /// assert!(second.unwrap_err().to_string().ends_with("notes.db is in use by another process"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -86,12 +79,8 @@ impl Database {
     /// # Errors
     ///
     /// [`Error::Locked`] if somebody has it open, [`Error::NewerSchema`] if a newer program wrote it,
-    /// [`Error::Unusable`] if it is no such file or cannot keep the promise of `durability`, else [`Error::Backend`].
-    pub fn open(
-        path: impl AsRef<Path>,
-        schema: Schema,
-        durability: Durability,
-    ) -> Result<Self, Error> {
+    /// [`Error::Unusable`] if it is no such file or cannot keep what it promises, else [`Error::Backend`].
+    pub fn open(path: impl AsRef<Path>, schema: Schema) -> Result<Self, Error> {
         let path = path.as_ref().to_owned();
         let name = path.display().to_string();
         if let Some(directory) = path.parent() {
@@ -101,7 +90,7 @@ impl Database {
         }
         let lock = Lock::take(&path)?;
         point!(path, "locked");
-        let connection = connect(&path, schema, durability)?;
+        let connection = connect(&path, schema)?;
         let (jobs, waiting) = sync_channel::<Job>(WAITING_MAX);
         let commits = Arc::new(AtomicU64::new(0));
         let thread = std::thread::Builder::new()
@@ -265,7 +254,7 @@ fn into_wal(connection: &Connection) -> rusqlite::Result<String> {
     Ok(mode)
 }
 
-fn connect(path: &Path, schema: Schema, durability: Durability) -> Result<Connection, Error> {
+fn connect(path: &Path, schema: Schema) -> Result<Connection, Error> {
     let name = path.display();
     let doing = |error| failed(format!("opening {name}"), error);
     let mut connection = Connection::open(path).map_err(doing)?;
@@ -277,18 +266,14 @@ fn connect(path: &Path, schema: Schema, durability: Durability) -> Result<Connec
         let reason = format!("it cannot be put into WAL mode, only into {mode}");
         return Err(Error::Unusable { path: path.to_owned(), reason });
     }
-    let level = match durability {
-        Durability::Full => 2,
-        Durability::Normal => 1,
-    };
-    connection.pragma_update(None, "synchronous", level).map_err(doing)?;
+    connection.pragma_update(None, "synchronous", FULL).map_err(doing)?;
     connection.pragma_update(None, "foreign_keys", true).map_err(doing)?;
     // Else what a large commit puts aside lies in the system's directory for temporary files: another disk, which may
     // be full or not there.
     connection.pragma_update(None, "temp_store", "MEMORY").map_err(doing)?;
     let kept = pragma(path, &connection, "synchronous")?;
-    if kept != level {
-        let reason = format!("synchronous is {kept} although {level} was asked for");
+    if kept != FULL {
+        let reason = format!("synchronous is {kept} although {FULL} was asked for");
         return Err(Error::Unusable { path: path.to_owned(), reason });
     }
     point!(path, "connected");

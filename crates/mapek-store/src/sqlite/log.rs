@@ -5,7 +5,7 @@ use std::path::Path;
 use mapek_model::{ContentHash, Epoch, Sequence};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Database, Durability, Schema, database::WorkError};
+use super::{Database, Schema, database::WorkError};
 use crate::{
     Error, Pruned, Pruning, Store, Stored,
     store::{check_blob, check_pruning, check_records, check_turn},
@@ -69,7 +69,7 @@ impl SqliteStore {
     ///
     /// As [`Database::open`]; and [`Error::Unusable`] if the records that it holds are not those that it counted.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let database = Database::open(path, SCHEMA, Durability::Full)?;
+        let database = Database::open(path, SCHEMA)?;
         let (counted, newest) = database.call(|connection| {
             connection.query_row(
                 "SELECT head, (SELECT max(sequence) FROM records) FROM state",

@@ -10,7 +10,7 @@ mod still;
 mod writer;
 
 pub use copy::copy;
-pub use database::{Database, Durability, WorkError};
+pub use database::{Database, WorkError};
 pub use log::SqliteStore;
 pub use reader::SqliteReader;
 pub use schema::Schema;
