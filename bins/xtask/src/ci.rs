@@ -44,10 +44,10 @@ pub(crate) fn run(workspace: &Workspace, keep_going: bool) -> Result<(), Error> 
         let line =
             "cargo nextest run --locked --package mapek-dst --cargo-profile dst --profile ci-dst";
         test(workspace, cmd(line), "ci-dst", "junit-dst.xml")?;
-        dst::run(workspace, &["--seeds", "1000"].map(str::to_owned))
+        dst::built(workspace, &["--seeds", "1000"])
     })?;
-    steps.step("crash", || reliability::quick(workspace, "crash"))?;
-    steps.step("disk", || reliability::quick(workspace, "disk"))?;
+    steps.step("crash", || reliability::built(workspace, "crash"))?;
+    steps.step("disk", || reliability::built(workspace, "disk"))?;
     steps.step("simulation", || simulate::run(workspace, false))?;
     steps.finish()
 }

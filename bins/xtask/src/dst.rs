@@ -1,10 +1,17 @@
 //! Runs the deterministic simulation.
 
 use crate::error::Error;
+use crate::shell::Cmd;
 use crate::workspace::Workspace;
 
 /// Runs it with its own profile: quick, and with all assertions in it.
 pub(crate) fn run(workspace: &Workspace, options: &[String]) -> Result<(), Error> {
     let cmd = workspace.cmd("cargo run --quiet --profile dst --package mapek-dst --");
-    options.iter().fold(cmd, |cmd, option| cmd.arg(option)).run()
+    options.iter().fold(cmd, Cmd::arg).run()
+}
+
+/// Runs what was built for its tests: with their features, for which else half of it would be compiled again.
+pub(crate) fn built(workspace: &Workspace, options: &[&str]) -> Result<(), Error> {
+    let cmd = Cmd::program(&workspace.target.join("dst/mapek-dst")).dir(&workspace.root);
+    options.iter().fold(cmd, |cmd, option| cmd.arg(*option)).run()
 }

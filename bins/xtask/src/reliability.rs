@@ -8,11 +8,14 @@ use crate::workspace::Workspace;
 /// What it is called with, after the name of what is measured.
 type Arguments = [String];
 
-/// Every point (`crash`) or place on the disk (`disk`) once, in the profile and with the features that CI has built
-/// everything with already.
-pub(crate) fn quick(workspace: &Workspace, what: &str) -> Result<(), Error> {
-    let line = "cargo build --quiet --locked --workspace --all-features --bin mapek-crash";
-    workspace.cmd(line).run()?;
+/// Every point (`crash`) or place on the disk (`disk`) once.
+fn quick(workspace: &Workspace, what: &str) -> Result<(), Error> {
+    workspace.cmd("cargo build --quiet --locked --package mapek-crash").run()?;
+    built(workspace, what)
+}
+
+/// The same by what was built for the tests: with their features, for which else half of it would be compiled again.
+pub(crate) fn built(workspace: &Workspace, what: &str) -> Result<(), Error> {
     harness(workspace, "debug").arg(what).arg("--quick").run()
 }
 
