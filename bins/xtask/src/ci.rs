@@ -1,6 +1,6 @@
 //! What CI runs, which is what the README tells everybody to run.
 //!
-//! The order is from what fails fast to what takes long. Everything is built in the debug profile, in one target
+//! The order is from what fails fast to what takes long. Everything but the simulation is built in the debug profile, in one target
 //! directory, and as far as possible with the same features, so that nothing is compiled twice without need.
 
 use std::time::Duration;

@@ -10,7 +10,8 @@ pub(crate) fn run(workspace: &Workspace, options: &[String]) -> Result<(), Error
     options.iter().fold(cmd, Cmd::arg).run()
 }
 
-/// Runs what was built for its tests: with their features, for which else half of it would be compiled again.
+/// Runs the program that was built for its tests (it is, as they are integration tests): `cargo run` would build it again, with fewer
+/// features.
 pub(crate) fn built(workspace: &Workspace, options: &[&str]) -> Result<(), Error> {
     let cmd = Cmd::program(&workspace.target.join("dst/mapek-dst")).dir(&workspace.root);
     options.iter().fold(cmd, |cmd, option| cmd.arg(*option)).run()

@@ -14,7 +14,8 @@ fn quick(workspace: &Workspace, what: &str) -> Result<(), Error> {
     built(workspace, what)
 }
 
-/// The same by what was built for the tests: with their features, for which else half of it would be compiled again.
+/// The same by the program that was built for its tests (it is, as they are integration tests): `cargo build` would build it again, with
+/// fewer features.
 pub(crate) fn built(workspace: &Workspace, what: &str) -> Result<(), Error> {
     harness(workspace, "debug").arg(what).arg("--quick").run()
 }

@@ -267,12 +267,14 @@ impl Guard {
         }
         let certificate = connected.and_then(|it| it.certificate.clone());
         #[cfg(feature = "console")]
-        if let Some(key) = SessionKey::shown(uri, headers, is_tls(connected)) {
-            let session = Shown::Session(key);
+        {
+            let sessions = SessionKey::shown(uri, headers, is_tls(connected));
+            let mut lasting = sessions.iter().filter(|key| self.lasts(**key));
             // A session that has ended, by itself or with its token, hides nobody who would be known without.
             let hides = certificate.is_some() || self.access.identities.by_nothing().is_some();
-            if !hides || matches!(self.caller(&session), Caller::Known(_)) {
-                return session;
+            let ended = sessions.first().filter(|_| !hides);
+            if let Some(key) = lasting.next().or(ended) {
+                return Shown::Session(*key);
             }
         }
         certificate.map_or(Shown::Nothing, Shown::Certificate)
@@ -385,22 +387,26 @@ impl Guard {
         }
     }
 
-    /// Ends the session that a request shows, if it shows one.
+    /// Ends the sessions that a request shows, so that none comes to light behind another.
     pub(crate) fn leave(&self, request: &http::request::Parts) {
-        if let Some(key) = session_shown(request) {
+        for key in sessions_shown(request) {
             self.sessions.end(key);
         }
     }
 
-    /// Whether a request shows a session that lasts, as its token does.
+    /// Whether a request shows a session that lasts.
     pub(crate) fn has_session(&self, request: &http::request::Parts) -> bool {
-        session_shown(request)
-            .is_some_and(|key| matches!(self.caller(&Shown::Session(key)), Caller::Known(_)))
+        sessions_shown(request).into_iter().any(|key| self.lasts(key))
+    }
+
+    /// Whether a session lasts, as its token does.
+    fn lasts(&self, key: SessionKey) -> bool {
+        matches!(self.caller(&Shown::Session(key)), Caller::Known(_))
     }
 }
 
 #[cfg(feature = "console")]
-fn session_shown(request: &http::request::Parts) -> Option<SessionKey> {
+fn sessions_shown(request: &http::request::Parts) -> Vec<SessionKey> {
     let tls = is_tls(request.extensions.get::<Connected>());
     SessionKey::shown(&request.uri, &request.headers, tls)
 }

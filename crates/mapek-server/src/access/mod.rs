@@ -26,7 +26,7 @@ pub use person::{InvalidPerson, Person};
 pub use rate::Rate;
 pub use role::{InvalidRole, Needs, Role};
 #[cfg(feature = "console")]
-pub(crate) use sessions::{LASTS, PRIVATE, cookie_name};
+pub(crate) use sessions::{LASTS, PRIVATE_PREFIX, cookie_name};
 pub use token::{InvalidToken, Token, TokenHash};
 
 /// Who may use a router, and how.

@@ -19,8 +19,8 @@ use super::{TokenHash, origin};
 /// What the cookie's name begins with.
 const COOKIE: &str = "mapek_session";
 /// What comes before that where nobody can read along: a browser takes a cookie of such a name from no page in clear text (RFC 6265bis,
-/// "Cookie Name Prefixes").
-pub(crate) const PRIVATE: &str = "__Secure-";
+/// "Cookie Name Prefixes"). A page of another host below the same domain may still set one by TLS.
+pub(crate) const PRIVATE_PREFIX: &str = "__Secure-";
 /// How long a session lasts at most: a long day at work.
 pub(crate) const LASTS: Duration = Duration::from_secs(12 * 3600);
 /// Random bytes of an id.
@@ -31,7 +31,7 @@ const SESSIONS_MAX: usize = 1000;
 /// The name of the cookie where a request goes to, and whether nobody can read along. A browser keeps cookies by host alone: it holds the
 /// port, so that two loops on one machine do not log each other's people out.
 pub(crate) fn cookie_name(uri: &Uri, headers: &HeaderMap, is_private: bool) -> String {
-    let prefix = if is_private { PRIVATE } else { "" };
+    let prefix = if is_private { PRIVATE_PREFIX } else { "" };
     match origin::authority(uri, headers).ok().and_then(|it| it.port_u16()) {
         Some(port) => format!("{prefix}{COOKIE}_{port}"),
         None => format!("{prefix}{COOKIE}"),
@@ -43,28 +43,27 @@ pub(crate) fn cookie_name(uri: &Uri, headers: &HeaderMap, is_private: bool) -> S
 pub(crate) struct SessionKey([u8; 32]);
 
 impl SessionKey {
-    fn of(id: &str) -> Self {
-        Self(Sha256::digest(id.as_bytes()).into())
+    fn of(id: &[u8]) -> Self {
+        Self(Sha256::digest(id).into())
     }
 
-    /// The session that a request shows, which came by TLS or not. One that was begun where nobody could read along goes first; by TLS there
-    /// is no other, and without, a proxy may speak it for us. A browser may send several cookies of one name; the first is the one set for
-    /// the nearest path.
-    pub(crate) fn shown(uri: &Uri, headers: &HeaderMap, tls: bool) -> Option<Self> {
-        let private = Self::named(&cookie_name(uri, headers, true), headers);
-        if tls {
-            private
-        } else {
-            private.or_else(|| Self::named(&cookie_name(uri, headers, false), headers))
-        }
+    /// The sessions that a request shows, which came by TLS or not: first one that was begun where nobody could read along. By TLS there is
+    /// no other; without, a proxy may speak it for us, or nobody.
+    pub(crate) fn shown(uri: &Uri, headers: &HeaderMap, tls: bool) -> Vec<Self> {
+        let kinds = if tls { &[true][..] } else { &[true, false] };
+        let names = kinds.iter().map(|is_private| cookie_name(uri, headers, *is_private));
+        names.filter_map(|name| Self::named(name.as_bytes(), headers)).collect()
     }
 
-    fn named(ours: &str, headers: &HeaderMap) -> Option<Self> {
-        let cookies =
-            headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-        let mut pairs =
-            cookies.flat_map(|value| value.split(';')).filter_map(|it| it.split_once('='));
-        pairs.find_map(|(name, id)| (name.trim() == ours).then(|| Self::of(id.trim())))
+    /// A browser may send several cookies of one name; the first is the one set for the nearest path. What others have set may be any bytes.
+    fn named(ours: &[u8], headers: &HeaderMap) -> Option<Self> {
+        let cookies = headers.get_all(header::COOKIE).iter();
+        let mut pairs = cookies.flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
+        pairs.find_map(|pair| {
+            let at = pair.iter().position(|byte| *byte == b'=')?;
+            let (name, id) = (pair.get(..at)?, pair.get(at + 1..)?);
+            (name.trim_ascii() == ours).then(|| Self::of(id.trim_ascii()))
+        })
     }
 }
 
@@ -101,7 +100,7 @@ impl Sessions {
             let first = table.iter().min_by_key(|(_, session)| session.ends).map(|(key, _)| *key);
             first.and_then(|key| table.remove(&key));
         }
-        table.insert(SessionKey::of(&id), Session { token, ends: later(now, LASTS) });
+        table.insert(SessionKey::of(id.as_bytes()), Session { token, ends: later(now, LASTS) });
         drop(table);
         self.changes.send_replace(());
         Ok(id)
@@ -142,7 +141,7 @@ mod tests {
         later(Timestamp::UNIX_EPOCH, Duration::from_secs(seconds))
     }
 
-    fn shown_to(host: &str, cookie: &str, tls: bool) -> Option<SessionKey> {
+    fn shown_to(host: &str, cookie: &str, tls: bool) -> Vec<SessionKey> {
         let mut headers = HeaderMap::new();
         headers.insert(header::COOKIE, cookie.parse().unwrap());
         headers.insert(header::HOST, host.parse().unwrap());
@@ -150,30 +149,42 @@ mod tests {
     }
 
     fn shown(cookie: &str) -> Option<SessionKey> {
-        shown_to("localhost", cookie, false)
+        shown_to("localhost", cookie, false).first().copied()
+    }
+
+    fn ids(ids: &[&str]) -> Vec<SessionKey> {
+        ids.iter().map(|id| SessionKey::of(id.as_bytes())).collect()
     }
 
     #[test]
     fn a_cookie_is_that_of_its_port() {
         let both = "mapek_session_8001=a; mapek_session_8002=b; mapek_session=c";
         for (host, id) in [("localhost:8001", "a"), ("[::1]:8002", "b"), ("localhost", "c")] {
-            assert_eq!(shown_to(host, both, false), Some(SessionKey::of(id)), "{host}");
+            assert_eq!(shown_to(host, both, false), ids(&[id]), "{host}");
         }
-        assert_eq!(shown_to("localhost:8003", both, false), None);
+        assert_eq!(shown_to("localhost:8003", both, false), []);
     }
 
     #[test]
-    fn what_a_page_in_clear_text_may_have_set_counts_for_nothing_beside_what_it_cannot_set() {
+    fn what_a_page_in_clear_text_may_have_set_counts_for_nothing_by_tls_and_else_comes_last() {
         let (planted, both) = ("mapek_session=a", "mapek_session=a; __Secure-mapek_session=b");
-        for (cookie, tls, id) in [
-            (planted, false, Some("a")),
-            (planted, true, None),
-            (both, false, Some("b")),
-            (both, true, Some("b")),
+        for (cookie, tls, expected) in [
+            (planted, false, &["a"][..]),
+            (planted, true, &[]),
+            (both, false, &["b", "a"]),
+            (both, true, &["b"]),
         ] {
-            let shown = shown_to("localhost", cookie, tls);
-            assert_eq!(shown, id.map(SessionKey::of), "{cookie} by TLS: {tls}");
+            assert_eq!(shown_to("localhost", cookie, tls), ids(expected), "{cookie} by TLS: {tls}");
         }
+    }
+
+    #[test]
+    fn what_others_have_set_hides_no_session() {
+        let expected = ids(&["a"]).first().copied();
+        for cookie in ["x=é; mapek_session=a", "é; mapek_session=a", "=; ;mapek_session = a ;x"] {
+            assert_eq!(shown(cookie), expected, "{cookie}");
+        }
+        assert_eq!(shown("\u{a0}mapek_session=a"), None, "no other space than a browser sends");
     }
 
     #[test]
@@ -201,7 +212,11 @@ mod tests {
             sessions.begin(token, at(i)).unwrap();
         }
         assert_eq!(sessions.table().len(), SESSIONS_MAX);
-        assert_eq!(sessions.find(SessionKey::of(&first), at(0)), None, "the oldest makes room");
+        assert_eq!(
+            sessions.find(SessionKey::of(first.as_bytes()), at(0)),
+            None,
+            "the oldest makes room"
+        );
         // The last of them ends in this moment.
         sessions.begin(token, at(SESSIONS_MAX as u64 + LASTS.as_secs())).unwrap();
         assert_eq!(sessions.table().len(), 1, "what has ended is forgotten");

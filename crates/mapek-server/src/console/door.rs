@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use super::{cx, cx::Cx, layout::outside};
 use crate::{
-    access::{Entry, LASTS, PRIVATE},
+    access::{Entry, LASTS, PRIVATE_PREFIX},
     api::{App, Problem},
 };
 
@@ -140,7 +140,7 @@ fn cookie(cx: &Cx, id: &str, seconds: u64) -> String {
 }
 
 fn written(name: &str, id: &str, path: &str, seconds: u64) -> String {
-    let secure = if name.starts_with(PRIVATE) { "; Secure" } else { "" };
+    let secure = if name.starts_with(PRIVATE_PREFIX) { "; Secure" } else { "" };
     format!("{name}={id}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}")
 }
 
@@ -176,7 +176,7 @@ mod tests {
     fn a_cookie_is_for_this_site_and_for_no_script() {
         let plain = "mapek_session=id; Path=/; Max-Age=60; HttpOnly; SameSite=Strict";
         assert_eq!(written("mapek_session", "id", "/", 60), plain);
-        let private = format!("{PRIVATE}{plain}; Secure");
+        let private = format!("{PRIVATE_PREFIX}{plain}; Secure");
         assert_eq!(written("__Secure-mapek_session", "id", "/", 60), private);
     }
 }

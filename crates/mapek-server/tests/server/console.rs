@@ -334,7 +334,8 @@ async fn a_session_ends_with_the_day_the_token_or_the_click() {
         (answer.status().as_u16(), answer.headers()["location"].to_str().unwrap()),
         (303, "/login")
     );
-    assert!(answer.headers()["set-cookie"].to_str().unwrap().contains("Max-Age=0"));
+    let set = answer.headers()["set-cookie"].to_str().unwrap();
+    assert!(set.starts_with("mapek_session=;") && set.contains("Max-Age=0"), "{set}");
     assert_eq!(status(&out).await, 401, "the id is worth nothing any more, whoever has kept it");
 
     steered.clock.advance_to(at(12 * 3600 - 1));
@@ -489,6 +490,26 @@ async fn a_console_works_wherever_it_is_mounted() {
         set.contains("; Path=/loop;"),
         "a loop mounted beside it has sessions of its own: {set}"
     );
+}
+
+/// Behind a proxy that speaks TLS, with what a page in clear text may have set beside it.
+#[tokio::test]
+async fn who_leaves_is_not_known_by_another_session_that_was_behind() {
+    let steered = Steered::new();
+    let router = steered.api(everybody());
+    let (planted, own) = (log_in(&router, "admin").await, log_in(&router, "viewer").await);
+    let both = format!("{planted}; __Secure-{own}");
+    let person = async |cookie: &str| get(&router, "/", &[("cookie", cookie)]).await;
+    let (_, page) = person(&both).await;
+    assert!(page.contains("<strong>viewer</strong>"), "{page}");
+    let leaving = [("cookie", both.as_str()), ("origin", "https://localhost")];
+    let answer = send(&router, "POST", "/logout", &leaving, "").await;
+    let set = answer.headers()["set-cookie"].to_str().unwrap();
+    assert!(set.starts_with("__Secure-mapek_session=;") && set.contains("Max-Age=0"), "{set}");
+    assert!(set.ends_with("; Secure"), "{set}");
+    for cookie in [both.clone(), planted, format!("__Secure-{own}")] {
+        assert_eq!(person(&cookie).await.0, 401, "{cookie}");
+    }
 }
 
 #[tokio::test]

@@ -30,15 +30,20 @@ pub(super) fn run(
     commits: &Arc<AtomicU64>,
 ) {
     while let Ok(first) = jobs.recv() {
-        group(&mut connection, first, jobs, name);
-        commits.fetch_add(1, Ordering::Relaxed);
+        group(&mut connection, first, jobs, name, commits);
     }
     if let Err((_, error)) = connection.close() {
         warn!(%error, file = name, "closing the file failed");
     }
 }
 
-fn group(connection: &mut Connection, first: Job, jobs: &Receiver<Job>, name: &str) {
+fn group(
+    connection: &mut Connection,
+    first: Job,
+    jobs: &Receiver<Job>,
+    name: &str,
+    commits: &AtomicU64,
+) {
     // Each answer is called exactly once: a job that is dropped instead tells its caller that the writer has stopped.
     let mut answers = Vec::new();
     let done = (|| {
@@ -52,6 +57,8 @@ fn group(connection: &mut Connection, first: Job, jobs: &Receiver<Job>, name: &s
         }
         point!(name, "commit.before");
         transaction.commit()?;
+        // Whoever is answered finds it counted.
+        commits.fetch_add(1, Ordering::Relaxed);
         point!(name, "commit.after");
         Ok(())
     })()

@@ -124,10 +124,12 @@ impl Shown {
     /// Puts another session in the place of the one that is shown.
     pub(super) fn begin_anew(&mut self, cookie: &str) {
         let shown = self.headers.iter_mut().find(|(name, _)| *name == "cookie");
-        shown.expect("a session is shown by a cookie").1 = cookie.to_owned();
-        if self.is_by_tls() {
-            self.by_tls();
-        }
+        let (_, header) = shown.expect("a session is shown by a cookie");
+        // All else stays as it is. What was planted comes before.
+        let (name, id) = cookie.split_once('=').expect("a cookie has a value");
+        let at = header.rfind(name).expect("it is of the same name") + name.len() + 1;
+        let end = header[at..].find(';').map_or(header.len(), |length| at + length);
+        header.replace_range(at..end, id);
     }
 }
 
