@@ -114,7 +114,12 @@ impl Service {
     }
 
     pub(crate) async fn pause(&self) -> Result<(), Error> {
-        self.signal(self.running()?, "STOP").await
+        let child = self.running()?;
+        self.signal(child, "STOP").await?;
+        let Some(pid) = child.id() else { return Ok(()) };
+        let what = format!("`{}` to stand still", self.spec.program);
+        // It has been told, but each of its threads takes its time, and may answer meanwhile.
+        crate::wait_until(START_DEADLINE, &what, async || stands_still(pid)).await
     }
 
     pub(crate) async fn resume(&self) -> Result<(), Error> {
@@ -212,6 +217,18 @@ impl Service {
     fn log(&self) -> PathBuf {
         self.dir.path().join("output.log")
     }
+}
+
+/// Whether all threads of a process are stopped, as far as the system tells (proc(5)).
+fn stands_still(pid: u32) -> bool {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return true };
+    // The state follows the name, which is in parentheses. A thread that has gone does nothing either.
+    threads.flatten().all(|thread| match std::fs::read_to_string(thread.path().join("stat")) {
+        Ok(stat) => {
+            stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('T'))
+        }
+        Err(_) => true,
+    })
 }
 
 impl Drop for Service {
